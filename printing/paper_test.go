@@ -1,0 +1,247 @@
+package printing
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tool runs a program that reads paper for us. A machine without it is told what to install, not let through.
+func tool(t *testing.T, pack, name string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(name, args...).Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Fatalf("%s is missing: install the package %s.", name, pack)
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// file writes bytes where a tool can read them.
+func file(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// raster is one page of a PDF in grey.
+func raster(t *testing.T, pdf string, page, dpi int) *image.Gray {
+	t.Helper()
+	n := fmt.Sprint(page)
+	raw := tool(t, "poppler-utils", "pdftoppm", "-gray", "-r", fmt.Sprint(dpi), "-f", n, "-l", n, pdf)
+	var w, h, top int
+	if _, err := fmt.Sscanf(string(raw[:min(len(raw), 40)]), "P5\n%d %d\n%d", &w, &h, &top); err != nil || top != 255 || len(raw) < w*h {
+		t.Fatalf("page %d: no picture: %v", page, err)
+	}
+	return &image.Gray{Pix: raw[len(raw)-w*h:], Stride: w, Rect: image.Rect(0, 0, w, h)}
+}
+
+// crop is the part of a picture given in millimetres.
+func crop(g *image.Gray, dpi int, x, y, w, h float64) *image.Gray {
+	px := func(mm float64) int { return int(math.Round(mm / mmPerInch * float64(dpi))) }
+	return g.SubImage(image.Rect(px(x), px(y), px(x+w), px(y+h)).Intersect(g.Rect)).(*image.Gray)
+}
+
+// scan is what a code reader sees in the picture.
+func scan(t *testing.T, g *image.Gray) string {
+	t.Helper()
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "P5\n%d %d\n255\n", g.Rect.Dx(), g.Rect.Dy())
+	for y := g.Rect.Min.Y; y < g.Rect.Max.Y; y++ {
+		out.Write(g.Pix[g.PixOffset(g.Rect.Min.X, y):g.PixOffset(g.Rect.Max.X, y)])
+	}
+	return strings.TrimSuffix(string(tool(t, "zbar-tools", "zbarimg", "-q", "--raw", file(t, "cell.pgm", out.Bytes()))), "\n")
+}
+
+// extentOf is the size of a sheet's cells.
+func extentOf(s Sheet) (w, h float64) {
+	w, h = s.width, s.height
+	if len(s.rows[0]) > 1 {
+		w = s.rows[0][1].x - s.rows[0][0].x
+	}
+	if len(s.rows) > 1 {
+		h = s.rows[1][0].y - s.rows[0][0].y
+	}
+	return w, h
+}
+
+func TestEveryPlacardIsReadBack(t *testing.T) {
+	t.Parallel()
+	for _, s := range Sheets() {
+		t.Run(s.Name(), func(t *testing.T) {
+			t.Parallel()
+			const skip, dpi = 1, 150
+			placards := fitting(t, s)
+			p := Print{Sheet: s, CutMarks: true, Made: made}
+			if s.PerPage() > skip {
+				p.Skip = skip
+			}
+			path := file(t, "sheet.pdf", printed(t, p, placards...))
+			w, h := extentOf(s)
+			var page *image.Gray
+			for i, placard := range placards {
+				n := p.Skip + i
+				if page == nil || n%s.PerPage() == 0 {
+					page = raster(t, path, n/s.PerPage()+1, dpi)
+				}
+				at := s.at(n % s.PerPage())
+				want := placard.Code.(bitmap).payload
+				if got := scan(t, crop(page, dpi, at.x, at.y, w, h)); got != want {
+					t.Errorf("placard %d (%s) reads %q, want %q", i, placard.Holder, got, want)
+				}
+			}
+		})
+	}
+}
+
+// Every module is a whole number of pixels, all black or all white: no hairline, no grey edge, and no ink within
+// four modules of the symbol.
+func TestModulesAreSolid(t *testing.T) {
+	t.Parallel()
+	for _, s := range Sheets() {
+		for _, dpi := range []int{300, 600} {
+			t.Run(fmt.Sprintf("%s at %d dpi", s.Name(), dpi), func(t *testing.T) {
+				placards := fitting(t, s)
+				placards = placards[:min(len(placards), s.PerPage())]
+				page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, CutMarks: true, Made: made}, placards...)), 1, dpi)
+				for i, p := range placards {
+					l, err := s.lay(&p)
+					if err != nil {
+						t.Fatal(err)
+					}
+					at, n, k := s.at(i), p.Code.Size(), dpi/dotsPerInch
+					module := l.code.dots * k
+					left := int(math.Round((at.x+l.code.x-l.code.side(n)/2)/mmPerDot)) * k
+					top := int(math.Round((at.y+l.code.y-l.code.side(n)/2)/mmPerDot)) * k
+					dark := func(x, y int) bool {
+						return x >= 0 && y >= 0 && x < n*module && y < n*module && p.Code.Dark(x/module, y/module)
+					}
+					wrong := 0
+					for y := -QuietZone * module; y < (n+QuietZone)*module; y++ {
+						for x := -QuietZone * module; x < (n+QuietZone)*module; x++ {
+							got := page.GrayAt(left+x, top+y).Y
+							// Poppler counts right and lower edges as inside and lays a faint brim there.
+							brim := dark(x-1, y) || dark(x, y-1) || dark(x-1, y-1)
+							if dark(x, y) && got != 0 || !dark(x, y) && got != 255 && !(brim && got > 150) {
+								wrong++
+							}
+						}
+					}
+					if wrong > 0 {
+						t.Errorf("placard %d (%s): %d pixels are not what the symbol says", i, p.Holder, wrong)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Office printers leave the paper's edge white; only a cut mark may be lost there.
+func TestNothingNearThePaperEdgeButCutMarks(t *testing.T) {
+	t.Parallel()
+	const dpi, clear = 150, 5.0
+	for _, s := range Sheets() {
+		for _, marks := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, cut marks %v", s.Name(), marks), func(t *testing.T) {
+				placards := fitting(t, s)
+				placards = placards[:min(len(placards), s.PerPage())]
+				page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, CutMarks: marks, Made: made}, placards...)), 1, dpi)
+				onCut := func(x, y float64) bool {
+					for _, cut := range s.across {
+						if math.Abs(x-cut) < 0.4 {
+							return true
+						}
+					}
+					for _, cut := range s.down {
+						if math.Abs(y-cut) < 0.4 {
+							return true
+						}
+					}
+					return false
+				}
+				seen := 0
+				for py := page.Rect.Min.Y; py < page.Rect.Max.Y; py++ {
+					for px := page.Rect.Min.X; px < page.Rect.Max.X; px++ {
+						x, y := (float64(px)+0.5)*mmPerInch/dpi, (float64(py)+0.5)*mmPerInch/dpi
+						if min(x, y, s.width-x, s.height-y) > clear-0.1 || page.GrayAt(px, py).Y == 255 {
+							continue
+						}
+						seen++
+						if !marks || !onCut(x, y) {
+							t.Fatalf("ink at %.1f, %.1f mm", x, y)
+						}
+					}
+				}
+				if marks && len(s.across)+len(s.down) > 0 && seen == 0 {
+					t.Error("no cut mark reaches the edge")
+				}
+			})
+		}
+	}
+}
+
+func TestUsedCellsStayWhite(t *testing.T) {
+	t.Parallel()
+	const dpi, skip = 100, 2
+	s := sheetOf(t, "a6x4")
+	page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, Skip: skip, CutMarks: true, Made: made}, hard(t)[:2]...)), 1, dpi)
+	for n := range s.PerPage() {
+		at := s.at(n)
+		// From the cut on, a cell is free of ink but for the cut itself.
+		cell := crop(page, dpi, at.x+0.5, at.y+0.5, 104, 147)
+		dark := false
+		for y := cell.Rect.Min.Y; y < cell.Rect.Max.Y; y++ {
+			for x := cell.Rect.Min.X; x < cell.Rect.Max.X; x++ {
+				dark = dark || cell.GrayAt(x, y).Y < 255
+			}
+		}
+		if dark != (n >= skip) {
+			t.Errorf("cell %d has ink: %v", n, dark)
+		}
+	}
+}
+
+func TestTextCanBeFoundAndFontsAreInside(t *testing.T) {
+	t.Parallel()
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	for _, s := range Sheets() {
+		t.Run(s.Name(), func(t *testing.T) {
+			t.Parallel()
+			for _, p := range fitting(t, s) {
+				l, err := s.lay(&p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				path := file(t, "card.pdf", printed(t, Print{Sheet: s, Made: made}, p))
+				got := squeeze(string(tool(t, "poppler-utils", "pdftotext", "-raw", path, "-")))
+				for _, line := range l.texts {
+					if !strings.Contains(got, squeeze(line.say)) {
+						t.Errorf("%q is not in the text of the page:\n%s", line.say, got)
+					}
+				}
+				fonts := strings.Split(strings.TrimSpace(string(tool(t, "poppler-utils", "pdffonts", path))), "\n")
+				if len(fonts) != 5 {
+					t.Errorf("%d lines about fonts, want a head and three faces: %q", len(fonts), fonts)
+				}
+				for _, f := range fonts[2:] {
+					// name, type in three words, encoding, then: embedded, subset, to Unicode
+					if words := strings.Fields(f); !strings.Contains(words[0], "bevietnampro") || words[len(words)-5] != "yes" {
+						t.Errorf("not embedded: %s", f)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,343 @@
+package printing
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jung-kurt/gofpdf"
+)
+
+// Print is how placards go on paper.
+type Print struct {
+	Sheet    Sheet
+	Skip     int       // cells of the first page that are used up already
+	CutMarks bool      // lines to cut along; needless on paper that is cut or perforated
+	Made     time.Time // the only date in the file; never zero
+	Title    string    // of the document, for its window and its printer's queue
+}
+
+var errNoSheet = errors.New("printing: no sheet given")
+
+// Write prints the placards in their order as one PDF, filling each page row by row. The same input gives the same
+// bytes, from any number of goroutines. Nothing is written when a placard cannot be printed; the error then wraps its
+// *FieldError and names its serial. A file is held in memory, about 2 KB a placard: keep to some 500.
+func Write(w io.Writer, p Print, placards []Placard) error {
+	whole, err := document(p, placards, true)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(whole)
+	return err
+}
+
+func document(p Print, placards []Placard, compress bool) ([]byte, error) {
+	perPage := p.Sheet.PerPage()
+	switch {
+	case perPage == 0:
+		return nil, errNoSheet
+	case p.Skip < 0 || p.Skip >= perPage:
+		return nil, fmt.Errorf("printing: skip %d cells of %d", p.Skip, perPage)
+	case p.Made.IsZero():
+		return nil, errors.New("printing: no date given")
+	case len(placards) == 0:
+		return nil, errors.New("printing: no placards given")
+	}
+	if p.Title != "" {
+		if code, detail := printable(p.Title); code != "" {
+			return nil, &FieldError{"title", code, detail}
+		}
+	}
+	c := newCanvas(p, compress)
+	last := p.Skip + len(placards) - 1
+	for i := range placards {
+		n := p.Skip + i
+		if i == 0 || n%perPage == 0 {
+			c.pdf.AddPage()
+			if p.CutMarks {
+				page := n - n%perPage
+				c.cutMarks(p.Sheet.cuts(func(cell int) bool { return page+cell >= p.Skip && page+cell <= last }))
+			}
+		}
+		l, err := p.Sheet.lay(&placards[i])
+		if err != nil {
+			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
+		}
+		c.draw(l, placards[i].Code, p.Sheet.at(n%perPage))
+	}
+	return c.finish()
+}
+
+// canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
+type canvas struct {
+	pdf    *gofpdf.Fpdf
+	height float64 // of the page in points, as its MediaBox rounds it
+	buf    []byte
+}
+
+const ptPerMM = 72 / mmPerInch
+
+func newCanvas(p Print, compress bool) *canvas {
+	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm",
+		Size: gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height}})
+	pdf.SetCompression(compress)
+	pdf.SetCatalogSort(true)
+	pdf.SetCreationDate(p.Made.UTC())
+	pdf.SetModificationDate(p.Made.UTC())
+	pdf.SetCreator("cho40", true)
+	pdf.SetTitle(p.Title, true)
+	pdf.SetMargins(0, 0, 0)
+	pdf.SetAutoPageBreak(false, 0)
+	for _, f := range faces().all() {
+		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
+	}
+	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
+}
+
+// draw puts a card with its top left at the given cell.
+func (c *canvas) draw(l layout, code Modules, at cell) {
+	for _, s := range l.strips {
+		c.petals(s, at)
+	}
+	for _, b := range l.boxes {
+		c.box(b, at)
+	}
+	for _, t := range l.texts {
+		c.text(t, at)
+	}
+	c.symbol(l.code, code, at)
+}
+
+// op appends an operator after its operands; points come with two decimals, which is finer than any printer.
+func (c *canvas) op(operator string, operands ...float64) {
+	for _, v := range operands {
+		c.buf = appendNumber(c.buf, v)
+		c.buf = append(c.buf, ' ')
+	}
+	c.buf = append(c.buf, operator...)
+	c.buf = append(c.buf, '\n')
+}
+
+func appendNumber(b []byte, v float64) []byte {
+	v = math.Round(v*100) / 100
+	if v == 0 {
+		v = 0 // never -0
+	}
+	return strconv.AppendFloat(b, v, 'f', -1, 64)
+}
+
+// flush hands the operators to the page.
+func (c *canvas) flush() {
+	c.pdf.RawWriteStr(strings.TrimSuffix(string(c.buf), "\n"))
+	c.buf = c.buf[:0]
+}
+
+func (c *canvas) fill(k colour) {
+	if k.r == k.g && k.g == k.b {
+		c.op("g", float64(k.r)/255)
+		return
+	}
+	c.buf = fmt.Appendf(c.buf, "%.3f %.3f %.3f rg\n", float64(k.r)/255, float64(k.g)/255, float64(k.b)/255)
+}
+
+// arc is how far the handles of a quarter circle's Bézier curve reach, of its radius.
+const arc = 0.5522847498
+
+// box fills a rectangle with round corners.
+func (c *canvas) box(b box, at cell) {
+	x1, y1 := (at.x+b.x)*ptPerMM, c.height-(at.y+b.y+b.h)*ptPerMM
+	x2, y2 := x1+b.w*ptPerMM, y1+b.h*ptPerMM
+	c.op("q")
+	c.fill(b.colour)
+	if b.r == 0 {
+		c.op("re", x1, y1, x2-x1, y2-y1)
+	} else {
+		r := b.r * ptPerMM
+		k := r * (1 - arc)
+		c.op("m", x1+r, y1)
+		c.op("l", x2-r, y1)
+		c.op("c", x2-k, y1, x2, y1+k, x2, y1+r)
+		c.op("l", x2, y2-r)
+		c.op("c", x2, y2-k, x2-k, y2, x2-r, y2)
+		c.op("l", x1+r, y2)
+		c.op("c", x1+k, y2, x1, y2-k, x1, y2-r)
+		c.op("l", x1, y1+r)
+		c.op("c", x1, y1+k, x1+k, y1, x1+r, y1)
+	}
+	c.op("f")
+	c.op("Q")
+	c.flush()
+}
+
+// petals fills a row of tiles. Each petal lies between two quarter circles from the tile's middle to a corner; all
+// tiles are written alike, one moved on from the other, and so take next to no room in the file.
+func (c *canvas) petals(s petals, at cell) {
+	r := s.tile / 2 * ptPerMM
+	h := r * arc
+	c.op("q")
+	c.fill(leaf)
+	c.op("cm", 1, 0, 0, 1, (at.x+s.x)*ptPerMM+r, c.height-(at.y+s.y)*ptPerMM-r)
+	for i := range s.n {
+		if i > 0 {
+			c.op("cm", 1, 0, 0, 1, 2*r, 0)
+		}
+		for _, corner := range [][2]float64{{1, 1}, {-1, 1}, {-1, -1}, {1, -1}} {
+			x, y := corner[0], corner[1]
+			c.op("m", 0, 0)
+			c.op("c", x*h, 0, x*r, y*(r-h), x*r, y*r)
+			c.op("c", x*(r-h), y*r, 0, y*h, 0, 0)
+		}
+		c.op("f")
+	}
+	c.op("Q")
+	c.flush()
+}
+
+// text draws a line. Kerned pairs part it: the library knows no other way to move on by less than a letter.
+func (c *canvas) text(t text, at cell) {
+	c.pdf.SetFont(t.face.family, "", t.size*ptPerMM)
+	c.pdf.SetTextColor(t.colour.r, t.colour.g, t.colour.b)
+	x, y := at.x+t.x, at.y+t.y
+	turned := t.turn != 0
+	if turned {
+		sin := float64(t.turn)
+		c.op("q")
+		c.op("cm", 0, sin, -sin, 0, x*ptPerMM, c.height-y*ptPerMM)
+		_, pageHeight := c.pdf.GetPageSize()
+		x, y = 0, pageHeight // the library's bottom left
+	}
+	if t.track != 0 {
+		c.op("Tc", t.track*ptPerMM)
+	}
+	if len(c.buf) > 0 {
+		c.flush()
+	}
+	if t.track != 0 {
+		c.pdf.Text(x, y, t.say)
+		c.op("Tc", 0)
+	} else {
+		from, last := 0, rune(0)
+		advance, start := 0, 0
+		for i, r := range t.say {
+			if k := t.face.kerns[[2]rune{last, r}]; i > 0 && k != 0 {
+				c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:i])
+				advance += k
+				from, start = i, advance
+			}
+			advance += t.face.glyphs[r].advance
+			last = r
+		}
+		c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:])
+	}
+	if turned {
+		c.op("Q")
+	}
+	if len(c.buf) > 0 {
+		c.flush()
+	}
+}
+
+// symbol fills all dark modules as one path, a rectangle for each run in a row: renderers then see one shape, and no
+// hairline shows between its parts. It stands on the dots of the page, counted from the top left.
+func (c *canvas) symbol(s symbol, code Modules, at cell) {
+	n := code.Size()
+	corner := func(middle float64) float64 {
+		return math.Round((middle-s.side(n)/2)/mmPerDot) * 72 / dotsPerInch
+	}
+	side := float64(s.dots) * 72 / dotsPerInch
+	c.op("q")
+	c.op("g", 0)
+	// A thousandth of a point inwards: on the very edge of a dot, a renderer's rounding would decide on which side.
+	const inwards = 0.001
+	c.buf = fmt.Appendf(c.buf, "%.2f 0 0 %.2f %.3f %.3f cm\n", side, -side, corner(at.x+s.x)+inwards, c.height-corner(at.y+s.y)-inwards)
+	for y := range n {
+		for x := 0; x < n; x++ {
+			run := 0
+			for x+run < n && code.Dark(x+run, y) {
+				run++
+			}
+			if run > 0 {
+				c.buf = strconv.AppendInt(c.buf, int64(x), 10)
+				c.buf = append(c.buf, ' ')
+				c.buf = strconv.AppendInt(c.buf, int64(y), 10)
+				c.buf = append(c.buf, ' ')
+				c.buf = strconv.AppendInt(c.buf, int64(run), 10)
+				c.buf = append(c.buf, " 1 re\n"...)
+				x += run
+			}
+		}
+	}
+	c.op("f")
+	c.op("Q")
+	c.flush()
+}
+
+// The marks at both ends of a cut, in millimetres: clear of the crossing, then a line; dots lead from one to the other.
+const (
+	markClear  = 1.5
+	markLength = 3.5
+	markWidth  = 0.25
+	dotLength  = 0.4
+	dotGap     = 2.4
+	dotWidth   = 0.12
+)
+
+func (c *canvas) cutMarks(cuts []cut) {
+	c.op("q")
+	c.op("G", 0)
+	for _, cut := range cuts {
+		length := cut.x2 - cut.x1 + cut.y2 - cut.y1
+		dx, dy := (cut.x2-cut.x1)/length, (cut.y2-cut.y1)/length
+		stroke := func(from, to float64) {
+			c.op("m", (cut.x1+dx*from)*ptPerMM, c.height-(cut.y1+dy*from)*ptPerMM)
+			c.op("l", (cut.x1+dx*to)*ptPerMM, c.height-(cut.y1+dy*to)*ptPerMM)
+		}
+		mark := markClear + markLength
+		c.op("[] 0 d")
+		c.op("w", markWidth*ptPerMM)
+		stroke(markClear, mark)
+		stroke(length-mark, length-markClear)
+		c.op("S")
+
+		dots := math.Floor((length - 2*mark - dotGap) / (dotLength + dotGap))
+		from := (length - dots*(dotLength+dotGap) + dotGap) / 2 // the same distance at both ends
+		c.buf = append(c.buf, '[')
+		c.buf = appendNumber(c.buf, dotLength*ptPerMM)
+		c.buf = append(c.buf, ' ')
+		c.buf = appendNumber(c.buf, dotGap*ptPerMM)
+		c.buf = append(c.buf, "] 0 d\n"...)
+		c.op("w", dotWidth*ptPerMM)
+		stroke(from, length-from)
+		c.op("S")
+	}
+	c.op("Q")
+	c.flush()
+}
+
+// finish closes the document and tells viewers not to scale it on printing, for which the library has no call: the
+// catalogue is the last object, so only the place of the table after it moves.
+func (c *canvas) finish() ([]byte, error) {
+	var out bytes.Buffer
+	if err := c.pdf.Output(&out); err != nil {
+		return nil, fmt.Errorf("printing: %w", err)
+	}
+	const catalogue, noScaling = "/Type /Catalog\n", "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
+	file := out.Bytes()
+	at := bytes.LastIndex(file, []byte(catalogue))
+	table := bytes.LastIndex(file, []byte("\nxref\n")) + 1
+	if at < 0 || table < at {
+		return nil, errors.New("printing: the document has no catalogue")
+	}
+	at += len(catalogue)
+	end := bytes.LastIndex(file, []byte("startxref\n"))
+	whole := make([]byte, 0, len(file)+len(noScaling))
+	whole = append(whole, file[:at]...)
+	whole = append(whole, noScaling...)
+	whole = append(whole, file[at:end]...)
+	return fmt.Appendf(whole, "startxref\n%d\n%%%%EOF\n", table+len(noScaling)), nil
+}

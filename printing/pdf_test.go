@@ -1,0 +1,271 @@
+package printing
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"golang.org/x/sync/errgroup"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden pages; look at them before you commit")
+
+func TestSameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	for _, s := range Sheets() {
+		t.Run(s.Name(), func(t *testing.T) {
+			t.Parallel()
+			p := Print{Sheet: s, CutMarks: true, Made: made, Title: "Chợ Vị Thanh, đợt 3"}
+			placards := fitting(t, s)
+			want := printed(t, p, placards...)
+			var g errgroup.Group
+			for range 6 {
+				g.Go(func() error {
+					var got bytes.Buffer
+					if err := Write(&got, p, placards); err != nil {
+						return err
+					}
+					if !bytes.Equal(got.Bytes(), want) {
+						return errors.New("the same placards gave other bytes")
+					}
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+			p.Made = made.In(time.FixedZone("ICT", 7*3600))
+			if !bytes.Equal(printed(t, p, placards...), want) {
+				t.Error("the same moment in another zone gave other bytes")
+			}
+		})
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	t.Parallel()
+	s := sheetOf(t, "a6x4")
+	one := []Placard{plain(t)}
+	for _, tt := range []struct {
+		name     string
+		p        Print
+		placards []Placard
+	}{
+		{"no sheet", Print{Made: made}, one},
+		{"no date", Print{Sheet: s}, one},
+		{"no placards", Print{Sheet: s, Made: made}, nil},
+		{"a negative skip", Print{Sheet: s, Made: made, Skip: -1}, one},
+		{"a whole page skipped", Print{Sheet: s, Made: made, Skip: 4}, one},
+		{"a title that cannot be written", Print{Sheet: s, Made: made, Title: "\xff"}, one},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := Write(&out, tt.p, tt.placards); err == nil || out.Len() > 0 {
+				t.Errorf("Write = %v after %d bytes, want an error and none", err, out.Len())
+			}
+		})
+	}
+	if err := one[0].Check(Sheet{}); err == nil {
+		t.Error("Check on no sheet = nil, want an error")
+	}
+}
+
+func TestWriteReportsAFullDisk(t *testing.T) {
+	t.Parallel()
+	r, w := io.Pipe()
+	full := errors.New("disk full")
+	r.CloseWithError(full)
+	if err := Write(w, Print{Sheet: sheetOf(t, "a6x4"), Made: made}, []Placard{plain(t)}); !errors.Is(err, full) {
+		t.Errorf("Write = %v, want %v", err, full)
+	}
+}
+
+func TestSheets(t *testing.T) {
+	t.Parallel()
+	want := []struct {
+		name    string
+		perPage int
+	}{{"a6x4", 4}, {"a5x2", 2}, {"a4x1", 1}, {"tag8", 8}, {"tag10", 10}}
+	all := Sheets()
+	if len(all) != len(want) {
+		t.Fatalf("%d sheets, want %d", len(all), len(want))
+	}
+	for i, w := range want {
+		if s, ok := SheetOf(w.name); !ok || s.PerPage() != w.perPage || all[i].Name() != w.name {
+			t.Errorf("sheet %d is %s, %s has %d cells; want %v", i, all[i].Name(), w.name, s.PerPage(), w)
+		}
+	}
+	if s, ok := SheetOf("a7x8"); ok || s.PerPage() != 0 || s.Name() != "" {
+		t.Errorf("SheetOf(a7x8) = %v, %v; want none", s, ok)
+	}
+}
+
+func TestPagesAndSkip(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ skip, placards, pages int }{
+		{0, 1, 1}, {0, 4, 1}, {0, 5, 2}, {2, 2, 1}, {2, 3, 2}, {3, 9, 3},
+	} {
+		t.Run(fmt.Sprintf("%d after %d cells", tt.placards, tt.skip), func(t *testing.T) {
+			placards := make([]Placard, tt.placards)
+			for i := range placards {
+				placards[i] = plain(t)
+			}
+			file := printed(t, Print{Sheet: sheetOf(t, "a6x4"), Skip: tt.skip, Made: made}, placards...)
+			if got := len(regexp.MustCompile(`/Type /Page\n`).FindAll(file, -1)); got != tt.pages {
+				t.Errorf("%d pages, want %d", got, tt.pages)
+			}
+		})
+	}
+}
+
+// Half a sheet that stays white has no cut marks either: it is printed on another day.
+func TestCutsOnlyBesideUsedCells(t *testing.T) {
+	t.Parallel()
+	s := sheetOf(t, "a6x4")
+	for _, tt := range []struct {
+		used string // a digit a cell
+		want []cut
+	}{
+		{"0123", []cut{{105, 0, 105, 148.5}, {105, 148.5, 105, 297}, {0, 148.5, 105, 148.5}, {105, 148.5, 210, 148.5}}},
+		{"01", []cut{{105, 0, 105, 148.5}, {0, 148.5, 105, 148.5}, {105, 148.5, 210, 148.5}}},
+		{"0", []cut{{105, 0, 105, 148.5}, {0, 148.5, 105, 148.5}}},
+		{"23", []cut{{105, 148.5, 105, 297}, {0, 148.5, 105, 148.5}, {105, 148.5, 210, 148.5}}},
+		{"", nil},
+	} {
+		t.Run("cells "+tt.used, func(t *testing.T) {
+			got := s.cuts(func(n int) bool { return strings.Contains(tt.used, strconv.Itoa(n)) })
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("cuts = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// The cross-reference table was moved by hand; each offset in it must still be that of its object.
+func TestCrossReferences(t *testing.T) {
+	t.Parallel()
+	file := printed(t, Print{Sheet: sheetOf(t, "a6x4"), Made: made}, hard(t)...)
+	tail := file[bytes.LastIndex(file, []byte("startxref\n")):]
+	var table int
+	if _, err := fmt.Sscanf(string(tail), "startxref\n%d\n%%%%EOF", &table); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(file[table:]), "\n")
+	if lines[0] != "xref" {
+		t.Fatalf("startxref leads to %q", lines[0])
+	}
+	objects := 0
+	for i, entry := range lines[3:] {
+		at, _, found := strings.Cut(entry, " 00000 n")
+		if !found {
+			break
+		}
+		offset, err := strconv.Atoi(at)
+		if want := fmt.Sprintf("%d 0 obj\n", i+1); err != nil || !bytes.HasPrefix(file[offset:], []byte(want)) {
+			t.Errorf("entry %d does not lead to %q", i+1, want)
+		}
+		objects++
+	}
+	if objects < 10 {
+		t.Errorf("%d objects in the table", objects)
+	}
+	for _, want := range []string{"/PrintScaling /None", "/Lang (vi)", "/CreationDate (D:20261122030405)"} {
+		if !bytes.Contains(file, []byte(want)) {
+			t.Errorf("the file lacks %s", want)
+		}
+	}
+}
+
+// corner stands in for a symbol, so that the golden pages show the drawing and not an encoder.
+type corner int
+
+func (c corner) Size() int          { return int(c) }
+func (c corner) Dark(x, y int) bool { return x == 0 || y == 0 || x > 2 && x == y }
+
+var (
+	streams = regexp.MustCompile(`(?s)stream\n(0 J\n.*?)\nendstream`)
+	strung  = regexp.MustCompile(`(?s)\((.*?[^\\])\) Tj`)
+	escaped = regexp.MustCompile(`(?s)\\(.)`)
+)
+
+// readable is the drawing of every page, its text as letters.
+func readable(file []byte) []byte {
+	var out bytes.Buffer
+	for _, page := range streams.FindAllSubmatch(file, -1) {
+		out.Write(strung.ReplaceAllFunc(page[1], func(op []byte) []byte {
+			raw := escaped.ReplaceAll(strung.FindSubmatch(op)[1], []byte("$1"))
+			var units []uint16
+			for i := 0; i+1 < len(raw); i += 2 {
+				units = append(units, uint16(raw[i])<<8|uint16(raw[i+1]))
+			}
+			return []byte("(" + string(utf16.Decode(units)) + ") Tj")
+		}))
+		out.WriteString("\n\n")
+	}
+	return out.Bytes()
+}
+
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	for _, s := range Sheets() {
+		t.Run(s.Name(), func(t *testing.T) {
+			t.Parallel()
+			placards := hard(t)[:3]
+			for i := range placards {
+				placards[i].Code = corner(37)
+			}
+			placards[0].Mark = MarkProvisional
+			p := Print{Sheet: s, Skip: s.PerPage() / 2, CutMarks: true, Made: made}
+			file, err := document(p, placards, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := readable(file)
+			name := filepath.Join("testdata", s.Name()+".golden")
+			if *update {
+				if err := os.WriteFile(name, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) < 1000 || !bytes.Equal(got, want) {
+				t.Errorf("%s differs; run with -update and look at the pages", name)
+			}
+		})
+	}
+}
+
+// BenchmarkWrite1000 prints symbols that were made before, as the product does.
+func BenchmarkWrite1000(b *testing.B) {
+	placards, first := make([]Placard, 1000), plain(b)
+	codes := make([]Modules, 50)
+	for i := range codes {
+		codes[i] = encode(b, payload(i))
+	}
+	for i := range placards {
+		placards[i] = first
+		placards[i].Code = codes[i%len(codes)]
+		placards[i].Stall, placards[i].Serial = fmt.Sprintf("A-%d", i), fmt.Sprintf("7K3Q-%04d-VTC", i)
+	}
+	p := Print{Sheet: sheetOf(b, "a6x4"), CutMarks: true, Made: made}
+	var size int
+	b.ReportAllocs()
+	for b.Loop() {
+		size = len(printed(b, p, placards...))
+	}
+	b.ReportMetric(float64(size)/1000, "bytes/placard")
+	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "placards/s")
+}
