@@ -1,0 +1,224 @@
+// Package pgtest gives every test a PostgreSQL database of its own, with the schema in it.
+//
+// The databases are clones of a template named after the migrations, on one throwaway server for all packages that a
+// `go test` runs: whichever comes first starts it, and it ends with that command (see StartThrowaway). TEST_DATABASE_URL, a role with
+// CREATEDB, uses another server, on which what a test made is dropped again; only the newest template stays.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"cho40/internal/postgres"
+	"cho40/migrations"
+)
+
+// patience is for everything that a test waits for before it begins, the server's first start included.
+const patience = 2 * time.Minute
+
+// New is a pool on a database of t's own. It is closed when t ends.
+func New(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	pool, err := postgres.Open(ctx, URL(t))
+	if err != nil {
+		t.Fatalf("open the test's database: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// URL is the address of a database of t's own.
+func URL(t testing.TB) string {
+	t.Helper()
+	return clone(t, template)
+}
+
+// Empty is the address of a database of t's own without the schema.
+func Empty(t testing.TB) string {
+	t.Helper()
+	return clone(t, func(context.Context, *pgx.Conn) (string, error) { return "template0", nil })
+}
+
+func clone(t testing.TB, template func(context.Context, *pgx.Conn) (string, error)) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	server, err := address()
+	if err != nil {
+		t.Fatalf("tests need a PostgreSQL server: %v\nTEST_DATABASE_URL may name another one.", err)
+	}
+	conn, err := postgres.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("tests need a PostgreSQL server: %v", err)
+	}
+	defer conn.Close(ctx)
+	from, err := template(ctx, conn)
+	if err != nil {
+		t.Fatalf("make the template: %v", err)
+	}
+	name := "t_" + strings.ToLower(rand.Text())
+	sql := "CREATE DATABASE " + name + " TEMPLATE " + from
+	if conn.PgConn().ParameterStatus("server_version") >= "15" {
+		sql += " STRATEGY WAL_LOG" // without the two checkpoints of the other strategy
+	}
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		t.Fatalf("make the test's database: %v", err)
+	}
+	if os.Getenv("TEST_DATABASE_URL") != "" { // our own server goes as a whole
+		t.Cleanup(func() { drop(t, server, name) })
+	}
+	return database(server, name)
+}
+
+func drop(t testing.TB, server, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := postgres.Connect(ctx, server)
+	if err == nil {
+		defer conn.Close(ctx)
+		_, err = conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+	}
+	if err != nil {
+		t.Errorf("drop the test's database: %v", err)
+	}
+}
+
+// address is the server's. It is started once a process, and stays attached until the process ends.
+var address = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
+		return given, nil
+	}
+	dir, err := folder()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	server, err := postgres.StartThrowaway(ctx, dir, os.Getppid())
+	if err != nil {
+		return "", err
+	}
+	return server.URL(), nil
+})
+
+// folder is one for each user and each parent, which is the go command. It lies in /tmp, not in TMPDIR, because the user
+// that the server runs as when we are root must get in, and because a socket's path is short.
+func folder() (string, error) {
+	mine := fmt.Sprintf("/tmp/cho40-test-%d-", os.Getuid())
+	if old, err := filepath.Glob(mine + "*"); err == nil {
+		for _, dir := range old { // of keepers that were killed
+			if _, err := os.Stat("/proc/" + strings.TrimPrefix(dir, mine)); errors.Is(err, os.ErrNotExist) && hasProc() {
+				os.RemoveAll(dir)
+			}
+		}
+	}
+	dir := fmt.Sprintf("%s%d", mine, os.Getppid())
+	err := os.Mkdir(dir, 0o711)
+	if errors.Is(err, os.ErrExist) {
+		var info os.FileInfo
+		if info, err = os.Lstat(dir); err == nil && (!info.IsDir() || info.Mode().Perm()&0o022 != 0) {
+			err = fmt.Errorf("%s is not ours; remove it", dir)
+		}
+	}
+	return dir, err
+}
+
+func hasProc() bool {
+	_, err := os.Stat("/proc/self")
+	return err == nil
+}
+
+// template is a database with the schema, made by whoever comes first.
+func template(ctx context.Context, conn *pgx.Conn) (string, error) {
+	name := "tmpl_" + migrations.Sum()[:16]
+	making := name + "_making"
+	ready := func() (bool, error) {
+		return postgres.One[bool](ctx, conn, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = @name AND datistemplate)`,
+			pgx.StrictNamedArgs{"name": name})
+	}
+	if ok, err := ready(); ok || err != nil {
+		return name, err
+	}
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil && !lockTimeout(err) {
+		return "", err
+	} else if err != nil {
+		return template(ctx, conn) // somebody is still at it
+	}
+	defer conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext($1))", name)
+	if ok, err := ready(); ok || err != nil {
+		return name, err
+	}
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+making); err != nil {
+		return "", err
+	}
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+making+" TEMPLATE template0"); err != nil {
+		return "", err
+	}
+	if _, _, err := migrations.Up(ctx, database(conn.Config().ConnString(), making)); err != nil {
+		return "", err
+	}
+	// One transaction. A connection to a template would be in the way of cloning.
+	err := settle(ctx, conn, "ALTER DATABASE "+making+" RENAME TO "+name+"; ALTER DATABASE "+name+" IS_TEMPLATE true ALLOW_CONNECTIONS false")
+	if err != nil || os.Getenv("TEST_DATABASE_URL") == "" {
+		return name, err
+	}
+	return name, dropOld(ctx, conn, name)
+}
+
+// dropOld removes the templates of earlier schemas from a server that outlives the tests.
+func dropOld(ctx context.Context, conn *pgx.Conn, current string) error {
+	old, err := postgres.All[string](ctx, conn, `
+		SELECT datname::text FROM pg_database WHERE datistemplate AND datname ~ '^tmpl_[0-9a-f]{16}$' AND datname <> @current`,
+		pgx.StrictNamedArgs{"current": current})
+	for _, name := range old {
+		if _, err := conn.Exec(ctx, "ALTER DATABASE "+name+" IS_TEMPLATE false"); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, "DROP DATABASE "+name); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// settle tries again while a session that was just closed is still on its way out.
+func settle(ctx context.Context, conn *pgx.Conn, sql string) error {
+	for {
+		_, err := conn.Exec(ctx, sql)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "55006" || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func lockTimeout(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
+// database is the address of another database on the same server.
+func database(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server // Connect has read it already
+	}
+	u.Path = "/" + name
+	return u.String()
+}

@@ -1,0 +1,94 @@
+// Package postgres holds the database: pools and the few helpers every package reads rows with, and the server of our
+// own that runs when no other is given.
+//
+// # The embedded server
+//
+// Start uses PostgreSQL's own binaries on a folder. Several commands may use one folder at a time, any of them may come
+// first, leave first or be killed, so none of them can own the server. A keeper does: the same program, started once more and detached
+// (see init in keeper.go), which holds DIR/postgres.lock, runs the server as its child and listens on a socket beside
+// the server's. A command is a connection to that socket. The kernel closes it however the command ends, so the keeper
+// always knows who is left; when the last has gone it shuts the server down and ends too.
+//
+//   - A command killed: its connection closes, and the others notice nothing.
+//   - The server killed: the keeper starts it again at the same URL.
+//   - The keeper killed: the server gets SIGINT from the kernel (Linux) and shuts down cleanly; every command still there
+//     notices, one of them starts a new keeper, and the server is back at the same URL. Where the kernel does not
+//     do that, the new keeper takes over the server that still answers.
+//
+// The files of a folder DIR: postgres (the data), postgres.run (both sockets), postgres.lock, postgres.log.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"reflect"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Querier is what One and All need of a pool, a connection or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// DB is what a service holds: a pool, or the transaction it was bound to, in which Begin makes a savepoint.
+type DB interface {
+	Querier
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
+}
+
+var (
+	_ DB = (*pgxpool.Pool)(nil)
+	_ DB = (pgx.Tx)(nil)
+)
+
+// One reads the only row. T is a struct, whose fields are then filled by column name, or the type of the only column.
+// No row is pgx.ErrNoRows; two are pgx.ErrTooManyRows.
+func One[T any](ctx context.Context, db Querier, sql string, args pgx.StrictNamedArgs) (T, error) {
+	rows, err := db.Query(ctx, sql, args)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return pgx.CollectExactlyOneRow(rows, rowTo[T]())
+}
+
+// All reads every row, as One reads its only one. Without rows the slice is empty and not nil.
+func All[T any](ctx context.Context, db Querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {
+	rows, err := db.Query(ctx, sql, args)
+	if err != nil {
+		return []T{}, err
+	}
+	return pgx.AppendRows([]T{}, rows, rowTo[T]())
+}
+
+// rowTo takes a struct with exported fields for a row, and everything else for one value: identifiers, days and
+// time.Time are structs too, but show no fields, or know how to scan themselves.
+func rowTo[T any]() pgx.RowToFunc[T] {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[sql.Scanner]()) {
+		return pgx.RowTo[T]
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() || f.Anonymous {
+			return pgx.RowToStructByName[T]
+		}
+	}
+	return pgx.RowTo[T]
+}
+
+// Violated is the name of the constraint, or unique index, that err says was violated; empty when there is none.
+func Violated(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.ConstraintName
+	}
+	return ""
+}

@@ -1,0 +1,34 @@
+//go:build !unix
+
+package postgres
+
+import (
+	"context"
+
+	"cho40/internal/fault"
+)
+
+// Server does not exist here.
+type Server struct{}
+
+// Start runs nothing here.
+//
+// Faults: NotFound postgres-unix.
+func Start(context.Context, string) (*Server, error) {
+	return nil, fault.New(fault.NotFound, "postgres-unix", "The embedded database runs on Linux and macOS. Set DATABASE_URL to a PostgreSQL server, or use WSL.")
+}
+
+// StartThrowaway runs nothing here.
+func StartThrowaway(ctx context.Context, dir string, _ int) (*Server, error) { return Start(ctx, dir) }
+
+// URL is empty.
+func (*Server) URL() string { return "" }
+
+// Stop does nothing.
+func (*Server) Stop() error { return nil }
+
+// DefaultDir is empty.
+func DefaultDir() (string, error) { return "", nil }
+
+// Cache is empty.
+func Cache() string { return "" }
