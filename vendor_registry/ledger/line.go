@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+
+	"cho40/internal/fault"
+)
+
+// reader turns the lines below the headings into stalls.
+type reader struct {
+	*heading
+	wide    map[int]bool   // rows whose title is merged across
+	section string         // named by the last title row
+	seen    map[string]int // the row in which a stall code came first
+	ordinal int            // the column of 1, 2, 3 …; -1: none
+}
+
+// ledger reads the stalls of a table whose headings were found.
+func (t *table) ledger(m *meter, name string) (Ledger, error) {
+	h := t.heading
+	out := Ledger{File: name, Sheet: t.sheet, Heading: h.row, Columns: h.columns, Notes: t.notes}
+	fill := map[int]bool{}
+	for _, c := range h.columns {
+		fill[c.Index] = c.Role != Unread && c.Role != Ordinal && c.Role != Private
+		if c.Role == Private {
+			out.Notes = append(out.Notes, fault.Field{Row: h.row, Column: c.Heading, Code: "column-private",
+				Detail: fault.Say("This column was not read: identity papers, birth dates and the like are never collected here.")})
+		}
+	}
+	t.fill(fill)
+	r := &reader{heading: h, wide: t.wide(), seen: map[string]int{}, ordinal: -1}
+	for _, c := range h.columns {
+		if c.Role == Ordinal && r.ordinal < 0 {
+			r.ordinal = c.Index
+		}
+	}
+	finished := -1 // how many stalls there were when a total or a signature last said so, with no stall code since
+	for i, l := range t.lines {
+		if i%64 == 0 && m.ctx.Err() != nil {
+			return Ledger{}, m.ctx.Err()
+		}
+		if l.row <= h.last {
+			continue
+		}
+		switch r.sort(l) {
+		case skip:
+		case end:
+			if finished < 0 {
+				finished = len(out.Rows)
+			}
+		case title:
+			r.section = r.titleOf(l)
+		case stall:
+			row := r.stall(l)
+			if row.Code != "" {
+				finished = -1
+			}
+			out.Rows = append(out.Rows, row)
+		}
+	}
+	if finished > 0 { // below stand the names of those who sign, not stalls
+		out.Rows = out.Rows[:finished]
+	}
+	if len(out.Rows) == 0 {
+		return Ledger{}, fault.New(fault.Invalid, "ledger-no-stalls", "The headings are in row %v, but there is no stall below them.", h.row)
+	}
+	h.carry(out.Rows, t)
+	return out, oldFonts(out.Rows)
+}
+
+// sortOf is what a line is.
+type sortOf int
+
+const (
+	skip  sortOf = iota // blank, notes, headings again
+	end                 // a total or a signature
+	title               // names the section of the stalls below
+	stall
+)
+
+// sort tells a stall from all else that stands in a ledger.
+func (r *reader) sort(l line) sortOf {
+	code, first, filled := l.at(r.column(Code)), -1, 0
+	for c := range l.cells {
+		if at := l.cells[c]; at.kind == nothing || strings.TrimSpace(at.text) == "" && at.kind == words {
+			continue
+		}
+		if c == r.ordinal && roman.MatchString(l.cells[c].text) {
+			continue
+		}
+		if filled++; first < 0 {
+			first = c
+		}
+	}
+	if first < 0 {
+		return skip
+	}
+	lead, hasCode := l.at(first), !isNone(code.text) || code.kind > words
+	if hasCode {
+		lead = code
+	}
+	switch {
+	case isTotal(lead.text), isTotal(l.at(first).text) && (first != r.column(Vendor) || !ascii(l.at(first).text)):
+		return end
+	case isRemark(lead.text) && !r.pays(l), !hasCode && !r.filled(l, Vendor) && slices.ContainsFunc(l.cells, func(c cell) bool { return isRemark(c.text) }):
+		return end
+	case r.again(l), r.counting(l):
+		return skip
+	}
+	named := lead.kind == words && sections.begins(listed.ReplaceAllString(strings.TrimSpace(lead.text), "")) &&
+		(first != r.column(Vendor) || r.wide[l.row] || !surnames.begins(lead.text))
+	alone := filled == 1 || filled == 2 && tally.MatchString(fold(r.other(l, lead)))
+	switch {
+	case alone && hasCode:
+		if lead.kind == words && (r.wide[l.row] || named && !stallToo.begins(lead.text)) {
+			return title
+		}
+		return stall
+	case alone && lead.kind != words, alone && tally.MatchString(fold(lead.text)):
+		return skip
+	case alone && (named || r.wide[l.row] && isTitle(lead.text)):
+		return title
+	case filled == 1 && (first == r.column(Vendor) || first == r.column(Phone) || r.inGroup(first)):
+		return stall // without its code: a fault, not a title
+	case filled == 1 && first < r.column(Code) && isTitle(lead.text):
+		return title
+	case hasCode:
+		return stall
+	case named && !r.filled(l, Phone) && !r.pays(l):
+		return title
+	case r.filled(l, Vendor), r.filled(l, Phone), r.pays(l):
+		return stall
+	}
+	return skip
+}
+
+// filled reports whether a column says anything in a line.
+func (r *reader) filled(l line, role Role) bool {
+	at := l.at(r.column(role))
+	return at.kind > words || at.kind == words && !isNone(at.text)
+}
+
+// titleOf is the section that a title row names: its first text that is no ordinal.
+func (r *reader) titleOf(l line) string {
+	best := ""
+	for c, at := range l.cells {
+		if at.kind != words || c == r.ordinal && roman.MatchString(at.text) {
+			continue
+		}
+		s, bad := clean(at.text)
+		if bad != 0 || s == "" {
+			continue
+		}
+		if best == "" || sections.begins(s) && !sections.begins(best) {
+			best = s
+		}
+	}
+	if best = section(best); runes(best) > maxSection {
+		return ""
+	}
+	return best
+}
+
+func (r *reader) inGroup(column int) bool {
+	for _, g := range r.groups {
+		if g.provider == column || g.number == column {
+			return true
+		}
+	}
+	return false
+}
+
+// pays reports whether any account column of a line says anything.
+func (r *reader) pays(l line) bool {
+	for _, g := range r.groups {
+		for _, c := range []int{g.provider, g.number} {
+			if at := l.at(c); at.kind > words || at.kind == words && !isNone(at.text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// other is the one filled cell of a line that is not lead.
+func (r *reader) other(l line, lead cell) string {
+	for c, at := range l.cells {
+		if at.kind != nothing && at != lead && c != r.ordinal && strings.TrimSpace(at.text) != "" {
+			return at.text
+		}
+	}
+	return ""
+}
+
+// again reports the headings once more, as on each printed page.
+func (r *reader) again(l line) bool {
+	same := 0
+	for _, c := range r.columns {
+		if c.Heading != "" && strings.EqualFold(strings.TrimSpace(l.at(c.Index).text), c.Heading) {
+			same++
+		}
+	}
+	return same > 1
+}
+
+// counting reports the row of column numbers, (1) (2) (3) or A B 1 2 3, that forms have below their headings.
+func (r *reader) counting(l line) bool {
+	next := 1
+	for c, at := range l.cells {
+		switch s := strings.Trim(at.text, "() "); {
+		case s == itoa(next):
+			next++
+		case s == "", len(s) == 1 && s[0] == byte('A'+c):
+		default:
+			return false
+		}
+	}
+	return next > 2 && l.row <= r.last+2
+}
