@@ -1,0 +1,639 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres"
+	"cho40/qrgen"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// AccountID names an account within a market.
+type AccountID = id.ID[Account]
+
+// AccountRef names an account that comes in alone.
+type AccountRef = Ref[Account]
+
+// State is what became of a proposed account.
+type State string
+
+// The states of an account.
+const (
+	StateProposed   State = "proposed"
+	StateApproved   State = "approved"
+	StateSuperseded State = "superseded"
+	StateRejected   State = "rejected"
+	StateWithdrawn  State = "withdrawn"
+	StateExpired    State = "expired"
+)
+
+// ProposalLives is how long a proposal waits for its second person (SECURITY: 14 days).
+const ProposalLives = 14 * 24 * time.Hour
+
+// Account is a receiving account of a vendor. It is written once; what became of it is a row of its own.
+type Account struct {
+	ID           AccountRef  `json:"id" db:"-"`
+	RecordID     AccountID   `json:"-" db:"id"`
+	Provider     string      `json:"provider"`
+	ProviderName string      `json:"provider_name" db:"-"`
+	Number       string      `json:"number"` // masked: 09•• ••• 678, •••• 4567
+	Holder       string      `json:"holder"`
+	HolderGiven  bool        `json:"holder_confirmed"` // false: made of the vendor's name, nobody has heard it yet
+	Source       string      `json:"source"`           // typed, scanned, import
+	State        State       `json:"state"`
+	Default      bool        `json:"default"`
+	AlsoPays     []string    `json:"also_pays,omitempty" db:"-"` // other payees in the vendor's own code, for the approver
+	Replaces     *AccountRef `json:"replaces,omitempty" db:"-"`  // set: a change, decided by the stricter rule
+	ReplacesID   *AccountID  `json:"-"`
+	ProposedAt   time.Time   `json:"proposed_at"`
+	TouchedBy    []string    `json:"-"`
+	Decisions    int         `json:"-"`
+	VendorID     VendorID    `json:"-"`
+	Payload      string      `json:"-"`
+	Symbol       []byte      `json:"-"`
+	FullNumber   string      `json:"-" db:"-"`
+}
+
+// ETag is the account's version: a decision makes a new one.
+func (a Account) ETag() string { return fmt.Sprintf(`"%s.%d"`, a.RecordID, a.Decisions) }
+
+// NewAccount is what somebody brings in: a number at a provider, or the code that the vendor's own app shows.
+type NewAccount struct {
+	Provider string `json:"provider"` // our code, a six-digit BIN or a name in use
+	Number   string `json:"number"`
+	Holder   string `json:"holder"`   // as the bank's app shows it; empty: made of the vendor's name and not yet confirmed
+	Payload  string `json:"payload"`  // the whole text of a scanned code, instead of provider and number
+	Replaces string `json:"replaces"` // id of the account that this one would take the place of
+}
+
+// proposal is an account ready to be stored: its payload made, its symbol read back and frozen.
+type proposal struct {
+	Account
+	bin      string
+	payload  string
+	hash     [32]byte
+	symbol   []byte
+	rank     int
+	replaces *AccountID
+	from     *ImportID
+	by       string
+	touched  []string
+	at       time.Time
+}
+
+const maxHolder = 60
+
+// maxAccounts is how many accounts one call may bring for a vendor.
+const maxAccounts = 10
+
+// prepare makes proposals of what came in. The slow part, the symbol, is made here, before any transaction begins.
+func prepare(bad *[]fault.Field, by Actor, now time.Time, vendor string, in []NewAccount) []proposal {
+	if len(in) > maxAccounts {
+		*bad = append(*bad, fault.At("accounts", "too-many", "At most %d accounts for one vendor.", maxAccounts))
+		return nil
+	}
+	var ps []proposal
+	for i, n := range in {
+		pointer := "accounts/" + strconv.Itoa(i)
+		before := len(*bad)
+		p := n.proposal(bad, pointer, vendor)
+		if len(*bad) > before {
+			continue
+		}
+		for _, other := range ps {
+			if other.bin == p.bin && other.Number == p.Number {
+				*bad = append(*bad, fault.At(below(pointer, "number"), "twice", "The same account stands here twice."))
+			}
+		}
+		p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, i+1
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// proposal checks one account and makes its payload and symbol.
+func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string) proposal {
+	p := proposal{Account: Account{RecordID: id.New[Account](), Source: "typed", HolderGiven: n.Holder != ""}}
+	holder := text(bad, below(pointer, "holder"), n.Holder, maxHolder, false)
+	if holder == "" {
+		holder = clipName(qrgen.Holder(vendor), maxHolder)
+	} else {
+		holder = qrgen.Holder(holder)
+	}
+	if holder == "" && vendor != "" {
+		*bad = append(*bad, fault.At(below(pointer, "holder"), "required", "Say the holder's name as the bank's app shows it."))
+	}
+	p.Holder = holder
+	if n.Payload != "" {
+		p.fromCode(bad, pointer, n)
+	} else {
+		p.fromNumber(bad, pointer, n)
+	}
+	if p.payload == "" {
+		return p
+	}
+	symbol, err := qrgen.NewSymbol(p.payload)
+	if err == nil {
+		p.symbol, err = symbol.MarshalBinary()
+	}
+	if err != nil {
+		*bad = append(*bad, fault.At(below(pointer, "payload"), "unreadable", "This code cannot be printed so that a phone reads it back."))
+	}
+	p.hash = sha256.Sum256([]byte(p.payload))
+	return p
+}
+
+// fromNumber builds the payload of a typed number.
+func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount) {
+	if strings.TrimSpace(n.Provider) == "" {
+		*bad = append(*bad, fault.At(below(pointer, "provider"), "required", "Say which wallet or bank."))
+		return
+	}
+	provider, ok := qrgen.ProviderOf(n.Provider)
+	if !ok {
+		*bad = append(*bad, fault.At(below(pointer, "provider"), "unknown", "There is no wallet or bank %q in the list.", clip(strings.ToValidUTF8(n.Provider, "�"), 40)))
+		return
+	}
+	number, err := provider.Number(n.Number)
+	if err != nil {
+		*bad = append(*bad, NumberFault(below(pointer, "number"), provider, err))
+		return
+	}
+	payload, err := qrgen.Static(provider.BIN, number)
+	if err != nil {
+		*bad = append(*bad, NumberFault(below(pointer, "number"), provider, err))
+		return
+	}
+	p.Provider, p.bin, p.Number, p.payload = provider.Code, provider.BIN, number, payload
+}
+
+// queue stores the proposal.
+func (p proposal) queue(b *pgx.Batch, m MarketID, v VendorID) {
+	b.Queue(`
+		INSERT INTO accounts (market_id, id, vendor_id, provider, bin, number, holder, holder_given, source, payload, payload_sha256,
+		                      symbol, rank, replaces, touched_by, proposed_by, proposed_at, import_id)
+		VALUES (@market, @id, @vendor, @provider, @bin, @number, @holder, @given, @source, @payload, @hash,
+		        @symbol, @rank, @replaces, @touched, @by, @at, @import)`,
+		pgx.StrictNamedArgs{"market": m, "id": p.RecordID, "vendor": v, "provider": p.Provider, "bin": p.bin, "number": p.Number,
+			"holder": p.Holder, "given": p.HolderGiven, "source": p.Source, "payload": p.payload, "hash": p.hash[:], "symbol": p.symbol,
+			"rank": p.rank, "replaces": p.replaces, "touched": p.touched, "by": p.by, "at": p.at, "import": p.from})
+}
+
+// clipName shortens at a word, for a holder made of a long vendor name.
+func clipName(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	if i := strings.LastIndexByte(s[:most+1], ' '); i > 0 {
+		return s[:i]
+	}
+	return s[:most]
+}
+
+// accountColumns reads accounts a with their state at @now; ProposalLives fills @proposal_lives.
+const accountColumns = `
+	SELECT a.id, a.vendor_id, a.provider, a.number, a.holder, a.holder_given, a.source, a.replaces AS replaces_id, a.proposed_at, a.touched_by,
+	       a.payload, a.symbol, coalesce(a.id = v.default_account, false) AS "default", coalesce(d.n, 0) AS decisions,
+	       CASE WHEN d.last IS NOT NULL THEN d.last
+	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS state
+	FROM accounts a
+	JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
+	LEFT JOIN LATERAL (
+		SELECT count(*)::int AS n, CASE WHEN bool_or(d.decision = 'superseded') THEN 'superseded' ELSE min(d.decision) END AS last
+		FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d ON true`
+
+func accountArgs(m MarketID, now time.Time) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"market": m, "now": now, "proposal_lives": ProposalLives}
+}
+
+// dress fills what follows from the row: names, refs, the mask.
+func (a *Account) dress(m Market) {
+	a.ID = AccountRef{m.Code, a.RecordID}
+	if a.ReplacesID != nil {
+		a.Replaces = &AccountRef{m.Code, *a.ReplacesID}
+	}
+	a.ProviderName = ProviderName(a.Provider)
+	a.AlsoPays = alsoPays(a.Payload)
+	a.FullNumber = a.Number
+	a.Number = Masked(a.Number)
+}
+
+// ProviderName is a provider's name in words, or the code itself when the list no longer knows it.
+func ProviderName(code string) string {
+	if p, ok := qrgen.ProviderOf(code); ok {
+		return p.Name
+	}
+	return code
+}
+
+func accountsOf(ctx context.Context, db postgres.Querier, m Market, v VendorID, now time.Time) ([]Account, error) {
+	args := accountArgs(m.ID, now)
+	args["vendor"] = v
+	as, err := postgres.All[Account](ctx, db, accountColumns+`
+		WHERE a.market_id = @market AND a.vendor_id = @vendor ORDER BY a.proposed_at, a.rank, a.id`, args)
+	for i := range as {
+		as[i].dress(m)
+	}
+	return as, err
+}
+
+func accountNotFound() *fault.Error {
+	return fault.New(fault.NotFound, "account-not-found", "There is no such account here.")
+}
+
+// Account is one account, masked; its payload and symbol are there to draw the code. Faults: NotFound; Forbidden.
+func (s *Service) Account(ctx context.Context, by Actor, do Action, ref AccountRef) (Account, error) {
+	m, err := market(ctx, s.db, by, do, ref.Market)
+	if err != nil {
+		if fault.CodeOf(err) == "market-not-found" {
+			err = accountNotFound()
+		}
+		return Account{}, err
+	}
+	return account(ctx, s.db, m, ref.ID, s.now())
+}
+
+func account(ctx context.Context, db postgres.Querier, m Market, which AccountID, now time.Time) (Account, error) {
+	args := accountArgs(m.ID, now)
+	args["id"] = which
+	a, err := one[Account](ctx, db, accountNotFound(), accountColumns+` WHERE a.market_id = @market AND a.id = @id`, args)
+	a.dress(m)
+	return a, err
+}
+
+// Propose brings in an account for the vendor of a stall. Where the vendor has a live account at the same provider, or
+// Replaces names one, it is a change: it takes that one's place only when two people agree.
+//
+// Faults: Invalid; NotFound; Forbidden; Conflict stall-vacant, consent-missing, account-exists (the same number is
+// there, proposed or approved).
+func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string, in NewAccount) (Account, error) {
+	now := s.now()
+	var bad []fault.Field
+	p := in.proposal(&bad, "", "")
+	if err := fault.Check("account-invalid", bad); err != nil {
+		return Account{}, err
+	}
+	p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, 1
+	var m Market
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		var err error
+		if m, err = market(ctx, tx, by, ProposeAccount, marketCode); err != nil {
+			return err
+		}
+		v, err := vendorAt(ctx, tx, m, code)
+		if err != nil {
+			return err
+		}
+		return propose(ctx, tx, by, m, v, &p, in.Replaces)
+	})
+	if err != nil {
+		return Account{}, actionContext("propose account at", code, err)
+	}
+	return account(ctx, s.db, m, p.RecordID, now)
+}
+
+// propose stores a proposal for a vendor, as a change where it is one.
+func propose(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID, p *proposal, replaces string) error {
+	type vendor struct {
+		Name      string
+		Consented bool
+	}
+	// The vendor's row is the lock: two proposals, or a proposal and a decision, come one after the other.
+	held, err := postgres.One[vendor](ctx, tx, `
+		SELECT v.name, coalesce(c.kinds && ARRAY['vendor', 'attested_by_board'], false) AS consented
+		FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
+		WHERE v.market_id = @market AND v.id = @vendor FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "vendor": v})
+	if err != nil {
+		return err
+	}
+	if !held.Consented {
+		return fault.New(fault.Conflict, "consent-missing", "No account is kept without the vendor's consent. Record it first.")
+	}
+	if p.Holder == "" {
+		p.Holder = clipName(qrgen.Holder(held.Name), maxHolder)
+	}
+	have, err := accountsOf(ctx, tx, m, v, p.at)
+	if err != nil {
+		return err
+	}
+	for _, a := range have {
+		if a.State != StateProposed && a.State != StateApproved {
+			continue
+		}
+		if a.Provider == p.Provider && a.FullNumber == p.Number {
+			return fault.New(fault.Conflict, "account-exists", "This vendor has this account already (%s).", a.ID)
+		}
+		if a.State == StateApproved && (a.Provider == p.Provider || replaces == a.ID.String()) {
+			p.replaces = &a.RecordID
+		}
+	}
+	if replaces != "" && (p.replaces == nil || AccountRef{m.Code, *p.replaces}.String() != replaces) {
+		return fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").
+			With(fault.At("replaces", "unknown", "This vendor has no approved account %q.", clip(replaces, 60)))
+	}
+	b := &pgx.Batch{}
+	p.queue(b, m.ID, v)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	action := "account.proposed"
+	if p.replaces != nil {
+		action = "account.change_proposed"
+	}
+	return Audit(ctx, tx, p.at, by, m.ID, Event{action, "account:" + p.RecordID.String(), []string{"provider", "number", "holder"}})
+}
+
+// Decision is the second person's word on a proposal.
+type Decision struct {
+	Account    AccountRef `json:"id"`
+	ETag       string     `json:"etag"`
+	Decision   string     `json:"decision"` // approve or reject
+	Reason     string     `json:"reason"`   // wanted for a rejection
+	LastDigits string     `json:"last_digits"`
+}
+
+// ChangeDigits is how many last digits the approver of a change types again, from the vendor's phone and not from our screen.
+const ChangeDigits = 6
+
+// Decide approves or rejects a proposal. Whoever brought it in, or touched it since, is refused; so is every key and the
+// console in its own name. A first account becomes the vendor's default; a change takes the old one's place, and every
+// live placard of the old one stops counting in the same transaction.
+//
+// Faults: NeedsVersion; Stale; Invalid (reason, last_digits); NotFound; Forbidden own-proposal, keys-never-approve,
+// not-allowed; Conflict account-decided, proposal-expired.
+func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, error) {
+	now := s.now()
+	if d.ETag == "" {
+		return Account{}, needsVersion()
+	}
+	var bad []fault.Field
+	d.Reason = text(&bad, "reason", d.Reason, maxReason, d.Decision == "reject")
+	if d.Decision != "approve" && d.Decision != "reject" {
+		bad = append(bad, fault.At("decision", "unknown", "One of: %s.", "approve, reject"))
+	}
+	if err := fault.Check("decision-invalid", bad); err != nil {
+		return Account{}, err
+	}
+	var a Account
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, SeeVendors, d.Account.Market)
+		if err != nil {
+			if fault.CodeOf(err) == "market-not-found" {
+				err = accountNotFound()
+			}
+			return err
+		}
+		var events []Event
+		if a, events, err = decide(ctx, tx, by, m, d, now); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, events...)
+	})
+	if err != nil {
+		s.recordRefusal(ctx, by, d, err)
+		return Account{}, actionContext("decide account", d.Account.String(), err)
+	}
+	return a, nil
+}
+
+// recordRefusal keeps the trace of an approval that was refused, in a transaction of its own, since the first was rolled back.
+func (s *Service) recordRefusal(ctx context.Context, by Actor, d Decision, why error) {
+	f, ok := fault.As(why)
+	if !ok || f.Kind != fault.Forbidden && f.Code != "last-digits-wrong" {
+		return
+	}
+	m, err := selectMarket(ctx, s.apart, d.Account.Market)
+	if err != nil {
+		return
+	}
+	_ = pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
+		return Audit(ctx, tx, s.now(), by, m.ID, Event{"account.decision_refused", "account:" + d.Account.ID.String(), []string{f.Code}})
+	})
+}
+
+// decide is one decision inside a transaction; the caller writes the events, last.
+func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now time.Time) (Account, []Event, error) {
+	fail := func(err error) (Account, []Event, error) { return Account{}, nil, err }
+	if strings.HasPrefix(by.ID, "key:") {
+		return fail(fault.New(fault.Forbidden, "keys-never-approve", "A program's key can never approve. A person must."))
+	}
+	// No batch may be issuing meanwhile: it would not see that an account ended, nor this that a placard was made.
+	if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+		return fail(err)
+	}
+	// The vendor's row is the lock, as in propose.
+	if _, err := one[VendorID](ctx, tx, accountNotFound(), `
+		SELECT v.id FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
+		WHERE a.market_id = @market AND a.id = @id FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": d.Account.ID}); err != nil {
+		return fail(err)
+	}
+	a, err := account(ctx, tx, m, d.Account.ID, now)
+	if err != nil {
+		return fail(err)
+	}
+	needs := ApproveFirst
+	if a.ReplacesID != nil {
+		needs = ApproveChange
+	}
+	switch {
+	case !by.Can(needs, m):
+		return fail(forbidden())
+	case d.Decision == "approve" && slices.Contains(a.TouchedBy, by.ID):
+		return fail(fault.New(fault.Forbidden, "own-proposal", "You entered this account, so someone else must approve it."))
+	case d.ETag != a.ETag():
+		return fail(stale(a.ETag()))
+	case a.State == StateExpired:
+		return fail(fault.New(fault.Conflict, "proposal-expired", "This proposal waited over 14 days and is over. Bring the account in again."))
+	case a.State != StateProposed:
+		return fail(fault.New(fault.Conflict, "account-decided", "This account is %s already.", a.State))
+	}
+	events := []Event{{"account." + d.Decision + "d", "account:" + a.RecordID.String(), nil}}
+	var more []Event
+	if d.Decision == "reject" {
+		events[0].Action = "account.rejected"
+		if err = insertDecision(ctx, tx, by, m.ID, a.RecordID, StateRejected, d.Reason, now); err == nil {
+			more, err = endPlacardsOf(ctx, tx, by, m.ID, a.RecordID, "suspended", "account rejected", now) // provisional ones
+		}
+	} else {
+		more, err = approve(ctx, tx, by, m, a, d, now)
+	}
+	events = append(events, more...)
+	if postgres.Violated(err) == "account_decisions_second_person" {
+		err = fault.New(fault.Forbidden, "own-proposal", "You entered this account, so someone else must approve it.").Because(err)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	a, err = account(ctx, tx, m, a.RecordID, now)
+	return a, events, err
+}
+
+// approve writes the approval and moves the vendor's default. It is the only place where a pointer to money moves.
+func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d Decision, now time.Time) ([]Event, error) {
+	if a.ReplacesID == nil {
+		others, err := accountsOf(ctx, tx, m, a.VendorID, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range others { // two first accounts at one provider were proposed side by side: the second is a change
+			if o.State == StateApproved && o.Provider == a.Provider {
+				return nil, fault.New(fault.Conflict, "provider-in-force", "Another account at %s is in force by now. Bring this one in again, as a change.", a.ProviderName)
+			}
+		}
+		if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateApproved, d.Reason, now); err != nil {
+			return nil, err
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE vendors SET default_account = @account WHERE market_id = @market AND id = @vendor AND default_account IS NULL`,
+			pgx.StrictNamedArgs{"market": m.ID, "account": a.RecordID, "vendor": a.VendorID})
+		return nil, err
+	}
+	if tail := a.FullNumber[max(0, len(a.FullNumber)-ChangeDigits):]; d.LastDigits != tail {
+		return nil, fault.New(fault.Invalid, "last-digits-wrong", "A change is approved with the last %d digits, read from the vendor's own phone.", ChangeDigits).
+			With(fault.At("last_digits", "wrong", "These are not its last digits."))
+	}
+	old, err := account(ctx, tx, m, *a.ReplacesID, now)
+	if err != nil {
+		return nil, err
+	}
+	if old.State != StateApproved {
+		return nil, fault.New(fault.Conflict, "account-decided", "The account to be replaced is %s. Bring the new one in again.", old.State)
+	}
+	if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateApproved, d.Reason, now); err != nil {
+		return nil, err
+	}
+	if err := insertDecision(ctx, tx, by, m.ID, old.RecordID, StateSuperseded, "", now); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, `
+		UPDATE vendors SET default_account = @account WHERE market_id = @market AND id = @vendor AND default_account = @old`,
+		pgx.StrictNamedArgs{"market": m.ID, "account": a.RecordID, "vendor": a.VendorID, "old": old.RecordID}); err != nil {
+		return nil, err
+	}
+	events := []Event{{"account.superseded", "account:" + old.RecordID.String(), nil}}
+	revoked, err := endPlacardsOf(ctx, tx, by, m.ID, old.RecordID, "replaced", "account changed", now)
+	return append(events, revoked...), err
+}
+
+func insertDecision(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, account AccountID, decision State, reason string, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO account_decisions (market_id, id, account_id, decision, reason, via, decided_by, decided_at, payload_sha256, touched_by)
+		SELECT a.market_id, @id, a.id, @decision, @reason, @via, @by, @now, a.payload_sha256, a.touched_by
+		FROM accounts a WHERE a.market_id = @market AND a.id = @account`,
+		pgx.StrictNamedArgs{"id": id.New[decisionRow](), "decision": string(decision), "reason": reason, "via": by.Via, "by": by.ID,
+			"now": now, "market": m, "account": account})
+	return err
+}
+
+type decisionRow struct{}
+
+// Pending is a proposal that waits for its second person, with the stall it belongs to.
+type Pending struct {
+	Account
+	Stall   string `json:"stall"`
+	Section string `json:"section"`
+	Vendor  string `json:"vendor"`
+	Mine    bool   `json:"mine" db:"-"` // the actor brought it in, so somebody else must decide
+}
+
+// Pending lists the proposals that wait in a market, in walking order, each vendor's in the order of its columns.
+// Faults: NotFound; Forbidden.
+func (s *Service) Pending(ctx context.Context, by Actor, marketCode string) ([]Pending, error) {
+	m, err := market(ctx, s.db, by, SeeVendors, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	return pending(ctx, s.db, by, m, s.now())
+}
+
+func pending(ctx context.Context, db postgres.Querier, by Actor, m Market, now time.Time) ([]Pending, error) {
+	ps, err := postgres.All[Pending](ctx, db, `
+		WITH account AS (`+accountColumns+` WHERE a.market_id = @market)
+		SELECT account.*, s.code AS stall, s.section, v.name AS vendor
+		FROM account
+		JOIN vendors v ON v.market_id = @market AND v.id = account.vendor_id
+		JOIN LATERAL (SELECT s.code, s.section, s.position, s.code_key FROM occupancies o
+		              JOIN LATERAL (SELECT s.code, s.section, s.position, s.code_key FROM stalls s WHERE s.market_id = @market AND s.id = o.stall_id OFFSET 0) s ON true
+		              WHERE o.market_id = @market AND o.vendor_id = v.id AND o.ended IS NULL
+		              ORDER BY s.position, s.code_key LIMIT 1) s ON true
+		WHERE account.state = 'proposed'
+		ORDER BY s.position, s.code_key, account.proposed_at, (SELECT rank FROM accounts r WHERE r.market_id = @market AND r.id = account.id)`,
+		accountArgs(m.ID, now))
+	for i := range ps {
+		ps[i].dress(m)
+		ps[i].Mine = slices.Contains(ps[i].TouchedBy, by.ID)
+	}
+	return ps, err
+}
+
+// Answer is what became of one decision among many.
+type Answer struct {
+	Account AccountRef   `json:"id"`
+	State   State        `json:"state,omitempty"`
+	Fault   *fault.Error `json:"-"`
+}
+
+// maxDecisions is how many decisions one call may hold.
+const maxDecisions = 2000
+
+// DecideMany decides a market's proposals one by one, each on its own: one that is refused does not hold up the rest.
+// Faults: NotFound; Forbidden; Invalid too-many.
+func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, ds []Decision) ([]Answer, error) {
+	if len(ds) > maxDecisions {
+		return nil, fault.New(fault.Invalid, "too-many", "At most %d decisions at a time.", maxDecisions)
+	}
+	now := s.now()
+	answers := make([]Answer, len(ds))
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, SeeVendors, marketCode)
+		if err != nil {
+			return err
+		}
+		if ok := by.Can(ApproveFirst, m); !ok {
+			return forbidden()
+		}
+		var all []Event
+		for i, d := range ds {
+			answers[i].Account = d.Account
+			err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+				if d.Account.Market != m.Code {
+					return accountNotFound()
+				}
+				if d.ETag == "" {
+					return needsVersion()
+				}
+				if d.Decision != "approve" && d.Decision != "reject" {
+					return fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").With(fault.At("decision", "unknown", "One of: %s.", "approve, reject"))
+				}
+				var bad []fault.Field
+				d.Reason = text(&bad, "reason", d.Reason, maxReason, d.Decision == "reject")
+				if err := fault.Check("decision-invalid", bad); err != nil {
+					return err
+				}
+				a, events, err := decide(ctx, tx, by, m, d, now)
+				if err == nil {
+					answers[i].State = a.State
+					all = append(all, events...)
+				}
+				return err
+			})
+			if f, ok := fault.As(err); ok {
+				answers[i].Fault = f
+				all = append(all, Event{"account.decision_refused", "account:" + d.Account.ID.String(), []string{f.Code}})
+			} else if err != nil {
+				return err
+			}
+		}
+		return Audit(ctx, tx, now, by, m.ID, all...)
+	})
+	return answers, actionContext("decide accounts of", marketCode, err)
+}

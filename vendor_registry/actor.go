@@ -1,0 +1,221 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cho40/internal/fault"
+	"cho40/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Role is what a grant lets somebody be.
+type Role string
+
+// The roles of a grant.
+const (
+	Clerk     Role = "clerk"     // a market board's office
+	Manager   Role = "manager"   // its head
+	Volunteer Role = "volunteer" // member of a community digital team
+	Leader    Role = "leader"    // leads one
+	Officer   Role = "officer"   // commune or province
+	Partner   Role = "partner"   // telecom firm or bank
+	Auditor   Role = "auditor"
+	Admin     Role = "admin" // runs the service, sees no vendor
+)
+
+// ScopeKind is what a grant reaches over.
+type ScopeKind string
+
+// The kinds of scope.
+const (
+	OverMarket   ScopeKind = "market"
+	OverArea     ScopeKind = "area" // the unit and all below it
+	OverTeam     ScopeKind = "team" // the team's markets
+	OverProvider ScopeKind = "provider"
+	OverAll      ScopeKind = "all"
+)
+
+// scopesOf says over what each role may be granted.
+var scopesOf = map[Role][]ScopeKind{
+	Clerk: {OverMarket}, Manager: {OverMarket},
+	Volunteer: {OverTeam, OverMarket}, Leader: {OverTeam, OverMarket},
+	Officer: {OverArea, OverAll}, Partner: {OverProvider}, Auditor: {OverArea, OverAll}, Admin: {OverAll},
+}
+
+// Grant is a role over a scope.
+type Grant struct {
+	Role Role      `json:"role"`
+	Kind ScopeKind `json:"scope"`
+	Code string    `json:"code,omitempty"` // of the market, area, team or provider; empty for all
+}
+
+// ParseGrant reads a role and a scope as KIND:CODE ("market:VT", "area:92", "all"). Faults: Invalid.
+func ParseGrant(role, scope string) (Grant, error) {
+	kind, code, _ := strings.Cut(scope, ":")
+	g := Grant{Role: Role(role), Kind: ScopeKind(kind), Code: code}
+	kinds, known := scopesOf[g.Role]
+	switch {
+	case !known:
+		return g, fault.New(fault.Invalid, "role-unknown",
+			"There is no role %q. Roles: clerk manager volunteer leader officer partner auditor admin.", role)
+	case !slices.Contains(kinds, g.Kind):
+		return g, fault.New(fault.Invalid, "scope-wrong", "A %s is granted over: %s. Write it as KIND:CODE.", g.Role, kindList(kinds))
+	case (g.Kind == OverAll) != (g.Code == ""):
+		return g, fault.New(fault.Invalid, "scope-wrong", "A %s is granted over: %s. Write it as KIND:CODE.", g.Role, kindList(kinds))
+	}
+	return g, nil
+}
+
+func kindList(kinds []ScopeKind) string {
+	var b strings.Builder
+	for i, k := range kinds {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(k))
+	}
+	return b.String()
+}
+
+// Actor is who acts: a person, a key, the console or the service itself, with the grants as they are now.
+type Actor struct {
+	ID        string // "person:0193…", "key:0193…", "console", "system": what records and audit name
+	Name      string // for messages; never stored with a fact
+	Via       string // web, api, console, system
+	RequestID string
+	Grants    []Grant
+}
+
+// Console is whoever may run the program against the database. It may do everything but approve.
+func Console() Actor { return Actor{ID: "console", Name: "console", Via: "console"} }
+
+// system is the service's own hand.
+func system(requestID string) Actor {
+	return Actor{ID: "system", Name: "system", Via: "system", RequestID: requestID}
+}
+
+// Action is what a rule protects. Handlers and pages name actions, never roles.
+type Action string
+
+// The actions of the matrix in SECURITY.
+const (
+	RegisterStall    Action = "register-stall"     // register and edit a stall, its vendor, who holds it
+	SeeVendors       Action = "see-vendors"        // name and stall
+	SeeMaskedVendors Action = "see-masked-vendors" // the same with the name masked
+	ProposeAccount   Action = "propose-account"
+	ApproveFirst     Action = "approve-first-account"
+	ApproveChange    Action = "approve-account-change"
+	ImportLedger     Action = "import-ledger"
+	PrintPlacards    Action = "print-placards"
+	RecordField      Action = "record-field" // consent, placard handed over, installed, checked
+	SuspendPlacard   Action = "suspend-placard"
+	ResumePlacard    Action = "resume-placard"
+	SeeCoverage      Action = "see-coverage"
+	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
+	SeeMarket        Action = "see-market"     // that it exists, its name and area
+	ChangeMarket     Action = "change-market"
+)
+
+// rights is the whole matrix: who may do what inside the scope of a grant.
+var rights = map[Action][]Role{
+	RegisterStall:    {Clerk, Manager, Volunteer, Leader},
+	SeeVendors:       {Clerk, Manager, Volunteer, Leader, Officer},
+	SeeMaskedVendors: {Auditor},
+	ProposeAccount:   {Clerk, Manager, Volunteer, Leader},
+	ApproveFirst:     {Manager, Leader, Officer},
+	ApproveChange:    {Manager, Officer},
+	ImportLedger:     {Clerk, Manager},
+	PrintPlacards:    {Clerk, Manager, Volunteer, Leader},
+	RecordField:      {Clerk, Manager, Volunteer, Leader},
+	SuspendPlacard:   {Clerk, Manager, Volunteer, Leader, Officer},
+	ResumePlacard:    {Manager, Officer},
+	SeeCoverage:      {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor},
+	SplitCoverage:    {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
+	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
+	ChangeMarket:     {Officer, Admin},
+}
+
+// reaches reports whether a grant's scope covers a market of this code, commune and province.
+func (g Grant) reaches(m Market) bool {
+	switch g.Kind {
+	case OverAll, OverProvider: // a provider's customers may be in any market; what of it is shown is the action's rule
+		return true
+	case OverMarket:
+		return g.Code == m.Code
+	case OverArea:
+		return g.Code != "" && (g.Code == m.Area || g.Code == m.Province)
+	}
+	return false
+}
+
+// can reports whether the actor may do something in a market, and whether the market is in scope at all.
+func (a Actor) can(do Action, m Market) (allowed, inScope bool) {
+	if a.ID == "console" || a.ID == "system" {
+		return do != ApproveFirst && do != ApproveChange, true
+	}
+	for _, g := range a.Grants {
+		if g.reaches(m) {
+			inScope = true
+			allowed = allowed || slices.Contains(rights[do], g.Role)
+		}
+	}
+	return allowed, inScope
+}
+
+// Can reports whether the actor may do something in a market: for pages, which show no button that would be refused.
+func (a Actor) Can(do Action, m Market) bool {
+	ok, _ := a.can(do, m)
+	return ok
+}
+
+// CanSomewhere reports whether any grant of the actor's allows the action at all.
+func (a Actor) CanSomewhere(do Action) bool {
+	if a.ID == "console" {
+		return true
+	}
+	return slices.ContainsFunc(a.Grants, func(g Grant) bool { return slices.Contains(rights[do], g.Role) })
+}
+
+// market finds a market and checks what the actor may do there. Faults: NotFound market-not-found, also when the market is
+// out of the actor's scope; Forbidden when it is in scope and the action is not allowed.
+func market(ctx context.Context, db postgres.Querier, by Actor, do Action, code string) (Market, error) {
+	m, err := selectMarket(ctx, db, code)
+	if isNoRows(err) {
+		return m, marketNotFound(code)
+	}
+	if err != nil {
+		return m, err
+	}
+	switch ok, inScope := by.can(do, m); {
+	case !inScope:
+		return m, marketNotFound(code)
+	case !ok:
+		return m, forbidden()
+	}
+	return m, nil
+}
+
+func marketNotFound(code string) error {
+	if len(code) > 40 {
+		code = code[:40] + "…"
+	}
+	return fault.New(fault.NotFound, "market-not-found", "There is no market %q here.", strings.ToValidUTF8(code, "�"))
+}
+
+func forbidden() error {
+	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
+}
+
+func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+func actionContext(do, subject string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", do, subject, err)
+}

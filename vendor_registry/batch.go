@@ -1,0 +1,423 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// BatchRef names a print batch.
+type BatchRef = Ref[Batch]
+
+// Batch is a printing: which placards, on which sheet. The same batch gives the same bytes for ever.
+type Batch struct {
+	Ref       BatchRef     `json:"id" db:"-"`
+	ID        id.ID[Batch] `json:"-"`
+	Sheet     string       `json:"sheet"`
+	Design    string       `json:"design"`
+	Skip      int          `json:"skip"`
+	Layout    int          `json:"-"`
+	Placards  int          `json:"placards"`
+	LeftOut   []LeftOut    `json:"left_out"`
+	CreatedBy string       `json:"-"`
+	CreatedAt time.Time    `json:"created_at"`
+}
+
+// Layout is the version of the drawing that new batches are bound to.
+const Layout = 1
+
+// LeftOut is a stall that got no placard in a batch, and why.
+type LeftOut struct {
+	Stall  string     `json:"stall"`
+	Reason string     `json:"reason"`           // vacant, no-account, not-approved, already-issued, other-provider, cannot-print, unknown-stall
+	Serial string     `json:"serial,omitempty"` // of the placard that is already there
+	Detail fault.Text `json:"detail,omitzero"`  // why it cannot be printed
+}
+
+// NewBatch says what to print: the stalls named, a section, or all.
+type NewBatch struct {
+	Sheet       string   `json:"sheet" form:"sheet"`
+	Design      string   `json:"design" form:"design"`
+	Provider    string   `json:"provider" form:"provider"`       // empty: each vendor's default account
+	Skip        int      `json:"skip" form:"skip"`               // cells of the first sheet that are used already
+	Provisional bool     `json:"provisional" form:"provisional"` // first accounts that nobody approved yet too, marked so
+	Stalls      []string `json:"stalls" form:"stalls"`
+	Section     string   `json:"section" form:"section"`
+	All         bool     `json:"all" form:"all"`
+}
+
+// maxBatch is how many placards one batch may hold.
+const maxBatch = 10_000
+
+// Issue makes placards of what is approved and has none yet, and a batch that holds them. Fits says why a placard cannot be
+// put on the sheet, with an empty text when it can; such a stall is left out with that reason.
+//
+// Faults: Invalid; NotFound market-not-found; Forbidden; Conflict nothing-to-print, with what was left out and why.
+func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in NewBatch, fits func(Placard) fault.Text) (Batch, error) {
+	var bad []fault.Field
+	ways := 0
+	for _, chosen := range []bool{len(in.Stalls) > 0, in.Section != "", in.All} {
+		if chosen {
+			ways++
+		}
+	}
+	if ways != 1 {
+		bad = append(bad, fault.At("all", "choose-one", "Name stalls, or a section, or all: just one of them."))
+	}
+	if in.Design == "" {
+		in.Design = "standard"
+	}
+	if in.Design != "standard" {
+		bad = append(bad, fault.At("design", "unknown", "One of: %s.", "standard"))
+	}
+	if in.Skip < 0 || in.Skip > 99 {
+		bad = append(bad, fault.At("skip", "range", "A number from 0 to %d.", 99))
+	}
+	if err := fault.Check("batch-invalid", bad); err != nil {
+		return Batch{}, err
+	}
+	now := s.now()
+	batch := Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Layout: Layout, LeftOut: []LeftOut{}, CreatedBy: by.ID, CreatedAt: now}
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, PrintPlacards, marketCode)
+		if err != nil {
+			return err
+		}
+		batch.Ref = BatchRef{m.Code, batch.ID}
+		// Two batches at once would both see "no placard yet": they come one after the other.
+		if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+			return err
+		}
+		issue, void, err := s.choose(ctx, tx, m, in, &batch, now, fits)
+		if err != nil {
+			return err
+		}
+		if len(issue) == 0 {
+			return nothingToPrint(batch.LeftOut)
+		}
+		if len(issue) > maxBatch {
+			return fault.New(fault.Invalid, "batch-too-large", "One batch holds at most %d placards; these are %d. Print section by section.", maxBatch, len(issue))
+		}
+		batch.Placards = len(issue)
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO print_batches (market_id, id, sheet, design, skip, layout, placards, left_out, created_by, created_at)
+			VALUES (@market, @id, @sheet, @design, @skip, @layout, @placards, @left_out, @by, @now)`,
+			pgx.StrictNamedArgs{"market": m.ID, "id": batch.ID, "sheet": batch.Sheet, "design": batch.Design, "skip": batch.Skip,
+				"layout": batch.Layout, "placards": batch.Placards, "left_out": asJSON(batch.LeftOut), "by": by.ID, "now": now}); err != nil {
+			return err
+		}
+		events := []Event{{"batch.issued", "batch:" + batch.ID.String(), []string{"sheet", "placards"}}}
+		for _, p := range void {
+			e := placardEvent{id: id.New[NewPlacardEvent](), kind: "replaced", state: "replaced", reason: "approved since", at: now}
+			if err := e.insert(ctx, tx, by, m.ID, p, now); err != nil {
+				return err
+			}
+			events = append(events, Event{"placard.replaced", "placard:" + p.String(), []string{"state"}})
+		}
+		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, now); err != nil {
+			return err
+		}
+		for _, p := range issue {
+			events = append(events, Event{"placard.issued", "placard:" + p.ID.String(), []string{"serial", "account"}})
+		}
+		return Audit(ctx, tx, now, by, m.ID, events...)
+	})
+	return batch, actionContext("issue placards of", marketCode, err)
+}
+
+// choose walks the stalls in order and decides which get a placard. void are provisional placards whose account was approved
+// since: the new one takes their place.
+func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits func(Placard) fault.Text) (issue []Placard, void []PlacardID, err error) {
+	type candidate struct {
+		StallID  StallID
+		Stall    string
+		Section  string
+		Goods    string
+		CodeKey  string
+		VendorID *VendorID
+		Vendor   *string
+		Default  *AccountID
+	}
+	stalls, err := postgres.All[candidate](ctx, tx, `
+		SELECT s.id AS stall_id, s.code AS stall, s.section, s.goods, s.code_key, v.id AS vendor_id, v.name AS vendor, v.default_account AS "default"
+		FROM `+whoTrades+`
+		WHERE s.market_id = @market AND s.removed_at IS NULL
+		ORDER BY s.position, s.code_key`, pgx.StrictNamedArgs{"market": m.ID})
+	if err != nil {
+		return nil, nil, err
+	}
+	accounts, err := postgres.All[Account](ctx, tx, accountColumns+`
+		WHERE a.market_id = @market ORDER BY a.vendor_id, a.rank, a.proposed_at, a.id`, accountArgs(m.ID, now))
+	if err != nil {
+		return nil, nil, err
+	}
+	byVendor := map[VendorID][]Account{}
+	for _, a := range accounts {
+		byVendor[a.VendorID] = append(byVendor[a.VendorID], a)
+	}
+	live, err := placards(ctx, tx, m, `WHERE p.market_id = @market AND p.kind = 'ours' AND p.state = ANY (@live)`,
+		pgx.StrictNamedArgs{"market": m.ID, "live": liveStates, "now": now})
+	if err != nil {
+		return nil, nil, err
+	}
+	type place struct {
+		stall   StallID
+		account AccountID
+	}
+	there := map[place]Placard{}
+	for _, p := range live {
+		there[place{p.StallID, p.AccountID}] = p
+	}
+	wanted := map[string]bool{}
+	for _, code := range in.Stalls {
+		wanted[codeKey(code)] = false
+	}
+	provider := ""
+	if in.Provider != "" {
+		p, ok := providerOf(in.Provider)
+		if !ok {
+			return nil, nil, fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").
+				With(fault.At("provider", "unknown", "There is no wallet or bank %q in the list.", clip(in.Provider, 40)))
+		}
+		provider = p
+	}
+	leave := func(stall, reason string) *LeftOut {
+		batch.LeftOut = append(batch.LeftOut, LeftOut{Stall: stall, Reason: reason})
+		return &batch.LeftOut[len(batch.LeftOut)-1]
+	}
+	for _, c := range stalls {
+		if len(in.Stalls) > 0 {
+			if _, ok := wanted[c.CodeKey]; !ok {
+				continue
+			}
+			wanted[c.CodeKey] = true
+		}
+		if in.Section != "" && c.Section != in.Section {
+			continue
+		}
+		if c.VendorID == nil {
+			leave(c.Stall, "vacant")
+			continue
+		}
+		a, why := pick(byVendor[*c.VendorID], provider, in.Provisional)
+		if why != "" {
+			leave(c.Stall, why)
+			continue
+		}
+		mark := ""
+		switch {
+		case m.Demo:
+			mark = "sample"
+		case a.State == StateProposed:
+			mark = "provisional"
+		}
+		old, exists := there[place{c.StallID, a.RecordID}]
+		if exists && !(old.Mark == "provisional" && a.State == StateApproved) {
+			leave(c.Stall, "already-issued").Serial = old.Serial.String()
+			continue
+		}
+		p := Placard{ID: id.New[Placard](), Serial: NewSerial(), Kind: "ours", State: "issued", Mark: mark, Market: m.Code, MarketName: m.Name,
+			Stall: c.Stall, Goods: c.Goods, Vendor: *c.Vendor, Holder: a.Holder, Provider: a.Provider, Call: m.Call, IssuedAt: now,
+			AccountID: a.RecordID, VendorID: *c.VendorID, StallID: c.StallID, Payload: a.Payload, Symbol: a.Symbol,
+			Tail: a.Number[max(0, len(a.Number)-4):], ProviderName: ProviderName(a.Provider)}
+		if why := fits(p); why.Format != "" {
+			leave(c.Stall, "cannot-print").Detail = why
+			continue
+		}
+		if exists {
+			void = append(void, old.ID)
+		}
+		issue = append(issue, p)
+	}
+	for _, code := range in.Stalls {
+		if key := codeKey(code); !wanted[key] {
+			leave(clip(code, maxCode), "unknown-stall")
+			wanted[key] = true
+		}
+	}
+	return issue, void, nil
+}
+
+// pick chooses the account to print: the default, or the one at the provider asked for (of two there, the default before the
+// other); unapproved accounts only when provisional ones are wanted and nothing of the vendor's was approved yet, or one person
+// alone could hang another number where an approved one is due. why is the reason for none.
+func pick(as []Account, provider string, provisional bool) (a Account, why string) {
+	why = "no-account"
+	var first, found *Account
+	approved := false
+	for i, a := range as {
+		approved = approved || a.State == StateApproved
+		if a.State != StateApproved && a.State != StateProposed {
+			continue
+		}
+		if provider != "" && a.Provider != provider {
+			if why == "no-account" {
+				why = "other-provider"
+			}
+			continue
+		}
+		if a.State == StateProposed {
+			why = "not-approved"
+			if first == nil && a.ReplacesID == nil {
+				first = &as[i]
+			}
+			continue
+		}
+		if a.Default || provider != "" && found == nil {
+			found = &as[i]
+		}
+	}
+	if found != nil {
+		return *found, ""
+	}
+	if provisional && first != nil && !approved {
+		return *first, ""
+	}
+	return Account{}, why
+}
+
+// Why says the reason in words.
+func (o LeftOut) Why() fault.Text {
+	if o.Detail.Format != "" {
+		return o.Detail
+	}
+	switch o.Reason {
+	case "vacant":
+		return fault.Say("Nobody trades there.")
+	case "no-account":
+		return fault.Say("The vendor has no receiving account yet.")
+	case "not-approved":
+		return fault.Say("The account waits for approval.")
+	case "already-issued":
+		return fault.Say("It has its placard already.")
+	case "other-provider":
+		return fault.Say("The vendor's account is with another wallet or bank.")
+	case "unknown-stall":
+		return fault.Say("The market has no such stall.")
+	}
+	return fault.Say("It cannot be printed on this sheet.")
+}
+
+// nothingToPrint says why, reason by reason, with the number of stalls.
+func nothingToPrint(out []LeftOut) error {
+	f := fault.New(fault.Conflict, "nothing-to-print", "There is nothing to print.")
+	counts := map[string]int{}
+	for _, o := range out {
+		counts[o.Reason]++
+	}
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		why := LeftOut{Reason: reason}.Why()
+		f.With(fault.At("stalls", reason, "%d stalls: %s", counts[reason], why))
+	}
+	return f
+}
+
+func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id.ID[Batch], ps []Placard, now time.Time) error {
+	rows, claims, events := make([][]any, len(ps)), make([][]any, len(ps)), make([][]any, len(ps))
+	for i, p := range ps {
+		rows[i] = []any{m.ID, p.ID, string(p.Serial), p.Kind, p.StallID, p.VendorID, p.AccountID, batch, i, p.Mark, p.MarketName, p.Call,
+			p.Stall, p.Goods, p.Vendor, p.Holder, p.State, now}
+		claims[i] = []any{string(p.Serial), m.ID, p.ID}
+		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, "issued", "issued", "", []byte{}, now, by.ID, now}
+	}
+	for _, t := range []struct {
+		table   string
+		columns []string
+		rows    [][]any
+	}{
+		{"placard_serials", []string{"serial", "market_id", "placard_id"}, claims},
+		{"placards", []string{"market_id", "id", "serial", "kind", "stall_id", "vendor_id", "account_id", "batch_id", "cell", "mark", "market_name",
+			"call", "stall_code", "goods", "vendor_name", "holder", "state", "issued_at"}, rows},
+		{"placard_events", []string{"market_id", "id", "placard_id", "seq", "kind", "state", "reason", "content", "at", "recorded_by", "recorded_at"}, events},
+	} {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.table}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden.
+func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []Placard, error) {
+	none := fault.New(fault.NotFound, "batch-not-found", "There is no such print batch here.")
+	m, err := market(ctx, s.db, by, PrintPlacards, ref.Market)
+	if err != nil {
+		return Batch{}, nil, notFoundAs(err, none)
+	}
+	type row struct {
+		Batch
+		LeftOut []byte
+	}
+	r, err := one[row](ctx, s.db, none, `
+		SELECT id, sheet, design, skip, layout, placards, left_out, created_by, created_at FROM print_batches
+		WHERE market_id = @market AND id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	b := r.Batch
+	b.Ref = ref
+	if err := json.Unmarshal(r.LeftOut, &b.LeftOut); err != nil {
+		return b, nil, err
+	}
+	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
+		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
+	return b, ps, err
+}
+
+// Batches lists a market's print batches, newest first. Faults: NotFound; Forbidden.
+func (s *Service) Batches(ctx context.Context, by Actor, marketCode string) ([]Batch, error) {
+	m, err := market(ctx, s.db, by, PrintPlacards, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	bs, err := postgres.All[Batch](ctx, s.db, `
+		SELECT id, sheet, design, skip, layout, placards, '[]'::jsonb AS left_out, created_by, created_at FROM print_batches
+		WHERE market_id = @market ORDER BY id DESC LIMIT 50`, pgx.StrictNamedArgs{"market": m.ID})
+	for i := range bs {
+		bs[i].Ref = BatchRef{m.Code, bs[i].ID}
+	}
+	return bs, err
+}
+
+// Printed records that the sheets of a batch were drawn and read back. Doing it twice changes nothing.
+func (s *Service) Printed(ctx context.Context, by Actor, ref BatchRef) error {
+	now := s.now()
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, PrintPlacards, ref.Market)
+		if err != nil {
+			return err
+		}
+		ids, err := postgres.All[PlacardID](ctx, tx, `
+			SELECT id FROM placards WHERE market_id = @market AND batch_id = @batch AND state = 'issued' ORDER BY cell FOR UPDATE`,
+			pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		events := make([]PlacardEventID, len(ids))
+		for i := range events {
+			events[i] = id.New[NewPlacardEvent]()
+		}
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, reason, content, at, recorded_by, recorded_at)
+			SELECT @market, n.id, n.placard, e.seq + 1, 'printed', 'printed', '', ''::bytea, greatest(@now::timestamptz, e.at), @by, @now
+			FROM unnest(@events::uuid[], @placards::uuid[]) n (id, placard)
+			JOIN LATERAL (SELECT max(e.seq) AS seq, max(e.at) AS at FROM placard_events e
+			              WHERE e.market_id = @market AND e.placard_id = n.placard) e ON true`,
+			pgx.StrictNamedArgs{"market": m.ID, "events": events, "placards": ids, "now": now, "by": by.ID}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE placards SET state = 'printed' WHERE market_id = @market AND batch_id = @batch AND state = 'issued'`,
+			pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID}); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, Event{"batch.printed", "batch:" + ref.ID.String(), []string{"state"}})
+	})
+}

@@ -1,0 +1,794 @@
+package coverage_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"pgregory.net/rapid"
+)
+
+const day = 24 * time.Hour
+
+var zone = time.FixedZone("", 7*60*60)
+
+// market is a market with a clock of its own.
+type market struct {
+	db             *pgxpool.Pool
+	code           string
+	at             time.Time
+	reg            *registry.Service
+	cov            *coverage.Service
+	clerk, manager registry.Actor
+}
+
+func open(t testing.TB, db *pgxpool.Pool, code, area string) *market {
+	t.Helper()
+	m := &market{db: db, code: code, at: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)}
+	now := func() time.Time { return m.at }
+	m.reg, m.cov = registry.New(db, now), coverage.New(db, now)
+	m.clerk, m.manager = actor("clerk", "market:"+code), actor("manager", "market:"+code)
+	if _, err := m.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: code, Name: "Chợ " + code, Area: area}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func actor(role, scope string) registry.Actor {
+	g, err := registry.ParseGrant(role, scope)
+	if err != nil {
+		panic(err)
+	}
+	return registry.Actor{ID: "person:" + id.New[registry.Actor]().String(), Via: "web", Grants: []registry.Grant{g}}
+}
+
+var agreed = &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}
+
+func anyFits(registry.Placard) fault.Text { return fault.Text{} }
+
+// ---------------------------------------------------------------- what happened, kept beside the record
+
+type vendor struct {
+	stalls     []*stall // in walking order
+	registered time.Time
+	accounts   []*account
+	chosen     *account // the default
+}
+
+type stall struct {
+	code, section, goods string
+	vendor               *vendor
+}
+
+type account struct {
+	id       registry.AccountRef
+	number   string
+	provider string
+	rank     int
+	proposed time.Time
+	replaces *account
+	vendor   *vendor
+	approved time.Time // zero: not
+	ended    time.Time // rejected or superseded
+	placards []*placard
+}
+
+type placard struct {
+	serial string
+	stall  *stall
+	mark   string
+	events []event
+}
+
+type event struct {
+	kind, state, result string
+	at                  time.Time
+}
+
+func (p *placard) state() string { return p.events[len(p.events)-1].state }
+
+func (p *placard) live() bool {
+	return slices.Contains([]string{"issued", "printed", "handed_over", "installed", "suspended"}, p.state())
+}
+
+// add appends an event; time never runs back.
+func (p *placard) add(kind, state, result string, at time.Time) {
+	if n := len(p.events); n > 0 && at.Before(p.events[n-1].at) {
+		at = p.events[n-1].at
+	}
+	p.events = append(p.events, event{kind, state, result, at})
+}
+
+func (a *account) end(how string, at time.Time) {
+	a.ended = at
+	for _, p := range a.placards {
+		if p.live() && p.state() != how {
+			p.add(how, how, "", at)
+		}
+	}
+}
+
+// ---------------------------------------------------------------- the figures, worked out from what happened
+
+type figures struct {
+	vendors, accepting, suspended, overdue int
+	stages                                 [6]int // cumulative
+}
+
+func (f *figures) add(g figures) {
+	f.vendors, f.accepting, f.suspended, f.overdue = f.vendors+g.vendors, f.accepting+g.accepting, f.suspended+g.suspended, f.overdue+g.overdue
+	for i := range f.stages {
+		f.stages[i] += g.stages[i]
+	}
+}
+
+func before(t, at time.Time) bool { return !t.IsZero() && !t.After(at) }
+
+// figuresOf is one vendor at a moment.
+func (v *vendor) figuresAt(at time.Time) (f figures, provider string) {
+	f.vendors = 1
+	stage := 0
+	var best *account
+	for _, a := range v.accounts {
+		if a.proposed.After(at) || before(a.ended, at) {
+			continue
+		}
+		approved := before(a.approved, at)
+		if !approved && !a.proposed.After(at.Add(-14*day)) {
+			continue
+		}
+		level := 1
+		if approved {
+			level = 2
+		}
+		switch {
+		case level > stage, best == nil:
+			best = a
+		case level == stage && level == 1 && (a.rank < best.rank):
+			best = a
+		}
+		stage = max(stage, level)
+	}
+	if best != nil {
+		provider = best.provider
+	}
+	if stage == 2 {
+		provider = v.chosen.provider
+	}
+	var accepting, suspended, overdue bool
+	for _, a := range v.accounts {
+		if !before(a.approved, at) || before(a.ended, at) {
+			continue
+		}
+		for _, p := range a.placards {
+			var seen []event
+			for _, e := range p.events {
+				if !e.at.After(at) {
+					seen = append(seen, e)
+				}
+			}
+			if len(seen) == 0 {
+				continue
+			}
+			state := seen[len(seen)-1].state
+			if !slices.Contains([]string{"issued", "printed", "handed_over", "installed", "suspended"}, state) {
+				continue
+			}
+			stage = max(stage, 3)
+			var hung, looked time.Time
+			result := ""
+			for _, e := range seen {
+				switch e.kind {
+				case "installed":
+					hung, looked, result = e.at, time.Time{}, ""
+				case "checked":
+					if !hung.IsZero() {
+						looked, result = e.at, e.result
+					}
+				}
+			}
+			suspended = suspended || state == "suspended"
+			if hung.IsZero() {
+				continue
+			}
+			if state == "installed" || state == "suspended" {
+				stage = max(stage, 4)
+			}
+			if state != "installed" {
+				continue
+			}
+			due := hung.Add(30 * day)
+			if !looked.IsZero() {
+				due = looked.Add(180 * day)
+			}
+			if result == "match" {
+				stage = 5
+			}
+			switch {
+			case due.Before(at):
+				overdue = true
+			case result == "" || result == "match":
+				accepting = true
+			}
+		}
+	}
+	one := func(b bool) int {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	f.accepting, f.suspended, f.overdue = one(accepting), one(suspended && !accepting), one(overdue && !accepting)
+	for i := 0; i <= stage; i++ {
+		f.stages[i] = 1
+	}
+	return f, provider
+}
+
+func marketDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
+
+// expected are the figures of all vendors at a moment, whole and by a key.
+func expected(vs []*vendor, by string, at time.Time) (whole figures, parts map[string]figures) {
+	parts = map[string]figures{}
+	for _, v := range vs {
+		if v.registered.After(at) {
+			continue
+		}
+		f, provider := v.figuresAt(at)
+		key := map[string]string{"section": v.stalls[0].section, "goods": v.stalls[0].goods, "provider": provider}[by]
+		whole.add(f)
+		part := parts[key]
+		part.add(f)
+		parts[key] = part
+	}
+	return whole, parts
+}
+
+func told(vendors, accepting, suspended, overdue int, funnel []coverage.Step) figures {
+	f := figures{vendors: vendors, accepting: accepting, suspended: suspended, overdue: overdue}
+	for i, s := range funnel {
+		f.stages[i] = s.Vendors
+	}
+	return f
+}
+
+// ---------------------------------------------------------------- histories
+
+// history is a market with its story.
+type history struct {
+	*rapid.T
+	*market
+	ctx      testing.TB
+	vendors  []*vendor
+	stalls   int
+	numbers  int
+	accounts []*account
+	placards []*placard
+	batches  []registry.BatchRef
+}
+
+func (h *history) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatalf("%v", err)
+	}
+}
+
+var providers = []string{"viettel_money", "vnpt_money", "momo"}
+
+func (h *history) number() string {
+	h.numbers++
+	return fmt.Sprintf("071%07d", h.numbers)
+}
+
+// register brings in a ledger of one vendor with one or two stalls and up to two wallets.
+func (h *history) register() {
+	v := &vendor{registered: h.at}
+	phone := h.number()
+	wallets := [2]string{}
+	for i := range wallets {
+		if rapid.Bool().Draw(h.T, "wallet") {
+			wallets[i] = h.number()
+		}
+	}
+	content := "Mã sạp;Khu;Mặt hàng;Người bán;Số điện thoại;Viettel Money;VNPT Money\n"
+	for range rapid.IntRange(1, 2).Draw(h.T, "stalls") {
+		h.stalls++
+		s := &stall{fmt.Sprintf("S-%d", h.stalls), rapid.SampledFrom([]string{"Khu A", "Khu B"}).Draw(h.T, "section"), rapid.SampledFrom([]string{"Rau", "Cá"}).Draw(h.T, "goods"), v}
+		v.stalls = append(v.stalls, s)
+		content += strings.Join([]string{s.code, s.section, s.goods, "Người " + phone, phone, wallets[0], wallets[1]}, ";") + "\n"
+	}
+	h.stalls++ // and a vacant one, which counts nowhere
+	content += fmt.Sprintf("S-%d;Khu C;;;;;\n", h.stalls)
+	im, err := h.reg.PreviewImport(h.ctx.Context(), h.clerk, h.code, "so.csv", strings.NewReader(content), true)
+	h.must(err)
+	_, err = h.reg.CommitImport(h.ctx.Context(), h.clerk, im.Ref, registry.CommitImport{Attested: "vi-1"})
+	h.must(err)
+	h.vendors = append(h.vendors, v)
+	st, err := h.reg.Stall(h.ctx.Context(), h.clerk, h.code, v.stalls[0].code)
+	h.must(err)
+	for i, a := range st.Accounts {
+		h.keep(v, a, i+1)
+	}
+}
+
+func (h *history) keep(v *vendor, a registry.Account, rank int) {
+	n := &account{id: a.ID, number: a.FullNumber, provider: a.Provider, rank: rank, proposed: h.at, vendor: v}
+	for _, o := range v.accounts {
+		if a.Replaces != nil && o.id == *a.Replaces {
+			n.replaces = o
+		}
+	}
+	v.accounts = append(v.accounts, n)
+	h.accounts = append(h.accounts, n)
+}
+
+func (h *history) propose() {
+	if len(h.vendors) == 0 {
+		return
+	}
+	v := rapid.SampledFrom(h.vendors).Draw(h.T, "vendor")
+	a, err := h.reg.Propose(h.ctx.Context(), h.clerk, h.code, v.stalls[0].code,
+		registry.NewAccount{Provider: rapid.SampledFrom(providers).Draw(h.T, "provider"), Number: h.number(), Holder: "NGUOI"})
+	h.must(err)
+	h.keep(v, a, 1)
+}
+
+func (h *history) decide() {
+	for range rapid.IntRange(1, 3).Draw(h.T, "decisions") {
+		h.decideOne()
+	}
+}
+
+func (h *history) decideOne() {
+	var open []*account
+	for _, a := range h.accounts {
+		if a.approved.IsZero() && a.ended.IsZero() && a.proposed.After(h.at.Add(-14*day)) && (a.replaces == nil || a.replaces.ended.IsZero()) {
+			open = append(open, a)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	a := rapid.SampledFrom(open).Draw(h.T, "account")
+	now, err := h.reg.Account(h.ctx.Context(), h.manager, registry.SeeVendors, a.id)
+	h.must(err)
+	d := registry.Decision{Account: a.id, ETag: now.ETag(), Decision: "approve", LastDigits: a.number[len(a.number)-6:]}
+	if rapid.IntRange(0, 4).Draw(h.T, "decision") == 0 {
+		d.Decision, d.Reason = "reject", "no"
+	}
+	_, err = h.reg.Decide(h.ctx.Context(), h.manager, d)
+	inForce := slices.ContainsFunc(a.vendor.accounts, func(o *account) bool {
+		return o.provider == a.provider && !o.approved.IsZero() && o.ended.IsZero()
+	})
+	if d.Decision == "approve" && a.replaces == nil && inForce {
+		if fault.CodeOf(err) != "provider-in-force" {
+			h.Fatalf("a second first account at %s is answered %v", a.provider, err)
+		}
+		return
+	}
+	h.must(err)
+	switch {
+	case d.Decision == "reject":
+		a.end("suspended", h.at)
+	case a.replaces == nil:
+		a.approved = h.at
+		if a.vendor.chosen == nil {
+			a.vendor.chosen = a
+		}
+	default:
+		a.approved = h.at
+		a.replaces.end("replaced", h.at)
+		if a.vendor.chosen == a.replaces {
+			a.vendor.chosen = a
+		}
+	}
+}
+
+func (h *history) issue() {
+	in := registry.NewBatch{All: true, Sheet: "a6x4", Provisional: rapid.Bool().Draw(h.T, "provisional")}
+	b, err := h.reg.Issue(h.ctx.Context(), h.clerk, h.code, in, anyFits)
+	if fault.CodeOf(err) == "nothing-to-print" {
+		return
+	}
+	h.must(err)
+	_, ps, err := h.reg.Batch(h.ctx.Context(), h.clerk, b.Ref)
+	h.must(err)
+	h.batches = append(h.batches, b.Ref)
+	for _, p := range ps {
+		i := slices.IndexFunc(h.accounts, func(a *account) bool { return a.id.ID == p.AccountID })
+		a := h.accounts[i]
+		n := &placard{serial: p.Serial.String(), mark: p.Mark}
+		n.stall = a.vendor.stalls[slices.IndexFunc(a.vendor.stalls, func(s *stall) bool { return s.code == p.Stall })]
+		for _, old := range a.placards {
+			if old.stall == n.stall && old.live() { // a provisional one that was approved since
+				old.add("replaced", "replaced", "", h.at)
+			}
+		}
+		n.add("issued", "issued", "", h.at)
+		a.placards = append(a.placards, n)
+		h.placards = append(h.placards, n)
+	}
+}
+
+func (h *history) print() {
+	for _, ref := range h.batches {
+		h.must(h.reg.Printed(h.ctx.Context(), h.clerk, ref))
+	}
+	for _, p := range h.placards {
+		if p.state() == "issued" {
+			p.add("printed", "printed", "", h.at)
+		}
+	}
+}
+
+// visit records what happens on a round through the stalls, at times hours late.
+func (h *history) visit() {
+	for range rapid.IntRange(1, 4).Draw(h.T, "events") {
+		h.record()
+	}
+}
+
+func (h *history) record() {
+	var live []*placard
+	for _, p := range h.placards {
+		if p.live() {
+			live = append(live, p)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	p := rapid.SampledFrom(live).Draw(h.T, "placard")
+	kinds := map[string][]string{"issued": {"handed_over", "installed", "installed", "installed"}, "printed": {"handed_over", "installed", "installed", "installed"},
+		"handed_over": {"installed"}, "installed": {"checked", "checked", "checked", "checked", "suspended", "removed", "lost"}, "suspended": {"resumed", "resumed", "checked", "removed"}}[p.state()]
+	kinds = append(kinds, "suspended")[:len(kinds)+map[bool]int{true: 1}[p.state() != "suspended"]]
+	e := registry.NewPlacardEvent{Kind: rapid.SampledFrom(kinds).Draw(h.T, "kind"), Reason: "x"}
+	if e.Kind == "installed" {
+		e.Consent = agreed
+	}
+	if late := rapid.IntRange(0, 60).Draw(h.T, "hours late"); late > 40 {
+		e.At = h.at.Add(-time.Duration(late) * time.Hour)
+	}
+	result := ""
+	if e.Kind == "checked" {
+		result = rapid.SampledFrom([]string{"match", "match", "match", "other_account", "missing", "damaged"}).Draw(h.T, "result")
+		switch result {
+		case "match":
+			now, _, err := h.reg.PublicPlacard(h.ctx.Context(), p.serial)
+			h.must(err)
+			e.Payload = now.Payload
+		case "other_account":
+			e.Payload = "00020101021138540010A00000072701240006971005011009812345670208QRIBFTTA53037045802VN63047440"
+		default:
+			e.Result = result
+		}
+	}
+	got, err := h.reg.RecordPlacard(h.ctx.Context(), h.manager, p.serial, e)
+	if fault.CodeOf(err) == "account-changed" { // of an account that is not in force
+		return
+	}
+	h.must(err)
+	at := e.At
+	if at.IsZero() {
+		at = h.at
+	}
+	p.add(e.Kind, got.State, result, at)
+}
+
+// check compares the figures of a moment with those worked out here.
+func (h *history) check(asOf registry.Day, at time.Time) {
+	splits := []string{"section", "provider"}
+	if asOf.IsZero() {
+		splits = []string{"", "section", "goods", "provider", "market"}
+	}
+	for _, by := range splits {
+		got, err := h.cov.Share(h.ctx.Context(), h.clerk, coverage.Question{Market: h.code, By: by, AsOf: asOf})
+		h.must(err)
+		whole, parts := expected(h.vendors, by, at)
+		if f := told(got.Vendors, got.Accepting, got.Suspended, got.Overdue, got.Funnel); f != whole {
+			h.Fatalf("at %s: %+v, want %+v", at, f, whole)
+		}
+		if (got.Share == nil) != (whole.vendors == 0) || got.Share != nil && *got.Share != float64(whole.accepting)/float64(whole.vendors) {
+			h.Fatalf("share %v of %+v", got.Share, whole)
+		}
+		for i := 1; i < len(got.Funnel); i++ {
+			if got.Funnel[i].Vendors > got.Funnel[i-1].Vendors {
+				h.Fatalf("stages rise: %+v", got.Funnel)
+			}
+		}
+		gap := 0
+		for _, b := range got.Barriers {
+			gap += b.Vendors
+		}
+		if gap != whole.vendors-whole.accepting || got.Accepting > got.Funnel[registry.Installed].Vendors {
+			h.Fatalf("barriers %+v of %+v", got.Barriers, whole)
+		}
+		if by == "" {
+			continue
+		}
+		var sum figures
+		for _, p := range got.Split {
+			f := told(p.Vendors, p.Accepting, 0, 0, p.Funnel)
+			sum.add(f)
+			want := parts[p.Key]
+			want.suspended, want.overdue = 0, 0
+			// Which of two approved accounts was the default on a past day cannot be told from the pointer of today.
+			if by != "market" && (by != "provider" || asOf.IsZero()) && f != want {
+				h.Fatalf("at %s, %s %q: %+v, want %+v", at, by, p.Key, f, want)
+			}
+			if (p.Share == nil) != (p.Vendors == 0) {
+				h.Fatalf("share of %+v", p)
+			}
+		}
+		whole.suspended, whole.overdue = 0, 0
+		if sum != whole {
+			h.Fatalf("by %s the parts sum to %+v, the whole is %+v", by, sum, whole)
+		}
+	}
+}
+
+func TestShareOfAnyHistory(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	var n atomic.Int32
+	rapid.Check(t, func(r *rapid.T) {
+		h := &history{T: r, market: open(t, db, fmt.Sprintf("M%d", n.Add(1)), ""), ctx: t}
+		h.check(registry.Day{}, h.at)
+		for range rapid.IntRange(1, 30).Draw(r, "steps") {
+			step := rapid.IntRange(0, 19).Draw(r, "step")
+			switch {
+			case step < 3:
+				h.register()
+			case step < 5:
+				h.propose()
+			case step < 9:
+				h.decide()
+			case step < 11:
+				h.issue()
+			case step < 12:
+				h.print()
+			case step < 18:
+				h.visit()
+			default:
+				h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(r, "minutes")) * time.Minute)
+			}
+			h.at = h.at.Add(time.Duration(rapid.IntRange(0, 1).Draw(r, "seconds")) * time.Second)
+		}
+		h.check(registry.Day{}, h.at)
+		for range 2 {
+			ago := rapid.IntRange(1, 90).Draw(r, "days ago")
+			asOf := registry.DayOf(h.at.Add(-time.Duration(ago) * day))
+			h.check(asOf, asOf.End())
+		}
+	})
+}
+
+// ---------------------------------------------------------------- by hand
+
+// hang puts up a placard of a new vendor's approved account and returns its serial and payload.
+func (m *market) hang(t testing.TB, code string, up bool) registry.Placard {
+	t.Helper()
+	st, err := m.reg.Register(t.Context(), m.clerk, m.code, registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: "Tâm"}, Consent: agreed,
+		Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: "0710000001", Holder: "TAM"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.reg.Decide(t.Context(), m.manager, registry.Decision{Account: st.Accounts[0].ID, ETag: st.Accounts[0].ETag(), Decision: "approve"}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.reg.Issue(t.Context(), m.clerk, m.code, registry.NewBatch{Stalls: []string{code}, Sheet: "a6x4"}, anyFits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ps, err := m.reg.Batch(t.Context(), m.clerk, b.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if up {
+		m.record(t, ps[0], registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+	}
+	return ps[0]
+}
+
+func (m *market) record(t testing.TB, p registry.Placard, e registry.NewPlacardEvent) {
+	t.Helper()
+	if _, err := m.reg.RecordPlacard(t.Context(), m.manager, p.Serial.String(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// How long a placard counts, to the microsecond.
+func TestHowLongAPlacardCounts(t *testing.T) {
+	t.Parallel()
+	check := func(e registry.NewPlacardEvent) func(testing.TB, *market, registry.Placard) {
+		return func(t testing.TB, m *market, p registry.Placard) {
+			m.at = m.at.Add(10 * day)
+			e.Kind = "checked"
+			if e.Result == "" && e.Payload == "" {
+				e.Payload = p.Payload
+			}
+			m.record(t, p, e)
+		}
+	}
+	other := registry.NewPlacardEvent{Payload: "00020101021138540010A00000072701240006971005011009812345670208QRIBFTTA53037045802VN63047440"}
+	for _, tt := range []struct {
+		name                          string
+		do                            func(t testing.TB, m *market, p registry.Placard) // after it was hung
+		later                         time.Duration
+		accepting, suspended, overdue int
+		stage                         registry.Stage
+	}{
+		{"just hung", nil, 0, 1, 0, 0, registry.Installed},
+		{"30 days", nil, 30 * day, 1, 0, 0, registry.Installed},
+		{"30 days and a microsecond", nil, 30*day + time.Microsecond, 0, 0, 1, registry.Installed},
+		{"checked, 180 days", check(registry.NewPlacardEvent{}), 180 * day, 1, 0, 0, registry.Checked},
+		{"checked, 180 days and a microsecond", check(registry.NewPlacardEvent{}), 180*day + time.Microsecond, 0, 0, 1, registry.Checked},
+		{"found missing", check(registry.NewPlacardEvent{Result: "missing"}), 0, 0, 0, 0, registry.Installed},
+		{"found damaged", check(registry.NewPlacardEvent{Result: "damaged"}), 0, 0, 0, 0, registry.Installed},
+		{"damaged, then right", func(t testing.TB, m *market, p registry.Placard) {
+			check(registry.NewPlacardEvent{Result: "damaged"})(t, m, p)
+			check(registry.NewPlacardEvent{})(t, m, p)
+		}, 0, 1, 0, 0, registry.Checked},
+		{"another's account", check(other), 0, 0, 1, 0, registry.Installed},
+		{"another's account, resumed without a look", func(t testing.TB, m *market, p registry.Placard) {
+			check(other)(t, m, p)
+			m.record(t, p, registry.NewPlacardEvent{Kind: "resumed", Reason: "x"})
+		}, 0, 0, 0, 0, registry.Installed},
+		{"another's account, resumed and looked at", func(t testing.TB, m *market, p registry.Placard) {
+			check(other)(t, m, p)
+			m.record(t, p, registry.NewPlacardEvent{Kind: "resumed", Reason: "x"})
+			check(registry.NewPlacardEvent{})(t, m, p)
+		}, 0, 1, 0, 0, registry.Checked},
+		{"suspended", func(t testing.TB, m *market, p registry.Placard) {
+			m.record(t, p, registry.NewPlacardEvent{Kind: "suspended"})
+		}, 0, 0, 1, 0, registry.Installed},
+		{"lost", func(t testing.TB, m *market, p registry.Placard) {
+			m.record(t, p, registry.NewPlacardEvent{Kind: "lost"})
+		}, 0, 0, 0, 0, registry.Approved},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := open(t, pgtest.New(t), "VT", "")
+			p := m.hang(t, "A-1", true)
+			if tt.do != nil {
+				tt.do(t, m, p)
+			}
+			m.at = m.at.Add(tt.later)
+			got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Accepting != tt.accepting || got.Suspended != tt.suspended || got.Overdue != tt.overdue {
+				t.Errorf("accepting %d, suspended %d, overdue %d; want %d, %d, %d", got.Accepting, got.Suspended, got.Overdue, tt.accepting, tt.suspended, tt.overdue)
+			}
+			for i, s := range got.Funnel {
+				if want := map[bool]int{true: 1}[registry.Stage(i) <= tt.stage]; s.Vendors != want {
+					t.Errorf("stage %s: %d, want %d", s.Stage, s.Vendors, want)
+				}
+			}
+			// The list says of each stall what the figures count.
+			page, err := m.reg.Stalls(t.Context(), m.clerk, "VT", registry.StallFilter{}, registry.List{})
+			if err != nil || *page.Items[0].Stage != tt.stage || page.Items[0].Suspended != (tt.suspended == 1) || page.Items[0].Overdue != (tt.overdue == 1) {
+				t.Errorf("the list says %+v, %v", page.Items, err)
+			}
+			st, err := m.reg.Stall(t.Context(), m.clerk, "VT", "A-1")
+			if err != nil || *st.Stage != tt.stage {
+				t.Errorf("the stall says %v, %v", st.Stage, err)
+			}
+		})
+	}
+}
+
+// Days are the market's own: what happens at 00:30 there is yesterday in UTC.
+func TestDaysOfTheMarket(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	m.at = time.Date(2026, 5, 3, 17, 30, 0, 0, time.UTC) // 4 May, 00:30
+	m.hang(t, "A-1", true)
+	m.at = m.at.Add(3 * day)
+	for asOf, want := range map[string]int{"2026-05-03": 0, "2026-05-04": 1, "2026-05-05": 1, "2026-05-07": 1} {
+		d, err := registry.ParseDay(asOf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", AsOf: d})
+		if err != nil || got.Vendors != want || got.Accepting != want || got.AsOf != d {
+			t.Errorf("as of %s: %d of %d, said of %s; want %d; %v", asOf, got.Accepting, got.Vendors, got.AsOf, want, err)
+		}
+	}
+}
+
+func TestAreasSumUp(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := registry.New(db, time.Now).LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	type place struct{ code, area string }
+	areas := []place{{"A", "31321"}, {"B", "31321"}, {"C", "92"}, {"D", "01"}, {"E", ""}}
+	for i, p := range areas {
+		m := open(t, db, p.code, p.area)
+		for n := range i { // A has no vendors
+			m.hang(t, fmt.Sprintf("S-%d", n), n%2 == 0)
+		}
+	}
+	cov := coverage.New(db, func() time.Time { return time.Date(2026, 3, 3, 1, 0, 0, 0, time.UTC) })
+	officer := func(scope string) registry.Actor { return actor("officer", scope) }
+	for _, tt := range []struct {
+		name               string
+		by                 registry.Actor
+		q                  coverage.Question
+		vendors, accepting int
+		parts              string
+	}{
+		{"everything by market", officer("all"), coverage.Question{By: "market"}, 10, 6, "A 0/0, B 1/1, C 1/2, D 2/3, E 2/4"},
+		{"everything by province", officer("all"), coverage.Question{By: "province"}, 10, 6, "92 2/3, 01 2/3,  2/4"},
+		{"everything by commune", officer("all"), coverage.Question{By: "commune"}, 10, 6, "31321 1/1, 92 1/2, 01 2/3,  2/4"},
+		{"everything by provider", officer("all"), coverage.Question{By: "provider"}, 10, 6, "viettel_money 6/10"},
+		{"a province", officer("all"), coverage.Question{Area: "92", By: "market"}, 3, 2, "A 0/0, B 1/1, C 1/2"},
+		{"a commune", officer("all"), coverage.Question{Area: "31321"}, 1, 1, ""},
+		{"an area without markets", officer("all"), coverage.Question{Area: "79"}, 0, 0, ""},
+		{"a market without vendors", officer("all"), coverage.Question{Market: "A"}, 0, 0, ""},
+		{"what an officer of the province may see", officer("area:92"), coverage.Question{}, 3, 2, ""},
+		{"what an officer of the commune may see", officer("area:31321"), coverage.Question{Area: "92"}, 1, 1, ""},
+		{"what a clerk may see", actor("clerk", "market:D"), coverage.Question{By: "market"}, 3, 2, "D 2/3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := cov.Share(t.Context(), tt.by, tt.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var parts []string
+			for _, p := range got.Split {
+				parts = append(parts, fmt.Sprintf("%s %d/%d", p.Key, p.Accepting, p.Vendors))
+				if (p.Share == nil) != (p.Vendors == 0) {
+					t.Errorf("share of %+v", p)
+				}
+			}
+			if got.Vendors != tt.vendors || got.Accepting != tt.accepting || strings.Join(parts, ", ") != tt.parts {
+				t.Errorf("%d of %d, %q; want %d of %d, %q", got.Accepting, got.Vendors, strings.Join(parts, ", "), tt.accepting, tt.vendors, tt.parts)
+			}
+			if (got.Share == nil) != (tt.vendors == 0) {
+				t.Errorf("share %v", got.Share)
+			}
+		})
+	}
+}
+
+func TestShareFaults(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	tomorrow := registry.DayOf(m.at.Add(day))
+	for _, tt := range []struct {
+		name string
+		by   registry.Actor
+		q    coverage.Question
+		want string
+	}{
+		{"an unknown split", m.clerk, coverage.Question{Market: "VT", By: "colour"}, "split-unknown"},
+		{"tomorrow", m.clerk, coverage.Question{Market: "VT", AsOf: tomorrow}, "day-future"},
+		{"an unknown market", m.clerk, coverage.Question{Market: "ZZ"}, "market-not-found"},
+		{"a market out of scope", actor("clerk", "market:ZZ"), coverage.Question{Market: "VT"}, "market-not-found"},
+		{"an unknown area", actor("officer", "all"), coverage.Question{Area: "99999"}, "area-not-found"},
+		{"an administrator", actor("admin", "all"), coverage.Question{Market: "VT"}, "not-allowed"},
+		{"an administrator, of everything", actor("admin", "all"), coverage.Question{}, "not-allowed"},
+		{"nobody", registry.Actor{ID: "person:x"}, coverage.Question{}, "not-allowed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := m.cov.Share(t.Context(), tt.by, tt.q); fault.CodeOf(err) != tt.want {
+				t.Errorf("err = %v, want %s", err, tt.want)
+			}
+		})
+	}
+}

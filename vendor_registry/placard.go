@@ -1,0 +1,417 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres"
+	"cho40/qrgen"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PlacardID names a placard within a market; people use its serial.
+type PlacardID = id.ID[Placard]
+
+// Placard is a printed payment code and its life. What stands on the paper is frozen when it is issued.
+type Placard struct {
+	Serial       Serial     `json:"serial"`
+	ID           PlacardID  `json:"-"`
+	Kind         string     `json:"kind"` // ours, or provider: a stand that a wallet or bank gave
+	State        string     `json:"state"`
+	Mark         string     `json:"mark,omitempty"` // sample, provisional
+	Market       string     `json:"market" db:"-"`
+	MarketName   string     `json:"market_name"`
+	Stall        string     `json:"stall"`
+	Goods        string     `json:"-"`
+	Vendor       string     `json:"vendor"`
+	Holder       string     `json:"holder"`
+	Provider     string     `json:"provider"`
+	ProviderName string     `json:"provider_name" db:"-"`
+	Tail         string     `json:"last_digits"` // last four of the account
+	Call         string     `json:"-"`
+	IssuedAt     time.Time  `json:"issued_at"`
+	InstalledAt  *time.Time `json:"installed_at"`
+	CheckedAt    *time.Time `json:"checked_at"`
+	CheckResult  *string    `json:"check_result"`
+	AccountID    AccountID  `json:"-"`
+	VendorID     VendorID   `json:"-"`
+	StallID      StallID    `json:"-"`
+	Payload      string     `json:"-"`
+	Symbol       []byte     `json:"-"`
+	AccountState State      `json:"-"`
+}
+
+// liveStates are those of a placard that is, or may soon be, where shoppers scan it.
+var liveStates = []string{"issued", "printed", "handed_over", "installed", "suspended"}
+
+// Live reports whether the placard is, or may soon be, where shoppers scan it.
+func (p Placard) Live() bool { return slices.Contains(liveStates, p.State) }
+
+// InUse reports whether a shopper may pay to it now.
+func (p Placard) InUse() bool {
+	return p.State != "suspended" && p.Live() && (p.AccountState == StateApproved || p.Mark == "provisional" && p.AccountState == StateProposed)
+}
+
+const placardColumns = `
+	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
+	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, right(a.number, 4) AS tail, a.payload, a.symbol,
+	       e.installed_at, e.checked_at, e.check_result,
+	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
+	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state
+	FROM placards p
+	JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
+	LEFT JOIN LATERAL (
+		SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS installed_at,
+		       max(e.at) FILTER (WHERE e.kind = 'checked') AS checked_at,
+		       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
+		FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON true
+	LEFT JOIN LATERAL (
+		SELECT bool_or(d.decision = 'approved') AS approved, bool_or(d.decision <> 'approved') AS ended
+		FROM account_decisions d WHERE d.market_id = p.market_id AND d.account_id = p.account_id) d ON true`
+
+func (p *Placard) dress(m Market) {
+	p.Market = m.Code
+	p.ProviderName = ProviderName(p.Provider)
+}
+
+// placardsAt are a stall's placards, newest first.
+func placardsAt(ctx context.Context, db postgres.Querier, m Market, stall StallID, now time.Time) ([]Placard, error) {
+	return placards(ctx, db, m, `WHERE p.market_id = @market AND p.stall_id = @stall ORDER BY p.issued_at DESC, p.id`,
+		pgx.StrictNamedArgs{"market": m.ID, "stall": stall, "now": now})
+}
+
+// placards reads placards of a market; args hold what where names, and the moment as now.
+func placards(ctx context.Context, db postgres.Querier, m Market, where string, args pgx.StrictNamedArgs) ([]Placard, error) {
+	args["proposal_lives"] = ProposalLives
+	ps, err := postgres.All[Placard](ctx, db, placardColumns+" "+where, args)
+	for i := range ps {
+		ps[i].dress(m)
+	}
+	return ps, err
+}
+
+// claimed finds the market and the record of a serial.
+func (s *Service) claimed(ctx context.Context, serial string) (Market, PlacardID, error) {
+	no, ok := ParseSerial(serial)
+	if !ok {
+		return Market{}, PlacardID{}, placardNotFound()
+	}
+	type claim struct {
+		Code      string
+		PlacardID PlacardID
+	}
+	c, err := one[claim](ctx, s.db, placardNotFound(), `
+		SELECT m.code, c.placard_id FROM placard_serials c JOIN markets m ON m.id = c.market_id WHERE c.serial = @serial`,
+		pgx.StrictNamedArgs{"serial": string(no)})
+	if err != nil {
+		return Market{}, PlacardID{}, err
+	}
+	m, err := selectMarket(ctx, s.db, c.Code)
+	return m, c.PlacardID, err
+}
+
+// PublicPlacard is what anybody may know of a placard by its serial: state, market, stall, printed holder, provider, last
+// four digits. Faults: NotFound, the same for an unknown and for a malformed serial.
+func (s *Service) PublicPlacard(ctx context.Context, serial string) (Placard, Market, error) {
+	m, which, err := s.claimed(ctx, serial)
+	if err != nil {
+		return Placard{}, m, err
+	}
+	p, err := s.placard(ctx, s.db, m, which)
+	return p, m, err
+}
+
+// Placard is one placard by its serial. Faults: NotFound, also outside the actor's scope; Forbidden.
+func (s *Service) Placard(ctx context.Context, by Actor, serial string) (Placard, error) {
+	m, which, err := s.claimed(ctx, serial)
+	if err != nil {
+		return Placard{}, err
+	}
+	_, masked, err := marketSeen(ctx, s.db, by, m.Code)
+	if err != nil {
+		return Placard{}, notFoundAs(err, placardNotFound())
+	}
+	p, err := s.placard(ctx, s.db, m, which)
+	if masked {
+		p.Holder, p.Vendor = maskedName(p.Holder), maskedName(p.Vendor)
+	}
+	return p, err
+}
+
+func (s *Service) placard(ctx context.Context, db postgres.Querier, m Market, which PlacardID) (Placard, error) {
+	ps, err := placards(ctx, db, m, `WHERE p.market_id = @market AND p.id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": which, "now": s.now()})
+	if err != nil {
+		return Placard{}, err
+	}
+	if len(ps) == 0 {
+		return Placard{}, placardNotFound()
+	}
+	return ps[0], nil
+}
+
+// notFoundAs says "no such thing" in the words of the thing asked for, so that another market's records look like none.
+func notFoundAs(err error, as *fault.Error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return as
+	}
+	return err
+}
+
+// PlacardEventID names an event; a phone mints it, so that it may send twice.
+type PlacardEventID = id.ID[NewPlacardEvent]
+
+// NewPlacardEvent is something that happened to a placard at the stall.
+type NewPlacardEvent struct {
+	ID        PlacardEventID `json:"id"`
+	Kind      string         `json:"kind"` // handed_over, installed, checked, suspended, resumed, removed, lost
+	At        time.Time      `json:"at"`   // zero: now
+	Payload   string         `json:"payload"`
+	Result    string         `json:"result"` // of a check without a payload: damaged, missing
+	HeardName string         `json:"heard_name"`
+	Reason    string         `json:"reason"`
+	Consent   *NewConsent    `json:"consent"` // the vendor's own, when it is given in the same moment
+}
+
+// moves says from which states an event may come, and which state it leads to; "" keeps the state.
+var moves = map[string]struct {
+	from []string
+	to   string
+	do   Action
+}{
+	"handed_over": {[]string{"issued", "printed"}, "handed_over", RecordField},
+	"installed":   {[]string{"issued", "printed", "handed_over"}, "installed", RecordField},
+	"checked":     {[]string{"installed", "suspended"}, "", RecordField},
+	"suspended":   {[]string{"issued", "printed", "handed_over", "installed"}, "suspended", SuspendPlacard},
+	"resumed":     {[]string{"suspended"}, "", ResumePlacard},
+	"removed":     {liveStates, "void", RecordField},
+	"lost":        {liveStates, "lost", RecordField},
+}
+
+// RecordPlacard records an event of a placard's life. The same id and content sent again changes nothing.
+//
+// Faults: Invalid; NotFound; Forbidden; Conflict placard-state (the move does not fit the state), consent-missing,
+// name-differs (the name heard is not the one printed), account-changed, event-differs.
+func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in NewPlacardEvent) (Placard, error) {
+	move, ok := moves[in.Kind]
+	var bad []fault.Field
+	if !ok {
+		bad = append(bad, fault.At("kind", "unknown", "One of: %s.", "handed_over, installed, checked, suspended, resumed, removed, lost"))
+	}
+	in.HeardName = text(&bad, "heard_name", in.HeardName, maxName, false)
+	in.Reason = text(&bad, "reason", in.Reason, maxReason, in.Kind == "resumed")
+	if len(in.Payload) > 2953 {
+		bad = append(bad, fault.At("payload", "too-long", "It has %d characters; at most %d fit.", len(in.Payload), 2953))
+	}
+	switch {
+	case in.Kind != "checked" && in.Result != "":
+		bad = append(bad, fault.At("result", "unexpected", "Only a check has a result."))
+	case in.Kind == "checked" && in.Payload == "" && in.Result != "damaged" && in.Result != "missing":
+		bad = append(bad, fault.At("payload", "required", "A check sends the text of the code that hangs there, or the result damaged or missing."))
+	case in.Kind == "checked" && in.Payload != "" && in.Result != "":
+		bad = append(bad, fault.At("result", "unexpected", "With a scanned code the result is worked out here."))
+	}
+	if in.Consent != nil {
+		in.Consent.check(&bad, "consent")
+	}
+	if err := fault.Check("event-invalid", bad); err != nil {
+		return Placard{}, err
+	}
+	m, which, err := s.claimed(ctx, serial)
+	if err != nil {
+		return Placard{}, err
+	}
+	now := s.now()
+	if in.ID.IsZero() {
+		in.ID = id.New[NewPlacardEvent]()
+	}
+	var p Placard
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := market(ctx, tx, by, move.do, m.Code); err != nil {
+			return notFoundAs(err, placardNotFound())
+		}
+		// The vendor first, as a decision locks them: a consent written below refers to that row.
+		for _, lock := range []string{
+			`SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
+			 WHERE p.market_id = @market AND p.id = @id FOR KEY SHARE OF v`,
+			`SELECT FROM placards WHERE market_id = @market AND id = @id FOR UPDATE`,
+		} {
+			if _, err := tx.Exec(ctx, lock, pgx.StrictNamedArgs{"market": m.ID, "id": which}); err != nil {
+				return err
+			}
+		}
+		if p, err = s.placard(ctx, tx, m, which); err != nil {
+			return err
+		}
+		content := in.content(which)
+		before, err := postgres.All[[]byte](ctx, tx, `SELECT content FROM placard_events WHERE market_id = @market AND id = @id`,
+			pgx.StrictNamedArgs{"market": m.ID, "id": in.ID})
+		if err != nil {
+			return err
+		}
+		if len(before) > 0 {
+			if string(before[0]) != string(content) {
+				return eventDiffers()
+			}
+			return nil
+		}
+		if !slices.Contains(move.from, p.State) {
+			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(p.State), word(in.Kind))
+		}
+		var events []Event
+		if in.Consent != nil {
+			if err := insertConsent(ctx, tx, by, m, p.VendorID, *in.Consent, now); err != nil {
+				return err
+			}
+			events = append(events, consentRecorded(p.VendorID))
+		}
+		if err := allow(ctx, tx, m, p, in); err != nil {
+			return err
+		}
+		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: in.At, result: in.Result}
+		if e.at.IsZero() || e.at.After(now) {
+			e.at = now // a phone's clock that runs ahead would keep the event out of every figure until then
+		}
+		switch in.Kind {
+		case "checked":
+			if in.Payload != "" {
+				e.result = compare(in.Payload, p.Payload)
+			}
+			e.state = p.State
+			if e.result == "other_account" || e.result == "not_ours" {
+				e.state = "suspended" // stopping is a one-person act
+			}
+		case "resumed":
+			e.state, err = postgres.One[string](ctx, tx, `
+				SELECT state FROM placard_events WHERE market_id = @market AND placard_id = @id AND state <> 'suspended'
+				ORDER BY seq DESC LIMIT 1`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+			if err != nil {
+				return err
+			}
+		}
+		if err := e.insert(ctx, tx, by, m.ID, which, now); err != nil {
+			return err
+		}
+		if p, err = s.placard(ctx, tx, m, which); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"placard." + in.Kind, "placard:" + which.String(), []string{"state"}})...)
+	})
+	if postgres.Violated(err) == "placard_events_pk" { // the same id, at the same moment, for another placard
+		err = eventDiffers().Because(err)
+	}
+	return p, actionContext("record "+in.Kind+" of placard", serial, err)
+}
+
+// allow holds the rules that go beyond the state.
+func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEvent) error {
+	switch in.Kind {
+	case "resumed":
+		if p.AccountState != StateApproved {
+			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
+		}
+	case "installed":
+		if p.AccountState != StateApproved && !(p.Mark == "provisional" && p.AccountState == StateProposed) {
+			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
+		}
+		if in.HeardName != "" && qrgen.Holder(in.HeardName) != p.Holder {
+			return fault.New(fault.Conflict, "name-differs", "The name heard differs from the one printed. Do not hang this placard yet.").
+				With(fault.At("heard_name", "differs", "Printed is %s.", p.Holder))
+		}
+		own, err := postgres.One[bool](ctx, tx, `
+			SELECT coalesce('vendor' = ANY (c.kinds), false) FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
+			WHERE v.market_id = @market AND v.id = @vendor`, pgx.StrictNamedArgs{"market": m.ID, "vendor": p.VendorID})
+		if err != nil {
+			return err
+		}
+		if !own {
+			return fault.New(fault.Conflict, "consent-missing", "Ask the vendor first: a placard hangs only with the vendor's own consent. Send it as consent.")
+		}
+	}
+	return nil
+}
+
+// content is what makes two sendings of one event the same: everything in it, and the placard it is about.
+func (in NewPlacardEvent) content(of PlacardID) []byte {
+	at := in.At.UTC().Format(time.RFC3339Nano)
+	in.At = time.Time{} // in another zone it is the same moment
+	h := sha256.Sum256(asJSON([]any{of, at, in}))
+	return h[:]
+}
+
+func eventDiffers() *fault.Error {
+	return fault.New(fault.Conflict, "event-differs", "An event with this id was recorded before, with other content.")
+}
+
+// compare says what hangs at a stall: the code that was approved, perhaps in another text; another account's; or no code of this
+// kind. A code that beside the right account pays somebody whom the printed one does not pay is another account's: some app would.
+func compare(scanned, printed string) string {
+	want, err := qrgen.Decode(printed, qrgen.Lenient)
+	if err != nil {
+		return "not_ours"
+	}
+	got, err := qrgen.Decode(strings.TrimSpace(scanned), qrgen.Lenient)
+	switch {
+	case err != nil || got.BIN == "":
+		return "not_ours"
+	case got.BIN != want.BIN || got.Account != want.Account:
+		return "other_account"
+	}
+	for _, p := range got.Payees {
+		same := func(o qrgen.Payee) bool { return o.BIN == p.BIN && o.Account == p.Account && o.Scheme == p.Scheme }
+		if (p.BIN != want.BIN || p.Account != want.Account) && !slices.ContainsFunc(want.Payees, same) {
+			return "other_account"
+		}
+	}
+	return "match"
+}
+
+type placardEvent struct {
+	id                                 PlacardEventID
+	kind, state, result, heard, reason string
+	content                            []byte
+	at                                 time.Time
+}
+
+// insert stores an event after the last one and moves the placard's state. Its time never runs back: a clock that was
+// behind does not make "installed" older than "printed".
+func (e placardEvent) insert(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, p PlacardID, now time.Time) error {
+	if e.content == nil {
+		e.content = []byte{}
+	}
+	b := &pgx.Batch{}
+	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": null(e.result),
+		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "by": by.ID, "now": now}
+	b.Queue(`
+		INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, result, heard_name, reason, content, at, recorded_by, recorded_at)
+		SELECT @market, @id, @placard, coalesce(max(e.seq), 0) + 1, @kind, @state, @result, @heard, @reason, @content,
+		       greatest(@at::timestamptz, max(e.at)), @by, @now
+		FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @placard`, args)
+	b.Queue(`UPDATE placards SET state = @state WHERE market_id = @market AND id = @placard`,
+		pgx.StrictNamedArgs{"state": e.state, "market": m, "placard": p})
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// endPlacardsOf stops every live placard of an account; how is both the event and the state it leads to: replaced, suspended.
+func endPlacardsOf(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, account AccountID, how, reason string, now time.Time) ([]Event, error) {
+	ids, err := postgres.All[PlacardID](ctx, tx, `
+		SELECT id FROM placards WHERE market_id = @market AND account_id = @account AND state = ANY (@live) AND state <> @how ORDER BY id FOR UPDATE`,
+		pgx.StrictNamedArgs{"market": m, "account": account, "live": liveStates, "how": how})
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, p := range ids {
+		e := placardEvent{id: id.New[NewPlacardEvent](), kind: how, state: how, reason: reason, at: now}
+		if err := e.insert(ctx, tx, by, m, p, now); err != nil {
+			return nil, err
+		}
+		events = append(events, Event{"placard." + how, "placard:" + p.String(), []string{"state"}})
+	}
+	return events, nil
+}
