@@ -66,6 +66,7 @@ CREATE TABLE sign_in_failures (
 	at      timestamptz NOT NULL
 );
 CREATE INDEX sign_in_failures_by_subject ON sign_in_failures (subject, at);
+CREATE INDEX sign_in_failures_by_time ON sign_in_failures (at);
 COMMENT ON COLUMN sign_in_failures.subject IS 'SHA-256 of the name or of the address, in hex';
 
 -- What a request that came with an Idempotency-Key was answered, written with its effect.

@@ -320,6 +320,41 @@ func nothingToPrint(out []LeftOut) error {
 	return f
 }
 
+// Ready is what could be printed now in a section.
+type Ready struct {
+	Section    string
+	Approved   int // stalls whose vendor's account is approved and has no placard there yet
+	Unapproved int // stalls that only a provisional placard could be made for
+}
+
+// Ready counts by section, in walking order, what a batch would print, so that the form can say it before anything is made.
+// Faults: NotFound; Forbidden.
+func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Ready, error) {
+	m, err := market(ctx, s.db, by, PrintPlacards, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.All[Ready](ctx, s.db, `
+		SELECT section, count(*) FILTER (WHERE approved)::int AS approved, count(*) FILTER (WHERE unapproved)::int AS unapproved
+		FROM (SELECT s.section, s.position,
+		             v.default_account IS NOT NULL AND NOT EXISTS (
+		                 SELECT FROM placards p
+		                 WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = v.default_account AND p.kind = 'ours'
+		                   AND p.mark <> 'provisional' AND p.state = ANY (@live)) AS approved,
+		             v.default_account IS NULL AND EXISTS (
+		                 SELECT FROM accounts a
+		                 WHERE a.market_id = @market AND a.vendor_id = v.id AND a.replaces IS NULL
+		                   AND a.proposed_at > @now::timestamptz - @proposal_lives::interval
+		                   AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
+		                   AND NOT EXISTS (SELECT FROM placards p
+		                                   WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id AND p.state = ANY (@live))
+		             ) AS unapproved
+		      FROM `+whoTrades+`
+		      WHERE s.market_id = @market AND s.removed_at IS NULL AND v.id IS NOT NULL) stalls
+		GROUP BY section ORDER BY min(position)`,
+		pgx.StrictNamedArgs{"market": m.ID, "live": liveStates, "now": s.now(), "proposal_lives": ProposalLives})
+}
+
 func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id.ID[Batch], ps []Placard, now time.Time) error {
 	rows, claims, events := make([][]any, len(ps)), make([][]any, len(ps)), make([][]any, len(ps))
 	for i, p := range ps {

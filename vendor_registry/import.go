@@ -97,6 +97,29 @@ func (s *Service) PreviewImport(ctx context.Context, by Actor, marketCode, file 
 	return im, actionContext("preview import into", marketCode, err)
 }
 
+// Imports lists a market's last imports, newest first, at most 10, without their rows. Faults: NotFound; Forbidden.
+func (s *Service) Imports(ctx context.Context, by Actor, marketCode string) ([]Import, error) {
+	m, err := market(ctx, s.db, by, ImportLedger, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	all, err := postgres.All[stored](ctx, s.db, `
+		SELECT id, state, NULL::bytea AS ledger, report, created_by, created_at, expires_at FROM imports
+		WHERE market_id = @market AND (state <> 'preview' OR expires_at > @now) ORDER BY created_at DESC LIMIT 10`,
+		pgx.StrictNamedArgs{"market": m.ID, "now": s.now()})
+	if err != nil {
+		return nil, err
+	}
+	ims := make([]Import, len(all))
+	for i, st := range all {
+		ims[i] = Import{Ref: ImportRef{m.Code, st.ID}, ID: st.ID, State: st.State, Rows: []ImportRow{}, CreatedAt: st.CreatedAt, ExpiresAt: st.ExpiresAt}
+		if err := json.Unmarshal(st.Report, &ims[i].Report); err != nil {
+			return nil, err
+		}
+	}
+	return ims, nil
+}
+
 // CommitImport says which rows of a preview go in, and attests that their vendors agreed.
 type CommitImport struct {
 	Rows     []int  // the rows' numbers; nil: every good one

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -330,120 +329,6 @@ func needsVersion() error {
 
 func stale(current string) error {
 	return fault.New(fault.Stale, "stale", "Somebody saved first. Look at the newest version (%s) and try again.", current)
-}
-
-// StallLine is a stall in a list.
-type StallLine struct {
-	Code      string  `json:"code"`
-	Section   string  `json:"section"`
-	Goods     string  `json:"goods"`
-	Status    string  `json:"status"`
-	Stage     *Stage  `json:"stage"`
-	Suspended bool    `json:"suspended"`
-	Overdue   bool    `json:"overdue"`
-	Vendor    *string `json:"vendor"`
-	Phone     *string `json:"phone"`
-	Provider  *string `json:"provider"`
-	Position  int     `json:"-"`
-	CodeKey   string  `json:"-"`
-}
-
-// StallFilter narrows a list of stalls; empty fields let everything through.
-type StallFilter struct {
-	Q       string `query:"q"`       // words of the vendor's name without accents, a stall code, the end of a phone number
-	Section string `query:"section"` // as stored
-	Stage   string `query:"stage"`   // a stage's name
-	Status  string `query:"status"`  // trading or vacant
-}
-
-// Stalls lists a market's stalls in walking order. Faults: NotFound; Forbidden; Invalid.
-func (s *Service) Stalls(ctx context.Context, by Actor, marketCode string, f StallFilter, l List) (Page[StallLine], error) {
-	var p Page[StallLine]
-	m, masked, err := marketSeen(ctx, s.db, by, marketCode)
-	if err != nil {
-		return p, err
-	}
-	n, err := l.size()
-	if err != nil {
-		return p, err
-	}
-	args := StageArgs(m.ID, s.now())
-	args["n"] = n + 1
-	args["section"] = f.Section
-	args["status"] = f.Status
-	args["after_position"], args["after_key"] = -1, ""
-	if l.Cursor != "" {
-		position, key, _ := strings.Cut(l.Cursor, "~")
-		at, err := strconv.Atoi(position)
-		if err != nil {
-			return p, fault.New(fault.Invalid, "cursor-invalid", "This cursor is not one of ours. Start the list again without it.")
-		}
-		args["after_position"], args["after_key"] = at, key
-	}
-	args["stage"] = nil
-	if f.Stage != "" {
-		stage, ok := ParseStage(f.Stage)
-		if !ok {
-			return p, fault.New(fault.Invalid, "stage-unknown", "There is no stage %q.", clip(f.Stage, 20)).
-				With(fault.At("stage", "unknown", "One of: %s.", strings.Join(StageNames, ", ")))
-		}
-		args["stage"] = int(stage)
-	}
-	if f.Status != "" && f.Status != "trading" && f.Status != "vacant" {
-		return p, fault.New(fault.Invalid, "status-unknown", "There is no status %q.", clip(f.Status, 20)).
-			With(fault.At("status", "unknown", "One of: %s.", "trading, vacant"))
-	}
-	args["words"], args["digits"] = likeWords(f.Q)
-	p.Items, err = postgres.All[StallLine](ctx, s.db, `
-		SELECT s.code, s.section, s.goods, CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status,
-		       n.stage, coalesce(n.suspended, false) AS suspended, coalesce(n.overdue, false) AS overdue,
-		       v.name AS vendor, v.phone, n.provider, s.position, s.code_key
-		FROM `+whoTrades+`
-		LEFT JOIN LATERAL (`+stageOf("v.id")+`) n ON v.id IS NOT NULL
-		WHERE s.market_id = @market AND s.removed_at IS NULL
-		  AND (@section = '' OR s.section = @section)
-		  AND (@status = '' OR (@status = 'vacant') = (v.id IS NULL))
-		  AND (@stage::int IS NULL OR n.stage = @stage)
-		  AND (cardinality(@words::text[]) = 0
-		       OR v.name_fold LIKE ALL (@words::text[])
-		       OR s.code_fold LIKE ALL (@words::text[])
-		       OR (@digits <> '' AND v.phone LIKE '%' || @digits))
-		  AND (s.position, s.code_key) > (@after_position, @after_key)
-		ORDER BY s.position, s.code_key LIMIT @n`, args)
-	if err != nil {
-		return p, actionContext("list stalls of", marketCode, err)
-	}
-	for i := range p.Items {
-		line := &p.Items[i]
-		if line.Phone != nil {
-			masked := Masked(*line.Phone)
-			line.Phone = &masked
-		}
-		if masked && line.Vendor != nil {
-			name := maskedName(*line.Vendor)
-			line.Vendor = &name
-		}
-	}
-	return page(p.Items, n, func(l StallLine) string { return strconv.Itoa(l.Position) + "~" + l.CodeKey }), nil
-}
-
-// likeWords makes a LIKE pattern of each word of a search, and keeps its digits to compare with the end of a phone number.
-func likeWords(q string) (patterns []string, digits string) {
-	patterns = []string{}
-	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-	for word := range strings.FieldsSeq(qrgen.Search(q)) {
-		patterns = append(patterns, "%"+escape.Replace(word)+"%")
-	}
-	digits = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, q)
-	if len(digits) < 3 { // fewer would match everybody
-		digits = ""
-	}
-	return patterns, digits
 }
 
 func queueStall(b *pgx.Batch, m MarketID, st Stall, from *ImportID, now time.Time) {
