@@ -1,0 +1,246 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	registry "cho40/vendor_registry"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// tab is a page in a real browser.
+type tab struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+	wide bool
+}
+
+// browse starts a browser of its own, width pixels wide.
+func browse(t *testing.T, base string, width, height int64) *tab {
+	t.Helper()
+	// Without the background switches the browser looks for hosts of its maker at each start.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "vi"))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, end := chromedp.NewContext(alloc)
+	t.Cleanup(end)
+	b := &tab{t: t, ctx: ctx, base: base, wide: width > 1000}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
+		t.Fatalf("a browser is needed (Debian: apt-get install chromium): %v", err)
+	}
+	return b
+}
+
+// do runs steps, each of which must succeed within half a minute.
+func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		html, _ := run(b, chromedp.OuterHTML(chromedp.CSS("body")))
+		b.t.Fatalf("%s: %v\n%s", what, err, html)
+	}
+}
+
+func run[T any](b *tab, a chromedp.Action[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	return chromedp.Run(ctx, a)
+}
+
+func eval[T any](b *tab, script string) T {
+	b.t.Helper()
+	v, err := run(b, chromedp.Evaluate[T](script))
+	if err != nil {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// goes opens a page and looks it over: no part of it is wider than the screen, and nothing came from another host.
+func (b *tab) goes(path string) {
+	b.t.Helper()
+	b.do("open "+path, chromedp.Navigate(b.base+path))
+	b.looks(path)
+}
+
+func (b *tab) looks(what string) {
+	b.t.Helper()
+	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+		b.t.Errorf("%s: %d px wider than the screen", what, over)
+	}
+	if far := eval[[]string](b, `performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith(location.origin + "/"))`); len(far) > 0 {
+		b.t.Errorf("%s: asks other hosts: %v", what, far)
+	}
+	b.keep(what)
+}
+
+// keep stores a picture of the page below CHO40_SCREENSHOTS, where that is set, for a person to look at.
+func (b *tab) keep(what string) {
+	dir := os.Getenv("CHO40_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := run(b, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	size := "phone"
+	if b.wide {
+		size = "desktop"
+	}
+	name := strings.Trim(strings.NewReplacer("/", "-", "?", "-", " ", "-").Replace(what), "-")
+	if err := os.WriteFile(filepath.Join(dir, size+"-"+name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// submits presses a button and waits for the page it leads to.
+func (b *tab) submits(what, button string) {
+	b.t.Helper()
+	eval[bool](b, `document.body.classList.add("before") || true`)
+	b.do(what, chromedp.Click(chromedp.CSS(button)), chromedp.WaitNotPresent(chromedp.CSS("body.before")), chromedp.WaitReady(chromedp.CSS("main")))
+	b.looks(what)
+}
+
+func (b *tab) signIn(name, password string) {
+	b.t.Helper()
+	b.goes("/sign-in")
+	b.do("type the name", chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	b.submits("sign in as "+name, `form[action="/sign-in"] button`)
+	if at := eval[string](b, `location.pathname`); at != "/" {
+		b.t.Fatalf("after signing in the browser is at %s", at)
+	}
+}
+
+func (b *tab) signOut() {
+	b.t.Helper()
+	eval[bool](b, `document.body.classList.add("before") || true`)
+	eval[bool](b, `document.querySelector('form[action="/sign-out"] button').click() || true`) // on a phone it lies in the menu
+	b.do("sign out", chromedp.WaitNotPresent(chromedp.CSS("body.before")), chromedp.WaitReady(chromedp.CSS(`form[action="/sign-in"]`)))
+}
+
+// The main job with the mouse: a clerk brings the ledger in, a manager approves and prints; the sheets hold what was approved.
+func TestTheMainJobInABrowser(t *testing.T) {
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"phone", 360, 740}, {"desktop", 1280, 900}} {
+		t.Run(size.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			const password = "sáng sớm chợ họp bên sông"
+			for name, role := range map[string]string{"mai": "clerk", "hanh": "manager"} {
+				g, err := registry.ParseGrant(role, "market:NEAR")
+				if err == nil {
+					_, _, err = w.auth.AddPerson(t.Context(), registry.Console(), name, []registry.Grant{g}, password)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			server := httptest.NewServer(w.h)
+			defer server.Close()
+			b := browse(t, server.URL, size.width, size.height)
+
+			b.signIn("mai", password)
+			b.goes("/markets/NEAR/import")
+			ledger, err := filepath.Abs("../vendor_registry/ledger/testdata/so-cho-tran-de.xlsx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.do("choose the ledger", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{ledger}))
+			b.submits("upload the ledger", `form[enctype] button`)
+			if n := w.count(`SELECT count(*) FROM stalls`); n != 0 {
+				t.Errorf("the preview stored %d stalls", n)
+			}
+			if eval[bool](b, `document.querySelector('[name=attested]').checked`) {
+				t.Error("the vendors' consent is ticked before anybody ticked it")
+			}
+			b.do("attest", chromedp.Click(chromedp.CSS(`[name=attested]`)))
+			b.submits("commit the ledger", `form[action$="/commit"] button.btn:not(.second)`)
+			if n := w.count(`SELECT count(*) FROM stalls`); n != 90 {
+				t.Errorf("%d stalls are in the record, want 90", n)
+			}
+			b.goes("/markets/NEAR/approvals")
+			if n := eval[int](b, `document.querySelectorAll('input[type=checkbox][name=account]').length`); n != 0 {
+				t.Errorf("who brought the accounts in may tick %d of them", n)
+			}
+			b.signOut()
+
+			b.signIn("hanh", password)
+			b.goes("/markets/NEAR")
+			b.goes("/markets/NEAR/approvals")
+			eval[bool](b, `document.querySelectorAll('input[type=checkbox][name=account]').forEach(box => box.checked = true) || true`)
+			b.submits("approve", `button[name=decision][value=approve]`)
+			approved := w.count(`SELECT count(*) FROM account_decisions WHERE decision = 'approved'`)
+			if approved != 47 {
+				t.Errorf("%d accounts are approved, want 47", approved)
+			}
+			b.goes("/markets/NEAR/print")
+			b.submits("print", `main form[method=post] button.btn`)
+			link := eval[string](b, `document.querySelector('a[href$=".pdf"]').href`)
+			pdf := b.fetch(link)
+			if out, err := pdfText(pdf); err != nil || !strings.Contains(out, "Xem đúng tên rồi mới chuyển") {
+				t.Errorf("the sheets say %q, %v", out, err)
+			}
+			if n := w.count(`SELECT count(*) FROM placards WHERE state = 'printed'`); n != 44 {
+				t.Errorf("%d placards are printed, want one for each of the 44 vendors with an account", n)
+			}
+			b.goes("/markets/NEAR/stalls/A-04")
+			b.goes("/markets/NEAR")
+			serial := ""
+			if err := w.db.QueryRow(t.Context(), `SELECT serial FROM placards ORDER BY cell LIMIT 1`).Scan(&serial); err != nil {
+				t.Fatal(err)
+			}
+			b.signOut()
+			b.goes("/v/" + serial)
+		})
+	}
+}
+
+// fetch gets a file as the browser would, with its cookies.
+func (b *tab) fetch(url string) []byte {
+	b.t.Helper()
+	jar, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, url, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range jar.Cookies {
+		req.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.t.Fatalf("%s: status %d, %v", url, res.StatusCode, err)
+	}
+	return body
+}
+
+func pdfText(pdf []byte) (string, error) {
+	cmd := exec.Command("pdftotext", "-", "-")
+	cmd.Stdin = bytes.NewReader(pdf)
+	out, err := cmd.Output()
+	return string(out), err
+}

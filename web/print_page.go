@@ -1,0 +1,266 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/printing"
+	registry "cho40/vendor_registry"
+
+	"github.com/labstack/echo/v4"
+)
+
+type printPage struct {
+	frame
+	Market               registry.Market
+	Home, Action         string
+	Approved, Unapproved int
+	Sheets               int // of the usual kind
+	Sections             []choice
+	Cards                []sheetCard
+	Providers            []choice
+	In                   printInput
+	Wrong                wrong
+	Before               []batchBefore
+}
+
+// printInput is the form as it was sent.
+type printInput struct {
+	Who, Section, Stalls, Sheet, Skip, Provider string
+	Provisional                                 bool
+}
+
+type sheetCard struct {
+	Name, Words, About string
+	Chosen             bool
+}
+
+type batchBefore struct {
+	Path     string
+	Placards int
+	Sheet    string
+	At       time.Time
+}
+
+// printPage answers GET /markets/:market/print; stalls= and section= choose before anybody does.
+func (s *Server) printPage(c echo.Context) error {
+	in := printInput{Who: "all", Sheet: printing.Sheets()[0].Name(), Skip: "0", Stalls: asked(c, "stalls"), Section: asked(c, "section")}
+	switch {
+	case in.Stalls != "":
+		in.Who = "stalls"
+	case in.Section != "":
+		in.Who = "section"
+	}
+	return s.printForm(c, http.StatusOK, in, wrong{})
+}
+
+func (s *Server) printForm(c echo.Context, code int, in printInput, w wrong) error {
+	ctx, by, l := c.Request().Context(), actor(c), language(c)
+	m, err := s.reg(c).MarketFor(ctx, by, registry.PrintPlacards, c.Param("market"))
+	if err != nil {
+		return err
+	}
+	ready, err := s.reg(c).Ready(ctx, by, m.Code)
+	if err != nil {
+		return err
+	}
+	before, err := s.reg(c).Batches(ctx, by, m.Code)
+	if err != nil {
+		return err
+	}
+	plan, err := s.reg(c).Plan(ctx, by, m.Code, "")
+	if err != nil {
+		return err
+	}
+	p := printPage{Market: m, Home: marketPath(m.Code), Action: marketPath(m.Code, "print"), In: in, Wrong: w}
+	for _, r := range ready {
+		p.Approved += r.Approved
+		p.Unapproved += r.Unapproved
+		if r.Section != "" {
+			p.Sections = append(p.Sections, choice{r.Section, r.Section + " · " + l.Number(r.Approved), r.Section == in.Section})
+		}
+	}
+	p.Sheets = sheets(p.Approved, 0, printing.Sheets()[0])
+	title := l.T("Print placards")
+	if p.Approved > 0 {
+		title = say(l, p.Approved, "Print 1 placard", "Print %s placards")
+	}
+	p.frame = s.frame(c, title, &m, "print")
+	for _, sheet := range printing.Sheets() {
+		words := sheetWords[sheet.Name()]
+		p.Cards = append(p.Cards, sheetCard{sheet.Name(), l.T(words[0]), l.T(words[1]), sheet.Name() == in.Sheet})
+	}
+	for _, line := range plan {
+		if line.Provider != nil && !slices.ContainsFunc(p.Providers, func(c choice) bool { return c.Value == *line.Provider }) {
+			p.Providers = append(p.Providers, choice{*line.Provider, registry.ProviderName(*line.Provider), *line.Provider == in.Provider})
+		}
+	}
+	for _, b := range before[:min(len(before), 10)] {
+		p.Before = append(p.Before, batchBefore{"/print-batches/" + b.Ref.String(), b.Placards, l.T(sheetWords[b.Sheet][0]), b.CreatedAt})
+	}
+	return s.show(c, code, "print.html", p)
+}
+
+// sheets is how many sheets of paper n placards take.
+func sheets(n, skip int, sheet printing.Sheet) int {
+	if n == 0 {
+		return 0
+	}
+	return (n + skip + sheet.PerPage() - 1) / sheet.PerPage()
+}
+
+// print answers POST /markets/:market/print.
+func (s *Server) print(c echo.Context) error {
+	l := language(c)
+	v, err := form(c)
+	if err != nil {
+		return err
+	}
+	in := printInput{Who: v.Get("who"), Section: v.Get("section"), Stalls: v.Get("stalls"), Sheet: v.Get("sheet"), Skip: v.Get("skip"),
+		Provider: v.Get("provider"), Provisional: v.Get("provisional") != ""}
+	batch := registry.NewBatch{Sheet: in.Sheet, Provider: in.Provider, Provisional: in.Provisional}
+	bad := wrong{Detail: l.T("Some fields need mending."), Fields: map[string]string{}}
+	switch in.Who {
+	case "all":
+		batch.All = true
+	case "section":
+		if batch.Section = in.Section; in.Section == "" {
+			bad.Fields["section"] = l.T("Choose a section.")
+		}
+	case "stalls":
+		batch.Stalls = strings.FieldsFunc(in.Stalls, func(r rune) bool { return strings.ContainsRune(",;\n\r\t ", r) })
+		if len(batch.Stalls) == 0 {
+			bad.Fields["stalls"] = l.T("Write the stalls' codes.")
+		}
+	default:
+		bad.Fields["who"] = l.T("Choose for whom.")
+	}
+	if batch.Skip, err = strconv.Atoi(strings.TrimSpace(in.Skip)); err != nil && strings.TrimSpace(in.Skip) != "" {
+		bad.Fields["skip"] = l.T("Write a number, 0 for a new sheet.")
+	}
+	if len(bad.Fields) > 0 {
+		return s.printForm(c, http.StatusUnprocessableEntity, in, bad)
+	}
+	b, err := s.issue(c, c.Param("market"), batch)
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/print-batches/"+b.Ref.String())
+	}
+	w, code, ok := told(c, err)
+	if !ok || fault.KindOf(err) == fault.Forbidden {
+		return err
+	}
+	if f := asFault(err); f.Code == "nothing-to-print" { // the reasons are about the choice, not about one field
+		for _, reason := range f.Fields {
+			w.Detail += " " + l.Text(reason.Detail)
+		}
+		w.Fields = nil
+	}
+	return s.printForm(c, code, in, w)
+}
+
+type batchPage struct {
+	frame
+	Market      registry.Market
+	Home, Back  string // addresses of the market and of the print form
+	Batch       registry.Batch
+	Sheet       string
+	Sheets      int
+	PDF, ZIP    string // address of the file; the other is empty
+	Who         string
+	LeftOut     []leftOutShown
+	Left        int
+	Table       part[placardShown]
+	Provisional bool
+}
+
+// leftOutShown are the stalls that were left out for one reason.
+type leftOutShown struct {
+	Words  string
+	Stalls []leftStall
+	More   int
+}
+
+type leftStall struct{ Code, Path, Why string }
+
+// leftShown is how many stalls are named for a reason before the rest is a number.
+const leftShown = 60
+
+// batchPage answers GET /print-batches/:batch.
+func (s *Server) batchPage(c echo.Context) error {
+	ctx, by, l := c.Request().Context(), actor(c), language(c)
+	ref, err := registry.ParseRef[registry.Batch](c.Param("batch"))
+	if err != nil {
+		return err
+	}
+	b, placards, err := s.reg(c).Batch(ctx, by, ref)
+	if err != nil {
+		return err
+	}
+	m, err := s.reg(c).Market(ctx, by, ref.Market)
+	if err != nil {
+		return err
+	}
+	names, err := s.reg(c).Names(ctx, []string{b.CreatedBy})
+	if err != nil {
+		return err
+	}
+	sheet, err := SheetFor(b.Sheet, 0)
+	if err != nil {
+		return err
+	}
+	p := batchPage{frame: s.frame(c, say(l, b.Placards, "1 placard is ready", "%s placards are ready"), &m, "print"), Market: m,
+		Home: marketPath(m.Code), Back: marketPath(m.Code, "print"), Batch: b, Sheet: l.T(sheetWords[b.Sheet][0]),
+		Sheets: sheets(b.Placards, b.Skip, sheet), Who: names[b.CreatedBy], Left: len(b.LeftOut)}
+	if file := "/api/v1/print-batches/" + ref.String(); len(placards) > perFile {
+		p.ZIP = file + ".zip"
+	} else {
+		p.PDF = file + ".pdf"
+	}
+	p.LeftOut = s.leftOut(c, m.Code, b.LeftOut)
+	var shown []placardShown
+	for i, pl := range placards {
+		one := s.placard(c, pl)
+		at := i + b.Skip
+		one.Cell = strconv.Itoa(at/sheet.PerPage()+1) + ", " + strconv.Itoa(at%sheet.PerPage()+1)
+		p.Provisional = p.Provisional || pl.Mark == "provisional"
+		shown = append(shown, one)
+	}
+	p.Table = cut(c, shown, rowsShown, "#in")
+	return s.show(c, http.StatusOK, "batch.html", p)
+}
+
+// leftOut gathers the stalls that got no placard by their reason, what can be mended first.
+func (s *Server) leftOut(c echo.Context, market string, out []registry.LeftOut) []leftOutShown {
+	l := language(c)
+	var all []leftOutShown
+	for _, reason := range []string{"cannot-print", "unknown-stall", "not-approved", "other-provider", "already-issued", "no-account", "vacant"} {
+		group := leftOutShown{Words: l.Text(registry.LeftOut{Reason: reason}.Why())}
+		for _, o := range out {
+			switch {
+			case o.Reason != reason:
+			case len(group.Stalls) == leftShown:
+				group.More++
+			default:
+				stall := leftStall{Code: o.Stall, Path: stallPath(market, o.Stall)}
+				if reason == "unknown-stall" {
+					stall.Path = ""
+				}
+				if o.Detail.Format != "" {
+					stall.Why = l.Text(o.Detail)
+				}
+				group.Stalls = append(group.Stalls, stall)
+			}
+		}
+		if len(group.Stalls) > 0 {
+			all = append(all, group)
+		}
+	}
+	return all
+}
+
+// Count is how many stalls there are for the reason.
+func (g leftOutShown) Count() int { return len(g.Stalls) + g.More }

@@ -1,0 +1,375 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	registry "cho40/vendor_registry"
+
+	"github.com/labstack/echo/v4"
+)
+
+// The columns of the matrix, in the order of the security model.
+var roles = []string{"clerk", "manager", "volunteer", "leader", "officer", "partner", "auditor", "admin"}
+
+// matrix is who may do what within their scope, row by row from the security model and not from the program: + allowed, - not.
+var matrix = map[string]string{
+	"signed in":                  "++++++++",
+	"market":                     "++++++++",
+	"open a market":              "----+--+",
+	"register, edit":             "++++----",
+	"name and stall":             "+++++---", // a partner only with the vendor's consent, which cannot be recorded yet
+	"name and stall, masked too": "+++++-+-",
+	"propose an account":         "++++----",
+	"approve a first account":    "-+-++---",
+	"approve a change":           "-+--+---",
+	"import":                     "++------",
+	"print":                      "++++----",
+	"consent, placard at stall":  "++++----",
+	"suspend":                    "+++++---",
+	"resume":                     "-+--+---",
+	"coverage":                   "+++++++-",
+}
+
+// try is one way to use a route. Where it is about something in a market, $a stands for the market, and other is the same
+// request for something that does not exist.
+type try struct {
+	route  string
+	row    string // of the matrix
+	path   string // as in a step
+	other  string // empty: it is about no market
+	body   any
+	header []string
+	status int    // for who may
+	fresh  string // what is made anew for each who tries: stall, proposal, change, preview, placard, hung, stopped
+}
+
+const noRecord = "NEAR.01a2b3c4-d5e6-7f80-9123-456789abcdef"
+
+var tries = []try{
+	{route: "GET /api/v1/session", row: "signed in", path: "/api/v1/session", status: 200},
+	{route: "DELETE /api/v1/session", row: "signed in", path: "/api/v1/session", status: 204, fresh: "session"},
+	{route: "POST /api/v1/qr/decode", row: "signed in", path: "/api/v1/qr/decode", body: `{}`, status: 422},
+	{route: "GET /api/v1/markets", row: "signed in", path: "/api/v1/markets", status: 200},
+	{route: "POST /api/v1/markets", row: "open a market", path: "/api/v1/markets", body: `{"code":"$code","name":"Chợ","area":"31321"}`, status: 201},
+	{route: "GET /api/v1/markets/{market}", row: "market", path: near, other: "/api/v1/markets/NONE", status: 200},
+	{route: "GET /api/v1/markets/{market}/stalls", row: "name and stall, masked too", path: near + "/stalls", other: "/api/v1/markets/NONE/stalls", status: 200},
+	{route: "POST /api/v1/markets/{market}/stalls", row: "register, edit", path: near + "/stalls", other: "/api/v1/markets/NONE/stalls", body: `{"code":"$code"}`, status: 201},
+	{route: "GET /api/v1/markets/{market}/stalls/{stall}", row: "name and stall, masked too", path: near + "/stalls/A-12", other: "/api/v1/markets/NONE/stalls/A-12", status: 200},
+	{route: "PATCH /api/v1/markets/{market}/stalls/{stall}", row: "register, edit", path: near + "/stalls/$stall", other: "/api/v1/markets/NONE/stalls/$stall", body: `{"goods":"rau"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/consent", row: "consent, placard at stall", path: near + "/stalls/A-12/consent", other: "/api/v1/markets/NONE/stalls/A-12/consent", body: `{"version":"vi-1","given":"phone_call"}`, status: 201},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/accounts", row: "propose an account", path: near + "/stalls/$stall/accounts", other: "/api/v1/markets/NONE/stalls/$stall/accounts", body: `{"provider":"vnpt_money","number":"0712345670"}`, status: 201, fresh: "stall"},
+	{route: "GET /api/v1/markets/{market}/accounts", row: "name and stall", path: near + "/accounts", other: "/api/v1/markets/NONE/accounts", status: 200},
+	{route: "POST /api/v1/markets/{market}/decisions", row: "approve a first account", path: near + "/decisions", other: "/api/v1/markets/NONE/decisions", body: `[]`, status: 200},
+	{route: "GET /api/v1/accounts/{account}", row: "name and stall", path: "/api/v1/accounts/$approved", other: "/api/v1/accounts/" + noRecord, status: 200},
+	{route: "POST /api/v1/accounts/{account}/decision", row: "approve a first account", path: "/api/v1/accounts/$account/decision", other: "/api/v1/accounts/" + noRecord + "/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "proposal"},
+	{route: "POST /api/v1/accounts/{account}/decision", row: "approve a change", path: "/api/v1/accounts/$account/decision", other: "/api/v1/accounts/" + noRecord + "/decision", body: `{"decision":"approve","last_digits":"$digits"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "change"},
+	{route: "GET /api/v1/accounts/{account}/qr.png", row: "print", path: "/api/v1/accounts/$approved/qr.png", other: "/api/v1/accounts/" + noRecord + "/qr.png", status: 200},
+	{route: "GET /api/v1/accounts/{account}/qr.svg", row: "print", path: "/api/v1/accounts/$approved/qr.svg", other: "/api/v1/accounts/" + noRecord + "/qr.svg", status: 200},
+	{route: "GET /api/v1/accounts/{account}/qr.txt", row: "print", path: "/api/v1/accounts/$approved/qr.txt", other: "/api/v1/accounts/" + noRecord + "/qr.txt", status: 200},
+	{route: "POST /api/v1/markets/{market}/imports", row: "import", path: near + "/imports", other: "/api/v1/markets/NONE/imports", body: smallLedger, status: 201},
+	{route: "GET /api/v1/imports/{import}", row: "import", path: "/api/v1/imports/$import", other: "/api/v1/imports/" + noRecord, status: 200, fresh: "preview"},
+	{route: "DELETE /api/v1/imports/{import}", row: "import", path: "/api/v1/imports/$import", other: "/api/v1/imports/" + noRecord, status: 204, fresh: "preview"},
+	{route: "POST /api/v1/imports/{import}/commit", row: "import", path: "/api/v1/imports/$import/commit", other: "/api/v1/imports/" + noRecord + "/commit", body: `{"attested":"vi-1"}`, status: 200, fresh: "preview"},
+	{route: "POST /api/v1/markets/{market}/print-batches", row: "print", path: near + "/print-batches", other: "/api/v1/markets/NONE/print-batches", body: `{"stalls":["$stall"],"provisional":true}`, status: 201, fresh: "proposal"},
+	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch", other: "/api/v1/print-batches/" + noRecord, status: 200},
+	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.pdf", other: "/api/v1/print-batches/" + noRecord + ".pdf", status: 200},
+	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.zip", other: "/api/v1/print-batches/" + noRecord + ".zip", status: 200},
+	{route: "GET /api/v1/placards/{serial}", row: "name and stall, masked too", path: "/api/v1/placards/$printed", other: "/api/v1/placards/0000-0000-000", status: 200},
+	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"handed_over"}`, status: 200, fresh: "placard"},
+	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"installed"}`, status: 200, fresh: "placard"},
+	{route: "POST /api/v1/placards/{serial}/events", row: "suspend", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"suspended"}`, status: 200, fresh: "placard"},
+	{route: "POST /api/v1/placards/{serial}/events", row: "resume", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"resumed","reason":"đã xem"}`, status: 200, fresh: "stopped"},
+	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
+	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
+}
+
+// open are the routes that need no sign-in; what they do is tried elsewhere.
+var open = []string{"POST /api/v1/session", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
+
+var smallLedger = upload{"so.csv", []byte("Mã quầy;Tên hộ kinh doanh\nL-1;Trần Văn Bê\n")}
+
+// scene is a world in which every role has something to try on.
+type scene struct {
+	*world
+	n int
+}
+
+func newScene(t *testing.T) *scene {
+	s := &scene{world: newWorld(t)}
+	s.secret(people...)
+	for name, v := range s.stall(t, tamStall) {
+		s.vars["approved"+name] = v
+	}
+	s.vars["approved"] = s.vars["approvedaccount"]
+	s.take(t, step{as: "officer", do: "POST /api/v1/accounts/$approved/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$approvedetag"}, status: 200})
+	s.take(t, step{as: "clerk", do: "POST " + near + "/print-batches", body: `{"all":true}`, status: 201, keep: map[string]string{"batch": "id", "printed": "items.0.serial"}})
+	return s
+}
+
+// stall registers one, brought in by a manager of whom nothing else is known, and says what it is called.
+func (s *scene) stall(t *testing.T, body string) map[string]string {
+	a := s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: body, status: 201})
+	stall := map[string]string{"stall": a.at(t, "code"), "etag": a.header.Get("ETag"), "account": a.at(t, "accounts.0.id")}
+	ref, err := registry.ParseRef[registry.Account](stall["account"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(body, "accounts") {
+		stall["accountetag"] = fmt.Sprintf("%q", ref.ID.String()+".0")
+	}
+	return map[string]string{"stall": stall["stall"], "stalletag": stall["etag"], "account": stall["account"], "etag": stall["accountetag"]}
+}
+
+// prepare makes what a try needs anew.
+func (s *scene) prepare(t *testing.T, what string) {
+	t.Helper()
+	s.n++
+	s.vars["code"] = fmt.Sprintf("N-%d", s.n)
+	number := fmt.Sprintf("07%08d", s.n)
+	bring := func() {
+		for name, v := range s.stall(t, stallJSON(s.vars["code"], "Mới", "Trần Văn Bê", number)) {
+			s.vars[name] = v
+		}
+	}
+	approve := func() {
+		s.take(t, step{as: "officer approving", do: "POST /api/v1/accounts/$account/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$etag"}, status: 200})
+	}
+	print := func() { // without drawing the sheet, which takes longest
+		approve()
+		b, err := s.reg.Issue(t.Context(), registry.Console(), "NEAR", registry.NewBatch{Sheet: "a6x4", Stalls: []string{s.vars["stall"]}},
+			func(registry.Placard) fault.Text { return fault.Text{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, placards, err := s.reg.Batch(t.Context(), registry.Console(), b.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.vars["placard"] = placards[0].Serial.String()
+	}
+	switch what {
+	case "stall":
+		bring()
+		s.vars["etag"] = s.vars["stalletag"]
+	case "proposal":
+		bring()
+		s.vars["ticked"] = url.QueryEscape(s.vars["account"] + " " + s.vars["etag"])
+	case "change":
+		bring()
+		approve()
+		s.vars["digits"] = fmt.Sprintf("%06d", 900_000+s.n)
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls/$stall/accounts", body: `{"provider":"viettel_money","number":"0791$digits"}`,
+			status: 201, keep: map[string]string{"account": "id", "etag": "=ETag"}})
+	case "preview":
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/imports", body: smallLedger, status: 201, keep: map[string]string{"import": "id"}})
+	case "placard":
+		bring()
+		print()
+	case "stopped":
+		bring()
+		print()
+		s.take(t, step{as: "manager bringing in", do: "POST /api/v1/placards/$placard/events", body: `{"kind":"suspended"}`, status: 200})
+	}
+}
+
+// TestEveryRouteWithEveryRole tries each route of the API as each role within its scope, as each role outside of it, and as
+// nobody. A route that is not in the table fails.
+func TestEveryRouteWithEveryRole(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, route := range apiRoutes(s.h.(*echo.Echo)) {
+		if !slices.Contains(open, route) && !slices.ContainsFunc(tries, func(tr try) bool { return tr.route == route }) {
+			t.Errorf("%s is tried by nobody", route)
+		}
+	}
+	for _, tr := range tries {
+		method, _, _ := strings.Cut(tr.route, " ")
+		request := func(as, path string, status int) step {
+			return step{as: as, do: method + " " + path, body: tr.body, header: tr.header, status: status}
+		}
+		t.Run(tr.route+" "+tr.row, func(t *testing.T) {
+			may, ok := matrix[tr.row]
+			if !ok {
+				t.Fatalf("the matrix has no row %q", tr.row)
+			}
+			used := true // a refusal leaves it as it was
+			for i, role := range roles {
+				status := tr.status
+				if may[i] == '-' {
+					status = http.StatusForbidden
+				}
+				as := role
+				if tr.fresh == "session" {
+					as = role + " leaving"
+				}
+				if used {
+					s.prepare(t, tr.fresh)
+				}
+				a := s.take(t, request(as, tr.path, status))
+				used = a.status < 300
+				if status == http.StatusForbidden && strings.Contains(string(a.body), "A-12") {
+					t.Errorf("%s is refused, and told %s", role, a.body)
+				}
+				if tr.other == "" || scopes[role][1] == "" {
+					continue
+				}
+				// Outside the scope it is as if it did not exist, to the letter.
+				outside := s.take(t, request(role+" far", tr.path, http.StatusNotFound))
+				nothing := s.take(t, request(role+" far", tr.other, http.StatusNotFound))
+				if a, b := anonymous(t, outside), anonymous(t, nothing); a != b {
+					t.Errorf("%s outside the scope: %s\nof nothing at all: %s", role, a, b)
+				}
+			}
+			s.take(t, request("", tr.path, http.StatusUnauthorized))
+		})
+	}
+}
+
+// anonymous is a problem without what tells one request from another: its number and the name that was asked for.
+func anonymous(t *testing.T, a *answer) string {
+	t.Helper()
+	var p map[string]any
+	a.json(t, &p)
+	delete(p, "instance")
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("NEAR", "…", "NONE", "…").Replace(string(b))
+}
+
+// pages are the same for people. Whoever may gets a page or is sent on to one; an empty form is told what it lacks.
+var pages = []try{
+	{route: "GET /", row: "signed in", path: "/"},
+	{route: "POST /sign-out", row: "signed in", path: "/sign-out", fresh: "session"},
+	{route: "GET /markets/:market", row: "market", path: "/markets/NEAR"},
+	{route: "GET /markets/:market/stalls/:stall", row: "name and stall, masked too", path: "/markets/NEAR/stalls/A-12"},
+	{route: "GET /markets/:market/import", row: "import", path: "/markets/NEAR/import"},
+	{route: "POST /markets/:market/import", row: "import", path: "/markets/NEAR/import", body: smallLedger},
+	{route: "GET /imports/:import", row: "import", path: "/imports/$import", fresh: "preview"},
+	{route: "POST /imports/:import/commit", row: "import", path: "/imports/$import/commit", body: raw{form, "attested=vi-1"}, fresh: "preview"},
+	{route: "POST /imports/:import/discard", row: "import", path: "/imports/$import/discard", body: raw{form, ""}, fresh: "preview"},
+	{route: "GET /markets/:market/approvals", row: "name and stall", path: "/markets/NEAR/approvals"}, // who brought an account in sees what became of it
+	{route: "POST /markets/:market/approvals", row: "approve a first account", path: "/markets/NEAR/approvals", body: raw{form, "decision=approve&account=$ticked"}, fresh: "proposal"},
+	{route: "GET /markets/:market/print", row: "print", path: "/markets/NEAR/print"},
+	{route: "POST /markets/:market/print", row: "print", path: "/markets/NEAR/print", body: raw{form, "which=all&all=true"}},
+	{route: "GET /print-batches/:batch", row: "print", path: "/print-batches/$batch"},
+}
+
+// openPages need no sign-in.
+var openPages = []string{"GET /openapi.json", "GET /docs", "GET /static/*", "GET /favicon.ico", "GET /v", "GET /language/:lang", "GET /sign-in", "POST /sign-in",
+	"GET /welcome/:token", "POST /welcome/:token", "GET /healthz", "GET /readyz", "GET /v/:serial"}
+
+const form = "application/x-www-form-urlencoded"
+
+func TestEveryPageWithEveryRole(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, r := range s.h.(*echo.Echo).Routes() {
+		route := r.Method + " " + r.Path
+		if !strings.HasPrefix(r.Path, "/api/") && !slices.Contains(openPages, route) && !slices.ContainsFunc(pages, func(tr try) bool { return tr.route == route }) {
+			t.Errorf("%s is tried by nobody", route)
+		}
+	}
+	for _, tr := range pages {
+		method, _, _ := strings.Cut(tr.route, " ")
+		t.Run(tr.route, func(t *testing.T) {
+			used := true
+			ask := func(as string) *answer {
+				if used {
+					s.prepare(t, tr.fresh)
+				}
+				a := s.do(t, step{as: as, do: method + " " + tr.path, body: tr.body})
+				used = a.status < 400
+				return a
+			}
+			for i, role := range roles {
+				as := role
+				if tr.fresh == "session" {
+					as = role + " leaving"
+				}
+				a := ask(as)
+				switch allowed := matrix[tr.row][i] == '+'; {
+				case allowed && (a.status >= 500 || slices.Contains([]int{401, 403, 404, 405}, a.status) || a.header.Get("Location") == "/sign-in" && tr.fresh != "session"):
+					t.Errorf("%s may, and is answered %d %s: %s", role, a.status, a.header.Get("Location"), clip(a.body))
+				case !allowed && a.status != http.StatusForbidden:
+					t.Errorf("%s may not, and is answered %d: %s", role, a.status, clip(a.body))
+				}
+				if tr.row != "signed in" && scopes[role][1] != "" {
+					if a := ask(role + " far"); a.status != http.StatusNotFound || strings.Contains(string(a.body), "Chợ Vị Thanh") {
+						t.Errorf("%s outside the scope is answered %d: %s", role, a.status, clip(a.body))
+					}
+				}
+			}
+			if a := ask(""); a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in") {
+				t.Errorf("nobody is answered %d %s", a.status, a.header.Get("Location"))
+			}
+		})
+	}
+}
+
+// TestKeysHaveTheSameRights: a program may do what a person of its role may, but approve.
+func TestKeysHaveTheSameRights(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, tr := range tries {
+		if tr.fresh != "" || tr.body != nil || strings.HasPrefix(tr.path, "/api/v1/print-batches/$batch.") { // reading is enough
+			continue
+		}
+		method, _, _ := strings.Cut(tr.route, " ")
+		for i, role := range roles {
+			status := tr.status
+			if matrix[tr.row][i] == '-' {
+				status = http.StatusForbidden
+			}
+			s.take(t, step{as: role + " key", do: method + " " + tr.path, status: status})
+		}
+	}
+	for _, role := range roles {
+		s.prepare(t, "proposal")
+		s.take(t, step{as: role + " key", do: "POST /api/v1/accounts/$account/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$etag"}, status: 403})
+	}
+	if n := s.count(`SELECT count(*) FROM account_decisions WHERE decided_by LIKE 'key:%'`); n != 0 {
+		t.Errorf("keys decided %d times", n)
+	}
+}
+
+// TestListsKeepToTheScope: what is in another market shows in no list, count or figure.
+func TestListsKeepToTheScope(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.take(t, step{as: "clerk far", do: "POST " + far + "/stalls", body: stallJSON("F-77", "Xa", "Đỗ Thị Lan", "0712345673"), status: 201})
+	for _, role := range []string{"clerk", "manager", "volunteer", "leader", "officer", "auditor"} {
+		for _, path := range []string{"/api/v1/markets", "/api/v1/markets?q=an+duong", "/api/v1/coverage", "/api/v1/coverage?by=market",
+			near + "/stalls?q=F-77", near + "/stalls?q=345673"} {
+			s.take(t, step{as: role, do: "GET " + path, status: 200, want: []string{"!FAR", "!F-77", "!Lan", "!Xa", `!"vendors":2`}})
+		}
+	}
+	// An area out of scope is not there, like one that does not exist.
+	for _, role := range []string{"clerk", "manager", "volunteer", "leader", "officer", "auditor"} {
+		for _, area := range []string{"31", "11300", "77777"} {
+			s.take(t, step{as: role, do: "GET /api/v1/coverage?by=section&area=" + area, status: 404, want: []string{"area-not-found"}})
+		}
+	}
+	s.take(t, step{as: "officer", do: "GET /api/v1/coverage?area=92", status: 200, want: []string{"!area-not-found"}})
+	// An account of one market under the name of another is none.
+	ref, err := registry.ParseRef[registry.Account](s.vars["approved"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vars["mixed"] = registry.AccountRef{Market: "FAR", ID: ref.ID}.String()
+	s.vars["unknown"] = registry.AccountRef{Market: "FAR", ID: id.New[registry.Account]()}.String()
+	a := s.take(t, step{as: "clerk far", do: "GET /api/v1/accounts/$mixed", status: 404})
+	b := s.take(t, step{as: "clerk far", do: "GET /api/v1/accounts/$unknown", status: 404})
+	if anonymous(t, a) != anonymous(t, b) {
+		t.Errorf("%s\n%s", a.body, b.body)
+	}
+}

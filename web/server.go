@@ -1,0 +1,141 @@
+// Package web is the only one that knows HTTP: the pages, the API under /api/v1, and what a phone sends.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"cho40/internal/auth"
+	"cho40/internal/fault"
+	"cho40/migrations"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	DB      *pgxpool.Pool
+	Now     func() time.Time
+	Log     *slog.Logger
+	KeyRate int // requests a minute for a program's key; 0: 600
+}
+
+// Server answers HTTP.
+type Server struct {
+	db       *pgxpool.Pool
+	now      func() time.Time
+	log      *slog.Logger
+	registry *registry.Service
+	coverage *coverage.Service
+	auth     *auth.Service
+	rates    *rates
+	pages    *pages
+}
+
+// Handler is the whole service as an http.Handler.
+func Handler(c Config) http.Handler {
+	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
+		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages()}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = echo.ExtractIPDirect() // no X-Forwarded-For from anybody
+	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: s.panicked}),
+		s.secure, address, crossSite())
+	s.routes(e)
+	return e
+}
+
+// routes is the whole route table. The API's shapes are in openapi.yaml; a test holds the two together.
+func (s *Server) routes(e *echo.Echo) {
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.ready)
+	e.GET("/openapi.json", s.openAPI)
+	e.GET("/docs", s.docsPage)
+	e.GET("/static/*", s.static)
+	e.GET("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusMovedPermanently, "/static/favicon.svg") })
+
+	api := e.Group("/api/v1")
+	api.POST("/session", s.postSession, s.public)
+	api.DELETE("/session", s.deleteSession, s.signedIn)
+	own := behind{api, []echo.MiddlewareFunc{s.signedIn, s.idempotent}}
+	own.GET("/session", s.getSession)
+	own.GET("/markets", s.getMarkets)
+	own.POST("/markets", s.postMarket)
+	own.GET("/markets/:market", s.getMarket)
+	own.GET("/markets/:market/stalls", s.getStalls)
+	own.POST("/markets/:market/stalls", s.postStall)
+	own.GET("/markets/:market/stalls/:stall", s.getStall)
+	own.PATCH("/markets/:market/stalls/:stall", s.patchStall)
+	own.POST("/markets/:market/stalls/:stall/accounts", s.postAccount)
+	own.POST("/markets/:market/stalls/:stall/consent", s.postConsent)
+	own.GET("/markets/:market/accounts", s.getPending)
+	own.POST("/markets/:market/decisions", s.postDecisions)
+	own.GET("/accounts/:account", s.getAccount)
+	own.POST("/accounts/:account/decision", s.postDecision)
+	own.GET("/accounts/:account/qr.png", s.getAccountQR)
+	own.GET("/accounts/:account/qr.svg", s.getAccountQR)
+	own.GET("/accounts/:account/qr.txt", s.getAccountQR)
+	own.POST("/markets/:market/imports", s.postImport)
+	own.GET("/imports/:import", s.getImport)
+	own.DELETE("/imports/:import", s.deleteImport)
+	own.POST("/imports/:import/commit", s.postImportCommit)
+	own.POST("/markets/:market/print-batches", s.postBatch)
+	own.GET("/print-batches/:batch", s.getBatch)
+	own.GET("/placards/:serial", s.getPlacard)
+	own.POST("/placards/:serial/events", s.postPlacardEvent)
+	own.GET("/coverage", s.getCoverage)
+	own.POST("/qr/decode", s.postDecode)
+
+	e.GET("/v", s.findPlacard, s.public)
+	e.GET("/v/:serial", s.checkPage, s.public)
+	e.GET("/language/:lang", s.chooseLanguage)
+	e.GET("/sign-in", s.signInPage)
+	e.POST("/sign-in", s.signIn, s.public)
+	e.GET("/welcome/:token", s.welcomePage, s.public)
+	e.POST("/welcome/:token", s.welcome, s.public)
+	in := behind{e.Group(""), []echo.MiddlewareFunc{s.signedIn}}
+	in.POST("/sign-out", s.signOut)
+	in.GET("/", s.marketsPage)
+	in.GET("/markets/:market", s.marketPage)
+	in.GET("/markets/:market/stalls/:stall", s.stallPage)
+	in.GET("/markets/:market/import", s.importPage)
+	in.POST("/markets/:market/import", s.uploadLedger)
+	in.GET("/imports/:import", s.previewPage)
+	in.POST("/imports/:import/commit", s.commitLedger)
+	in.POST("/imports/:import/discard", s.discardLedger)
+	in.GET("/markets/:market/approvals", s.approvalsPage)
+	in.POST("/markets/:market/approvals", s.approve)
+	in.GET("/markets/:market/print", s.printPage)
+	in.POST("/markets/:market/print", s.print)
+	in.GET("/print-batches/:batch", s.batchPage)
+}
+
+// behind is a group whose middleware runs on its own routes alone. Echo's would also answer every address it does not know, so
+// that a wrong method got 404 for 405 and an unknown address a request to sign in.
+type behind struct {
+	group *echo.Group
+	use   []echo.MiddlewareFunc
+}
+
+func (b behind) GET(path string, h echo.HandlerFunc)    { b.group.GET(path, h, b.use...) }
+func (b behind) POST(path string, h echo.HandlerFunc)   { b.group.POST(path, h, b.use...) }
+func (b behind) PATCH(path string, h echo.HandlerFunc)  { b.group.PATCH(path, h, b.use...) }
+func (b behind) DELETE(path string, h echo.HandlerFunc) { b.group.DELETE(path, h, b.use...) }
+
+// ready answers whether the database is reachable and its schema the one this program knows.
+func (s *Server) ready(c echo.Context) error {
+	v, err := migrations.Version(c.Request().Context(), s.db)
+	if err != nil {
+		return fault.New(fault.Busy, "unavailable", "The database cannot be reached just now. Nothing was lost; try again in a moment.").After(retryBusy).Because(err)
+	}
+	if v < migrations.Latest() {
+		return fault.New(fault.Busy, "schema-behind", "The database's schema is at %d, the program needs %d. Run: cho40 migrate", v, migrations.Latest()).After(retryBusy)
+	}
+	return c.JSON(http.StatusOK, map[string]any{"status": "ready", "schema": v})
+}

@@ -1,0 +1,65 @@
+package web
+
+import registry "cho40/vendor_registry"
+
+// The words for what the record keeps as codes: English here, Vietnamese in lang/vi.json.
+
+var stageWords = map[registry.Stage]string{
+	registry.Registered: "Registered", registry.HasAccount: "Account", registry.Approved: "Approved",
+	registry.Printed: "Printed", registry.Installed: "Installed", registry.Checked: "Checked",
+}
+
+// stateWords are what a stall may be beside its stage.
+var stateWords = map[string]string{"vacant": "Vacant", "suspended": "Suspended", "overdue": "Overdue", "trading": "Trading"}
+
+var roleWords = map[registry.Role]string{
+	registry.Clerk: "Market office", registry.Manager: "Market manager", registry.Volunteer: "Volunteer", registry.Leader: "Team leader",
+	registry.Officer: "Officer", registry.Partner: "Partner", registry.Auditor: "Auditor", registry.Admin: "Administrator",
+}
+
+var accountWords = map[registry.State]string{
+	registry.StateProposed: "Waits for approval", registry.StateApproved: "Approved", registry.StateSuperseded: "Replaced",
+	registry.StateRejected: "Turned down", registry.StateWithdrawn: "Taken back", registry.StateExpired: "Waited too long",
+}
+
+var sourceWords = map[string]string{"typed": "Typed in", "scanned": "Scanned from the vendor's app", "import": "From the ledger"}
+
+var placardWords = map[string]string{
+	"issued": "Made", "printed": "Printed, not hung yet", "handed_over": "With the vendor, not hung yet", "installed": "Hangs at the stall",
+	"suspended": "Suspended", "replaced": "Replaced", "lost": "Lost", "void": "Taken down",
+}
+
+var markWords = map[string]string{"sample": "Sample", "provisional": "Provisional"}
+
+var missingWords = map[string]string{
+	"vendor": "Nobody trades here. Say who does, in the ledger.", "consent": "The vendor's consent.",
+	"account": "A receiving account.", "approval": "A second person's approval of the account.",
+}
+
+var importWords = map[string]string{"preview": "Not imported yet", "committed": "Imported", "undone": "Taken back"}
+
+var fateWords = map[string]string{"new": "New", "changed": "Changes", "unchanged": "As in the record", "faulty": "Faulty"}
+
+var checkWords = map[string]string{
+	"match": "Checked: it matches", "other_account": "Checked: the code pays another account", "not_ours": "Checked: the code is not ours",
+	"damaged": "Checked: the placard is damaged", "missing": "Checked: the placard is not there",
+}
+
+// happened is a happening's tile and sentence; what is told of it beside stands in the template.
+var happened = map[string]struct{ tile, words string }{
+	"registered": {"t0", "Registered"}, "consent": {"t0", "Consent recorded"}, "proposed": {"t1", "Account brought in"},
+	"approved": {"t2", "Account approved"}, "rejected": {"stop", "Account turned down"}, "superseded": {"vacant", "Account replaced"},
+	"withdrawn": {"vacant", "Account taken back"}, "expired": {"vacant", "Account waited too long"},
+	"issued": {"t3", "Placard made"}, "handed_over": {"t3", "Placard handed over"}, "installed": {"t4", "Placard hung"},
+	"checked": {"t5", "Placard checked"}, "suspended": {"stop", "Placard suspended"}, "resumed": {"t4", "Placard in use again"},
+	"removed": {"vacant", "Placard taken down"}, "lost": {"vacant", "Placard lost"}, "replaced": {"vacant", "Placard replaced"},
+}
+
+// sheetWords are a sheet's name and what it is good for.
+var sheetWords = map[string][2]string{
+	"a6x4":  {"A6, four to a sheet", "Hangs at the front of a stall. The usual one."},
+	"a5x2":  {"A5, two to a sheet", "For wide stalls, where buyers stand back."},
+	"a4x1":  {"A4, one to a sheet", "For gates and large stalls."},
+	"tag8":  {"Small cards, eight to a sheet", "To wear, or to clip to the scales."},
+	"tag10": {"Small cards, ten to a sheet", "The code's squares are 1.0 mm: scan from near."},
+}
