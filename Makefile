@@ -1,0 +1,31 @@
+# Two commands: `make run` starts the service with a demo market, `make test` runs every test there is.
+
+GO ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: run build test check bench clean
+
+run: build
+	@scripts/need postgres
+	@exec bin/cho40 serve --demo
+
+build:
+	@mkdir -p bin
+	@$(BUILD) -o bin/cho40 ./cmd/cho40
+
+test: check
+	@scripts/need postgres browser pdf scan c
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 20m ./...
+
+# What can be said without running anything.
+check:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod verify
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s -count 3 ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"cho40/internal/fault"
+	registry "cho40/vendor_registry"
+	"cho40/web"
+	"cho40/web/lang"
+)
+
+type importCmd struct {
+	File     string `arg:"" help:"The ledger."`
+	Market   string `required:"" help:"Code of the market."`
+	DryRun   bool   `help:"Only say what would happen; store nothing."`
+	Report   string `help:"Write the report, every row's fate, to this JSON file."`
+	Attested string `default:"vi-1" help:"Wording of the consent that the board vouches for."`
+}
+
+// Run answers `cho40 import`. Good rows go in although others are faulty; then the exit code is 1.
+func (i importCmd) Run(ctx context.Context, c *config, out output) error {
+	f, err := os.Open(i.File)
+	if err != nil {
+		return fault.New(fault.NotFound, "file-not-found", "The file %s cannot be opened.", i.File).Because(err)
+	}
+	defer f.Close()
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	by := registry.Console()
+	im, err := a.registry.PreviewImport(ctx, by, i.Market, filepath.Base(i.File), f, !i.DryRun)
+	if err != nil {
+		return err
+	}
+	report := im.Report
+	if !i.DryRun {
+		if report, err = a.registry.CommitImport(ctx, by, im.Ref, registry.CommitImport{Attested: i.Attested}); err != nil {
+			return err
+		}
+	}
+	shown := web.NewReport(lang.Vi, report)
+	if i.Report != "" {
+		b, err := json.MarshalIndent(shown, "", " ")
+		if err == nil {
+			err = os.WriteFile(i.Report, append(b, '\n'), 0o600)
+		}
+		if err != nil {
+			return fault.New(fault.Invalid, "file-not-written", "The file %s cannot be written.", i.Report).Because(err)
+		}
+	}
+	if err := i.print(c, out, report, shown); err != nil {
+		return err
+	}
+	if report.Faulty > 0 {
+		return fault.New(fault.Invalid, "rows-faulty", "%d rows are faulty and were left out. Mend them in the ledger and import it again.", report.Faulty)
+	}
+	return nil
+}
+
+func (i importCmd) print(c *config, out output, r registry.Report, shown web.Report) error {
+	if c.Format == "json" {
+		return c.list(out, shown, nil, nil)
+	}
+	var rows [][]string
+	for _, f := range r.Faults {
+		rows = append(rows, []string{"fault", strconv.Itoa(f.Row), f.Column, f.Code, f.Value, lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)})
+	}
+	for _, f := range r.Warnings {
+		rows = append(rows, []string{"warning", strconv.Itoa(f.Row), f.Column, f.Code, f.Value, lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)})
+	}
+	if c.Format == "csv" || len(rows) > 0 {
+		if err := c.list(out, shown, []string{"", "row", "column", "code", "value", "vi", "en"}, rows); err != nil || c.Format == "csv" {
+			return err
+		}
+	}
+	format := "%s: %d stall rows: %d good (%d vacant, %d unchanged), %d faulty. "
+	switch {
+	case i.DryRun:
+		format += "Nothing was stored: this was a dry run.\n"
+	case r.Good == r.Unchanged:
+		format += "Nothing changed: the record says all this already.\n"
+	default:
+		format += "The good rows are stored; their accounts wait for a second person.\n"
+	}
+	_, err := fmt.Fprintf(out, format, r.File, r.Rows, r.Good, r.Vacant, r.Unchanged, r.Faulty)
+	return err
+}

@@ -1,0 +1,103 @@
+// Command cho40 is the service and everything that is done to it from a console.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cho40/internal/fault"
+	"cho40/web/lang"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every command; each answers --help.
+type cli struct {
+	config
+	Serve    serveCmd    `cmd:"" help:"Run the service: pages, API, phones."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema up to date."`
+	Market   marketCmd   `cmd:"" help:"Add and list markets."`
+	Import   importCmd   `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
+	Accounts accountsCmd `cmd:"" help:"Approve receiving accounts: the second person's look."`
+	Placards placardsCmd `cmd:"" help:"Issue placards for what is approved and write the sheets."`
+	Coverage coverageCmd `cmd:"" help:"Share of vendors who accept cashless payment."`
+	User     userCmd     `cmd:"" help:"People who sign in."`
+	Key      keyCmd      `cmd:"" help:"API keys for programs."`
+	QR       qrCmd       `cmd:"" name:"qr" help:"Write and read payment codes."`
+	Audit    auditCmd    `cmd:"" help:"Check the record of what happened."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// version is set when a release is built.
+var version = "dev"
+
+type versionCmd struct{}
+
+func (versionCmd) Run(out output) error {
+	_, err := fmt.Fprintln(out, "cho40", version)
+	return err
+}
+
+// output is standard output; commands write only there and return what is wrong.
+type output struct{ io.Writer }
+
+// Exit codes.
+const (
+	exitFault = 1 // the input or the state is at fault
+	exitUsage = 2 // wrong usage
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	var c cli
+	parser := kong.Must(&c,
+		kong.Name("cho40"),
+		kong.Description("Registers stalls of traditional markets, prints VietQR placards, measures cashless coverage."),
+		kong.UsageOnError(),
+		kong.Exit(func(code int) {
+			if code == 80 { // kong's own number for wrong usage
+				code = exitUsage
+			}
+			os.Exit(code)
+		}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(output{os.Stdout}),
+	)
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	if err := k.Run(&c.config); err != nil {
+		complain(os.Stderr, err)
+		stop()
+		if fault.CodeOf(err) == "choose-one" { // what the parser could not see in the flags alone
+			os.Exit(exitUsage)
+		}
+		os.Exit(exitFault)
+	}
+}
+
+// complain says what is wrong and what to do, in Vietnamese and in English.
+func complain(w io.Writer, err error) {
+	f, ok := fault.As(err)
+	if !ok {
+		_, _ = fmt.Fprintf(w, "cho40: %v\n", err)
+		return
+	}
+	viText, enText := lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)
+	_, _ = fmt.Fprintln(w, "cho40:", viText)
+	if enText != viText {
+		_, _ = fmt.Fprintln(w, "      ", enText)
+	}
+	for _, field := range f.Fields {
+		_, _ = fmt.Fprintf(w, "  - %s: %s\n", field.Pointer, lang.Vi.Text(field.Detail))
+		if en := lang.En.Text(field.Detail); en != lang.Vi.Text(field.Detail) {
+			_, _ = fmt.Fprintf(w, "    %s: %s\n", field.Pointer, en)
+		}
+	}
+}
