@@ -594,7 +594,7 @@ func TestCoverage(t *testing.T) {
 		{name: "a market out of scope", as: "clerk", do: share + "?market=FAR", status: 404, want: []string{"market-not-found"}},
 		{name: "an administrator sees no figures", as: "admin", do: share, status: 403},
 	})
-	for by, parts := range map[string]int{"market": 1, "commune": 1, "province": 1, "provider": 2, "section": 2, "goods": 2} {
+	for by, parts := range map[string]int{"market": 1, "commune": 1, "province": 1, "provider": 2, "section": 2, "goods": 2, "team": 1} {
 		t.Run("by "+by, func(t *testing.T) {
 			var got struct {
 				Vendors, Accepting int

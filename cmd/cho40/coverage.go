@@ -13,7 +13,7 @@ import (
 type coverageCmd struct {
 	Market string `xor:"where" help:"Code of a market."`
 	Area   string `xor:"where" help:"Official code of a commune or province."`
-	By     string `help:"Split by: market commune province provider section goods."`
+	By     string `help:"Split by: market commune province provider section goods team."`
 	AsOf   string `help:"A past day, 2026-11-22; default: now."`
 }
 

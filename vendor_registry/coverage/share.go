@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"cho40/internal/fault"
@@ -75,11 +76,12 @@ type Part struct {
 type Question struct {
 	Market string       `query:"market"`
 	Area   string       `query:"area"`
-	By     string       `query:"by"` // market, commune, province, provider, section, goods
+	By     string       `query:"by"` // one of splits
 	AsOf   registry.Day `query:"-"`  // zero: now
 }
 
-var splits = []string{"market", "commune", "province", "provider", "section", "goods"}
+// splits are the ways to split a figure. Where nobody is in a team yet, all are in the part without a name.
+var splits = []string{"market", "commune", "province", "provider", "section", "goods", "team"}
 
 // count is one group of vendors as the database counts it.
 type count struct {
@@ -124,7 +126,7 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	now := s.now().UTC().Truncate(time.Microsecond)
 	if q.By != "" && !slices.Contains(splits, q.By) {
 		return Share{}, fault.New(fault.Invalid, "split-unknown", "Figures are not split by %q.", q.By).
-			With(fault.At("by", "unknown", "One of: %s.", "market, commune, province, provider, section, goods"))
+			With(fault.At("by", "unknown", "One of: %s.", strings.Join(splits, ", ")))
 	}
 	at, today := now, registry.DayOf(now)
 	switch {

@@ -490,7 +490,7 @@ func (h *history) record() {
 func (h *history) check(asOf registry.Day, at time.Time) {
 	splits := []string{"section", "provider"}
 	if asOf.IsZero() {
-		splits = []string{"", "section", "goods", "provider", "market"}
+		splits = []string{"", "section", "goods", "provider", "market", "team"}
 	}
 	for _, by := range splits {
 		got, err := h.cov.Share(h.ctx.Context(), h.clerk, coverage.Question{Market: h.code, By: by, AsOf: asOf})
