@@ -131,7 +131,7 @@ func (s *Server) getImport(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, newImportPreview(language(c), im))
+	return hashed(c, http.StatusOK, newImportPreview(language(c), im))
 }
 
 // chosenRows is "good", or the numbers of rows.

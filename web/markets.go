@@ -1,6 +1,9 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"net/http"
 
 	registry "cho40/vendor_registry"
@@ -51,4 +54,15 @@ func (s *Server) getMarket(c echo.Context) error {
 func tagged(c echo.Context, status int, etag string, v any) error {
 	c.Response().Header().Set("ETag", etag)
 	return c.JSON(status, v)
+}
+
+// hashed answers with a resource whose version is its content: it is read, and changed only by events of its own.
+func hashed(c echo.Context, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	c.Response().Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	return c.JSONBlob(status, b)
 }

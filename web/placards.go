@@ -216,7 +216,7 @@ func (s *Server) getBatch(c echo.Context) error {
 			return c.Blob(http.StatusOK, "application/pdf", pdf)
 		})
 	}
-	return c.JSON(http.StatusOK, s.batchAnswer(c, b, ps))
+	return hashed(c, http.StatusOK, s.batchAnswer(c, b, ps))
 }
 
 // getPlacard answers GET /api/v1/placards/{serial}.
@@ -225,7 +225,7 @@ func (s *Server) getPlacard(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, p)
+	return hashed(c, http.StatusOK, p)
 }
 
 // postPlacardEvent answers POST /api/v1/placards/{serial}/events.
