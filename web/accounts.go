@@ -136,23 +136,3 @@ func (s *Server) getAccountQR(c echo.Context) error {
 	}
 	return c.Blob(http.StatusOK, "image/png", png)
 }
-
-// postDecode answers POST /api/v1/qr/decode: what a code says.
-func (s *Server) postDecode(c echo.Context) error {
-	in, err := bindJSON[struct {
-		Payload string `json:"payload"`
-	}](c)
-	if err != nil {
-		return err
-	}
-	d, err := qrgen.Decode(in.Payload, qrgen.Lenient)
-	if err != nil {
-		f := fault.New(fault.Invalid, "not-a-payee-code", "This is not a code for receiving money. Open “Receive” in the app and scan again.")
-		if fe, ok := err.(*qrgen.FieldError); ok {
-			f.With(fault.At("payload", fe.Code, "The code breaks a rule: %s.", fe.Code))
-		}
-		return f.Because(err)
-	}
-	warnings := append([]string{}, d.Warnings...)
-	return c.JSON(http.StatusOK, map[string]any{"result": "accept", "warnings": warnings, "decoded": d})
-}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"maps"
 	"net"
 	"net/http"
@@ -646,7 +648,43 @@ func TestDecode(t *testing.T) {
 		{name: "a damaged one", as: "volunteer", do: "POST /api/v1/qr/decode", body: `{"payload":"` + text[:len(text)-1] + `"}`, status: 422, want: []string{"not-a-payee-code", `"#/payload"`}},
 		{name: "something else", as: "volunteer", do: "POST /api/v1/qr/decode", body: `{"payload":"https://example.com"}`, status: 422},
 		{name: "nothing", as: "volunteer", do: "POST /api/v1/qr/decode", body: `{}`, status: 422, want: []string{`"code":"empty"`}},
+		{name: "a picture", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", picture(t, text)}, status: 200,
+			want: []string{`"codes":[{`, `"result":"accept"`, `"account":"0712345671"`, `"text":"` + text}},
+		{name: "a picture of another code", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", picture(t, "https://example.com")}, status: 200,
+			want: []string{`"result":"reject"`, `"content":"url"`, "!decoded"}},
+		{name: "a picture without a code", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", blank(t)}, status: 422, want: []string{"no-code"}},
+		{name: "no picture", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", []byte("hello")}, status: 415, want: []string{"picture-type"}},
+		{name: "half a picture", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", picture(t, text)[:200]}, status: 422, want: []string{"picture-broken"}},
+		{name: "a picture too large", as: "volunteer", do: "POST /api/v1/qr/decode", body: upload{"code.png", make([]byte, 8<<20+1)}, status: 413, want: []string{"picture-too-large"}},
 	})
+}
+
+// picture is a picture of a code.
+func picture(t *testing.T, text string) []byte {
+	t.Helper()
+	symbol, err := qrgen.NewSymbol(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := symbol.PNG(6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// blank is a white picture.
+func blank(t *testing.T) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 300, 300))
+	for i := range img.Pix {
+		img.Pix[i] = 255
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func TestIdempotency(t *testing.T) {
