@@ -335,7 +335,7 @@ func queueStall(b *pgx.Batch, m MarketID, st Stall, from *ImportID, now time.Tim
 	b.Queue(`
 		INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, position, import_id, created_at)
 		VALUES (@market, @id, @code, @key, @fold, @section, @goods,
-		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market), @import, @now)`,
+		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market AND removed_at IS NULL), @import, @now)`,
 		pgx.StrictNamedArgs{"market": m, "id": st.ID, "code": st.Code, "key": codeKey(st.Code), "fold": qrgen.Search(st.Code),
 			"section": st.Section, "goods": st.Goods, "import": from, "now": now})
 }
