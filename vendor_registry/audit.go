@@ -58,21 +58,30 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 		hash = link(hash, seq, body(in, at, by, e))
 		rows[i] = []any{chainID(in), seq, at, by.ID, by.Via, e.Action, e.Object, e.Fields, by.RequestID, hash}
 	}
-	if len(rows) > 1 {
+	// The chain is locked until the commit, so the rest is one round trip; COPY pays only for what an import brings.
+	b := &pgx.Batch{}
+	if len(rows) > fewEvents {
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"audit_events"},
 			[]string{"market_id", "seq", "at", "actor", "via", "action", "object", "fields", "request_id", "hash"}, pgx.CopyFromRows(rows))
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
 	} else {
-		_, err = tx.Exec(ctx, `
-			INSERT INTO audit_events (market_id, seq, at, actor, via, action, object, fields, request_id, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, rows[0]...)
+		for _, row := range rows {
+			b.Queue(`
+				INSERT INTO audit_events (market_id, seq, at, actor, via, action, object, fields, request_id, hash)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, row...)
+		}
 	}
-	if err != nil {
+	b.Queue(`UPDATE audit_heads SET hash = @hash WHERE market_id = @market`, pgx.StrictNamedArgs{"hash": hash, "market": chainID(in)})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	_, err = tx.Exec(ctx, `UPDATE audit_heads SET hash = @hash WHERE market_id = @market`,
-		pgx.StrictNamedArgs{"hash": hash, "market": chainID(in)})
-	return err
+	return nil
 }
+
+// fewEvents is how many events are inserted one by one.
+const fewEvents = 20
 
 // chainID spells the service's own chain as the zero UUID, since the zero ID is stored as NULL.
 func chainID(in id.ID[Market]) pgtype.UUID {
