@@ -741,3 +741,20 @@ func TestRefusalStaysOnRecord(t *testing.T) {
 	}
 	w.whole()
 }
+
+// Two numbers at one provider, proposed side by side as first accounts: once the one is approved, the other is a change.
+func TestSecondFirstAccountAtAProviderIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("B-77", registry.NewAccount{Provider: "vnpt_money", Number: "0712000076"})
+	one := w.propose("B-77", registry.NewAccount{Provider: "viettel_money", Number: "0712000077"})
+	two := w.propose("B-77", registry.NewAccount{Provider: "viettel_money", Number: "0712000078"})
+	w.approve(one)
+	before := w.defaultOf("B-77")
+	if _, err := w.reg.Decide(t.Context(), w.manager, approval(two)); fault.CodeOf(err) != "provider-in-force" {
+		t.Errorf("the second is answered %v, want provider-in-force", err)
+	}
+	if after := w.defaultOf("B-77"); after != before {
+		t.Errorf("the vendor's money went from %s to %s", before, after)
+	}
+}
