@@ -1,0 +1,64 @@
+package web_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"cho40/qrgen"
+	registry "cho40/vendor_registry"
+	"cho40/web"
+)
+
+// What the record says of a placard is what stands on its paper: above all that a sample is no placard, and that nobody
+// approved a provisional one.
+func TestSheetsSayWhatTheRecordSays(t *testing.T) {
+	t.Parallel()
+	payload, err := qrgen.Static("971005", "0712345678")
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbol, err := qrgen.NewSymbol(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := symbol.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, provisional := []string{"MẪU", "SAMPLE"}, []string{"TẠM", "CHƯA DUYỆT"}
+	for _, tt := range []struct {
+		mark      string
+		says, not []string
+	}{
+		{"", nil, append(append([]string{}, sample...), provisional...)},
+		{"sample", sample, provisional},
+		{"provisional", provisional, sample},
+	} {
+		serial := registry.NewSerial()
+		p := registry.Placard{Serial: serial, Mark: tt.mark, MarketName: "Chợ Vị Thanh", Stall: "A-12", Goods: "Rau củ", Vendor: "Lý Minh Tâm",
+			Holder: "LY MINH TAM", ProviderName: "Viettel Money", Tail: "5678", Call: "0293 000 0040", Symbol: stored}
+		for _, sheet := range []string{"a6x4", "a5x2", "a4x1", "tag8", "tag10"} {
+			var pdf bytes.Buffer
+			if err := web.Draw(&pdf, registry.Batch{Sheet: sheet, CreatedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}, 0, []registry.Placard{p}); err != nil {
+				t.Fatal(err)
+			}
+			text, err := pdfText(pdf.Bytes())
+			if err != nil {
+				t.Fatalf("pdftotext is needed (Debian: apt-get install poppler-utils): %v", err)
+			}
+			text = strings.Join(strings.Fields(text), " ") // a long name may stand on two lines
+			for _, says := range append([]string{"A-12", "LY MINH TAM", "Viettel Money", "5678", serial.String()}, tt.says...) {
+				if !strings.Contains(text, says) {
+					t.Errorf("%s, mark %q: the paper does not say %q:\n%s", sheet, tt.mark, says, text)
+				}
+			}
+			for _, not := range append([]string{"0712345678"}, tt.not...) {
+				if strings.Contains(text, not) {
+					t.Errorf("%s, mark %q: the paper says %q:\n%s", sheet, tt.mark, not, text)
+				}
+			}
+		}
+	}
+}
