@@ -69,14 +69,19 @@ func (i importCmd) print(c *config, out output, r registry.Report, shown web.Rep
 		return c.list(out, shown, nil, nil)
 	}
 	var rows [][]string
-	for _, f := range r.Faults {
-		rows = append(rows, []string{"fault", strconv.Itoa(f.Row), f.Column, f.Code, f.Value, lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)})
+	for _, part := range []struct {
+		kind   string
+		fields []fault.Field
+	}{{"fault", r.Faults}, {"warning", r.Warnings}} {
+		for _, f := range part.fields {
+			rows = append(rows, []string{part.kind, strconv.Itoa(f.Row), f.Column, f.Code, f.Value, lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)})
+		}
 	}
-	for _, f := range r.Warnings {
-		rows = append(rows, []string{"warning", strconv.Itoa(f.Row), f.Column, f.Code, f.Value, lang.Vi.Text(f.Detail), lang.En.Text(f.Detail)})
+	if c.Format == "csv" {
+		return c.list(out, shown, []string{"", "row", "column", "code", "value", "vi", "en"}, rows)
 	}
-	if c.Format == "csv" || len(rows) > 0 {
-		if err := c.list(out, shown, []string{"", "row", "column", "code", "value", "vi", "en"}, rows); err != nil || c.Format == "csv" {
+	for _, row := range rows { // two sentences side by side fit no terminal
+		if _, err := fmt.Fprintf(out, "%s, row %s, %s: %s (%s)\n  %s\n  %s\n", row[0], row[1], row[2], row[4], row[3], row[5], row[6]); err != nil {
 			return err
 		}
 	}
