@@ -28,8 +28,8 @@ const auditDomain = "cho40 audit 1"
 // Audit appends events to a market's chain (the zero market: the service's own). It takes the chain's lock until the
 // transaction ends, so it comes last.
 //
-// hash = SHA-256(previous hash, seq as 8 bytes, body), body = SHA-256 over the domain and every field, each preceded by
-// its length. A changed, removed or swapped row no longer fits the one after it.
+// hash = SHA-256(previous hash, seq as 8 bytes, body), body = SHA-256 over the domain, the chain's market and every field, each
+// preceded by its length. A changed, removed or swapped row no longer fits the one after it.
 func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Market], events ...Event) error {
 	if len(events) == 0 {
 		return nil

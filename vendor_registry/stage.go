@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,8 @@ func (s *Stage) UnmarshalText(b []byte) error {
 	*s = v
 	return nil
 }
+
+var errUnknownStage = errors.New("unknown stage")
 
 // ParseStage reads a stage's name.
 func ParseStage(name string) (Stage, bool) {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,8 +16,6 @@ import (
 
 // StallID names a stall among records; people use the code painted on it.
 type StallID = id.ID[Stall]
-
-var errUnknownStage = errors.New("unknown stage")
 
 // Stall is a place in a market and who trades there now. The code outlives whoever holds it.
 type Stall struct {
