@@ -57,3 +57,27 @@ func Search(s string) string {
 func Holder(name string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(Fold(name)), " "))
 }
+
+// Label is a text as a name, a city or a transfer's content may stand in a payload: folded to A-Z a-z 0-9 . - _ and single
+// blanks, since paying apps stumble over the rest, and cut to at most most characters at the end of a word. A first word that
+// is longer is cut. Never for account numbers: a shorter one is another account.
+func Label(text string, most int) string {
+	words := strings.Fields(strings.Map(func(r rune) rune {
+		if r <= 'z' && (alphanumeric(string(r)) || strings.ContainsRune(".-_", r)) {
+			return r
+		}
+		return ' '
+	}, Fold(text)))
+	var b strings.Builder
+	for _, word := range words {
+		switch {
+		case b.Len() == 0:
+			b.WriteString(word[:min(len(word), max(most, 0))])
+		case b.Len()+1+len(word) > most:
+			return b.String()
+		default:
+			b.WriteString(" " + word)
+		}
+	}
+	return b.String()
+}

@@ -75,3 +75,47 @@ func TestFoldProperties(t *testing.T) {
 		}
 	})
 }
+
+func TestLabel(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, in string
+		most     int
+		want     string
+	}{
+		{"short", "Rau sạp 12", 25, "Rau sap 12"},
+		{"decomposed", norm.NFD.String("Đặng Thị Đào"), 25, "Dang Thi Dao"},
+		{"cut at a word", "Nguyễn Thị Phương Thảo Anh Đào", 25, "Nguyen Thi Phuong Thao"},
+		{"to the letter", "Nguyen Thi Phuong Thao An", 25, "Nguyen Thi Phuong Thao An"},
+		{"one word too long", "Supercalifragilistic", 10, "Supercalif"},
+		{"signs become blanks", "H&M: “Cô Ba” (sạp #12)", 25, "H M Co Ba sap 12"},
+		{"signs that may stay", "A-12_b v1.0", 25, "A-12_b v1.0"},
+		{"another script", "ខ្មែរ rau 🥬", 25, "rau"},
+		{"nothing left", "🥬🥬", 25, ""},
+		{"no room", "Rau", 0, ""},
+		{"control characters", "Rau\x00\u200bsap\n12", 25, "Rau sap 12"},
+	} {
+		if got := qrgen.Label(tt.in, tt.most); got != tt.want {
+			t.Errorf("%s: Label(%q, %d) = %q, want %q", tt.name, tt.in, tt.most, got, tt.want)
+		}
+	}
+}
+
+// Whatever the text, the writer takes what Label makes of it as name, city and content.
+func TestLabelIsWritten(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		p := qrgen.Payment{Mode: "dynamic", Service: qrgen.ToAccount, BIN: "971005", Account: "0981234567", Amount: 1,
+			MerchantName: qrgen.Label(text, 25), MerchantCity: qrgen.Label(text, 15)}
+		p.Additional.Purpose = qrgen.Label(text, 25)
+		code, err := qrgen.Encode(p)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		d, err := qrgen.Decode(code, qrgen.Strict)
+		if err != nil || d.MerchantName != p.MerchantName || d.Additional.Purpose != p.Additional.Purpose {
+			t.Fatalf("%q: %+v, %v", text, d, err)
+		}
+	})
+}

@@ -15,6 +15,9 @@ func FuzzDecode(f *testing.F) {
 	for _, v := range readVectors(f).Vectors {
 		f.Add(v.Payload)
 	}
+	for _, d := range defects {
+		f.Add(d.text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		decodes(t, text)
 		if len(text) >= 8 { // sealed again, or nearly all mutations would stop at the checksum
