@@ -21,7 +21,7 @@ func ExampleStatic() {
 func ExampleEncode() {
 	text, _ := qrgen.Encode(qrgen.Payment{
 		Mode: "dynamic", Service: qrgen.ToAccount, BIN: "971005", Account: "0981234567", Amount: 35_000,
-		Additional: qrgen.Additional{Purpose: qrgen.Fold("Rau sạp 12 chợ Long Biên")},
+		Additional: qrgen.Additional{Purpose: qrgen.Label("Rau sạp 12 (chợ Long Biên)", 25)},
 	})
 	fmt.Println(text)
 	// Output:
@@ -48,6 +48,13 @@ func ExampleNewSymbol() {
 	s, err := qrgen.NewSymbol(text)
 	fmt.Println(s.Size(), s.Dark(0, 0), s.Dark(1, 1), err)
 	// Output: 33 true false <nil>
+}
+
+func ExampleNewSymbolFor() {
+	text, _ := qrgen.Static("971005", "0981234567")
+	s, level, err := qrgen.NewSymbolFor(text, qrgen.Need{Side: 130, Damage: 0.05})
+	fmt.Println(s.Size(), level, err)
+	// Output: 37 Q <nil>
 }
 
 func ExampleHolder() {

@@ -117,6 +117,26 @@ var messages = map[string]string{
 	"mobile_prefix":    "A mobile number begins with 03, 05, 07, 08 or 09.",
 	"mobile_lost_zero": "The leading zero of this number is lost.",
 
+	// A file of the directory.
+	"table_too_large":   "The file is larger than a list of banks can be.",
+	"table_not_utf8":    "The file is not in UTF-8. Save it as CSV UTF-8.",
+	"table_broken":      "The file is not CSV: its quotation marks do not match.",
+	"table_empty":       "The file has no rows below its heading.",
+	"heading_unknown":   "A heading that is not known, or is there twice.",
+	"heading_missing":   "A heading is missing.",
+	"row_cells":         "A row has another number of cells than the heading.",
+	"row_twice":         "This bank number is there twice.",
+	"cell_missing":      "This cell may not be empty.",
+	"bad_text":          "Too long, or with invisible characters inside.",
+	"bad_code":          "A code has small letters, digits, _ and - only, at most 32.",
+	"bad_word":          "Not one of the words that may stand here.",
+	"bad_flag":          "Write 1 for yes and 0 for no.",
+	"bad_day":           "Write a day as 2026-11-22.",
+	"ends_before_start": "It ends before it begins.",
+	"name_taken":        "Another bank or wallet is called so.",
+
 	// Symbols.
 	"symbol_unreadable": "The QR code could not be read back.",
+	"damage_too_great":  "No QR code stands so much damage.",
+	"module_small":      "The code's squares would be too small to scan. Choose a larger size.",
 }

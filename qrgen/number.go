@@ -10,7 +10,7 @@ import (
 var spreadsheet = regexp.MustCompile(`^[0-9]+[.,]?[0-9]*[eE]\+?[0-9]{1,2}$|^[0-9]+[.,]0{1,2}$`)
 
 // Number is an account number as it must stand in the payload, from the way people write it: blanks and dots are
-// dropped, nothing else is repaired. For mobile money it is a mobile number, see Mobile; for the others 1 to 19 letters
+// dropped, nothing else is repaired. Where the rule is mobile it is a mobile number, see Mobile; elsewhere 1 to 19 letters
 // and digits whose case is kept. Errors: *FieldError about "number": missing_account, account_too_long, bad_account,
 // account_rounded, card_number, and those of Mobile.
 func (p Provider) Number(text string) (string, error) {
@@ -27,7 +27,7 @@ func (p Provider) Number(text string) (string, error) {
 	if text := strings.TrimSpace(text); spreadsheet.MatchString(text) && !alphanumeric(text) {
 		return "", &FieldError{Code: "account_rounded", Field: "number"}
 	}
-	if p.Kind == "mobile_money" {
+	if p.NumberRule == "mobile" {
 		return Mobile(text)
 	}
 	if code := accountFault(number); code != "" {

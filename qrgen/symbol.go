@@ -23,10 +23,65 @@ type Symbol struct {
 	bits []byte // row by row, the most significant bit first, the unused bits of the last byte zero
 }
 
+// Level is how much of a symbol its error correction restores. L is not among them: at one size on paper M stands blur and
+// tilt as well, and dirt better.
+type Level int
+
+// The levels of ISO/IEC 18004, which restores 15, 25 and 30 of 100 code words.
+const (
+	LevelM Level = iota
+	LevelQ
+	LevelH
+)
+
+// levels say what each is called in the encoder, and which share of a symbol's area blots and glare may cover anywhere but on the
+// corner squares, such that 95 of 100 pictures are still read. TestDamage measures it; a single spot in the middle may be twice as large.
+var levels = [...]struct {
+	of     qrcode.RecoveryLevel
+	stands float64
+}{{qrcode.Medium, 0.04}, {qrcode.High, 0.06}, {qrcode.Highest, 0.10}}
+
+// What a symbol's size on paper has to do with its level, in millimetres.
+const (
+	LeastModule = 0.6 // side of a module below which phones no longer read it from paper
+	roomySide   = 100 // side of a symbol from which Q costs no reading distance that anybody misses
+	roomyModule = 1.0 // and the module that must be left there
+)
+
+// Need is what a symbol has to stand.
+type Need struct {
+	Side   float64 // of the symbol on paper without its quiet zone, millimetres; 0: not known
+	Damage float64 // share of its area that may be covered by dirt, glare or a mark, 0 to 0.10
+}
+
 // NewSymbol makes the smallest symbol of level M for a payload, which must be printable ASCII: anything else would need
 // a mark that many readers do not know. The symbol is read back by another library, margin and all, and is returned
-// only when that gives the payload. Errors: *FieldError empty, non_ascii, too_long, symbol_unreadable.
-func NewSymbol(payload string) (Symbol, error) {
+// only when that gives the payload. Errors: *FieldError empty, control_character, non_ascii, too_long, symbol_unreadable.
+func NewSymbol(payload string) (Symbol, error) { return newSymbol(payload, LevelM) }
+
+// NewSymbolFor makes the smallest symbol that stands what is needed: of the lowest level that bears the damage, since higher
+// levels have smaller modules and lose more to blur and distance than they win; from 100 mm on of Q, where there is room.
+// Errors: those of NewSymbol, and damage_too_great, module_small when the modules would be smaller than LeastModule.
+func NewSymbolFor(payload string, need Need) (Symbol, Level, error) {
+	level := LevelM
+	for levels[level].stands < need.Damage {
+		if level++; int(level) == len(levels) {
+			return Symbol{}, 0, &FieldError{Code: "damage_too_great"}
+		}
+	}
+	s, err := newSymbol(payload, level)
+	if err == nil && level == LevelM && need.Side >= roomySide {
+		if better, err := newSymbol(payload, LevelQ); err == nil && need.Side/float64(better.size) >= roomyModule {
+			s, level = better, LevelQ
+		}
+	}
+	if err == nil && need.Side > 0 && need.Side/float64(s.size) < LeastModule {
+		return Symbol{}, 0, &FieldError{Code: "module_small"}
+	}
+	return s, level, err
+}
+
+func newSymbol(payload string, level Level) (Symbol, error) {
 	switch {
 	case payload == "":
 		return Symbol{}, &FieldError{Code: "empty"}
@@ -35,7 +90,7 @@ func NewSymbol(payload string) (Symbol, error) {
 	case !printable(payload):
 		return Symbol{}, &FieldError{Code: "non_ascii"}
 	}
-	q, err := qrcode.New(payload, qrcode.Medium)
+	q, err := qrcode.New(payload, levels[level].of)
 	if err != nil {
 		return Symbol{}, &FieldError{Code: "too_long"} // the only way to fail for ASCII
 	}
@@ -55,6 +110,9 @@ func NewSymbol(payload string) (Symbol, error) {
 	}
 	return s, nil
 }
+
+// String is the letter of the level: M, Q, H.
+func (l Level) String() string { return "MQH"[l : l+1] }
 
 // pure tells the reader that a picture holds nothing but one upright symbol. Looking for the symbol as in a photo,
 // this reader misses up to one clean picture in 150 (3,000 placards at 2 to 8 dots a module) that it decodes with the hint.

@@ -6,14 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
+	"math"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"cho40/qrgen"
+	"cho40/qrgen/photo"
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
@@ -22,9 +28,17 @@ import (
 
 // modules reads a symbol without any picture, from its modules alone.
 func modules(s qrgen.Symbol) (string, error) {
+	text, level, err := modulesAt(s)
+	if err == nil && level != "M" {
+		err = fmt.Errorf("level %s", level)
+	}
+	return text, err
+}
+
+func modulesAt(s qrgen.Symbol) (text, level string, err error) {
 	m, err := gozxing.NewSquareBitMatrix(s.Size())
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for y := range s.Size() {
 		for x := range s.Size() {
@@ -35,34 +49,148 @@ func modules(s qrgen.Symbol) (string, error) {
 	}
 	result, err := decoder.NewDecoder().Decode(m, nil)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if level := result.GetECLevel(); level != "M" {
-		return "", fmt.Errorf("level %s", level)
-	}
-	return result.GetText(), nil
+	return result.GetText(), result.GetECLevel(), nil
 }
 
-// Every version that a code can have, up to the 512 bytes that the format advises.
+// Every version that a code can have, up to the 512 bytes that the format advises, at each level.
 func TestSymbolVersions(t *testing.T) {
 	t.Parallel()
-	seen := make(map[int]bool)
 	sentence := strings.Repeat("Rau sap 12 cho Vi Thanh, A-012! ", 16)
-	for n := 1; n <= 500; n += 7 {
-		s, err := qrgen.NewSymbol(sentence[:n])
-		if err != nil {
-			t.Fatalf("%d characters: %v", n, err)
-		}
-		if got, err := modules(s); err != nil || got != sentence[:n] {
-			t.Errorf("%d characters: %q, %v", n, got, err)
-		}
-		seen[s.Size()] = true
+	for _, tt := range []struct {
+		level  qrgen.Level
+		damage float64
+		last   int // version of 500 characters
+	}{{qrgen.LevelM, 0, 17}, {qrgen.LevelQ, 0.05, 21}, {qrgen.LevelH, 0.08, 24}} {
+		t.Run(tt.level.String(), func(t *testing.T) {
+			t.Parallel()
+			seen, last := make(map[int]bool), 0
+			for n := 1; n <= 500; n += 7 {
+				s, level, err := qrgen.NewSymbolFor(sentence[:n], qrgen.Need{Damage: tt.damage})
+				if err != nil || level != tt.level {
+					t.Fatalf("%d characters: level %s, %v", n, level, err)
+				}
+				if got, level, err := modulesAt(s); err != nil || got != sentence[:n] || level != tt.level.String() {
+					t.Errorf("%d characters: %q, level %s, %v", n, got, level, err)
+				}
+				if seen[s.Size()] = true; s.Size() < last {
+					t.Errorf("%d characters take %d modules, fewer took %d", n, s.Size(), last)
+				}
+				last = s.Size()
+			}
+			for version := 1; version <= tt.last; version++ {
+				if !seen[17+4*version] {
+					t.Errorf("no symbol of version %d", version)
+				}
+			}
+		})
 	}
-	for version := 1; version <= 17; version++ {
-		if !seen[17+4*version] {
-			t.Errorf("no symbol of version %d", version)
+}
+
+func TestNewSymbolFor(t *testing.T) {
+	t.Parallel()
+	text, err := qrgen.Static("970416", "VNPT000000000123456")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		need  qrgen.Need
+		level string
+		code  string
+	}{
+		{"nothing asked", qrgen.Need{}, "M", ""},
+		{"a card of A6", qrgen.Need{Side: 66}, "M", ""},
+		{"a poster has room", qrgen.Need{Side: 130}, "Q", ""},
+		{"a market where hands are wet", qrgen.Need{Side: 66, Damage: 0.06}, "Q", ""},
+		{"a fish stall", qrgen.Need{Side: 66, Damage: 0.10}, "H", ""},
+		{"more than any code stands", qrgen.Need{Side: 66, Damage: 0.2}, "", "damage_too_great"},
+		{"a stamp", qrgen.Need{Side: 18}, "", "module_small"},
+		{"small and rough", qrgen.Need{Side: 23, Damage: 0.1}, "", "module_small"},
+		{"the same size in a clean place", qrgen.Need{Side: 23}, "M", ""},
+	} {
+		s, level, err := qrgen.NewSymbolFor(text, tt.need)
+		var bad *qrgen.FieldError
+		switch {
+		case tt.code != "":
+			if !errors.As(err, &bad) || bad.Code != tt.code || s.Size() != 0 {
+				t.Errorf("%s: %v, want %s", tt.name, err, tt.code)
+			}
+		case err != nil || level.String() != tt.level:
+			t.Errorf("%s: level %s, %v; want %s", tt.name, level, err, tt.level)
 		}
 	}
+}
+
+// Blots as large as each level promises to stand, black and white, anywhere but on the corner squares.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	for _, damage := range []float64{0.04, 0.06, 0.10} {
+		t.Run(fmt.Sprint(damage), func(t *testing.T) {
+			t.Parallel()
+			const pictures = 60
+			read := 0
+			for i := range pictures {
+				rnd := rand.New(rand.NewPCG(uint64(i), 40))
+				text, err := qrgen.Static("971005", fmt.Sprintf("09%08d", rnd.IntN(1e8)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, _, err := qrgen.NewSymbolFor(text, qrgen.Need{Damage: damage})
+				if err != nil {
+					t.Fatal(err)
+				}
+				found, _ := photo.Read(t.Context(), blotted(t, s, damage, rnd)) // a fault is a picture not read
+				if slices.ContainsFunc(found, func(f photo.Found) bool { return f.Text == text }) {
+					read++
+				}
+			}
+			if read < pictures*9/10 {
+				t.Errorf("%d of %d pictures were read", read, pictures)
+			}
+		})
+	}
+}
+
+// blotted is a picture of a symbol of which a share is covered.
+func blotted(t *testing.T, s qrgen.Symbol, share float64, rnd *rand.Rand) []byte {
+	t.Helper()
+	const dots = 8
+	data, err := s.PNG(dots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := image.NewGray(clean.Bounds())
+	draw.Draw(img, img.Rect, clean, image.Point{}, draw.Src)
+	n := float64(s.Size())
+	for covered := 0.0; covered < share*n*n; {
+		r := n * (0.02 + 0.05*rnd.Float64())
+		x, y := n*rnd.Float64(), n*rnd.Float64()
+		left, right, top, bottom := x-r < 8, x+r > n-8, y-r < 8, y+r > n-8
+		if left && top || right && top || left && bottom {
+			continue
+		}
+		ink := color.Gray{Y: uint8(255 * rnd.IntN(2))}
+		at := func(v float64) int { return int((v + qrgen.QuietZone) * dots) }
+		for py := at(y - r); py < at(y+r); py++ {
+			for px := at(x - r); px < at(x+r); px++ {
+				if math.Hypot(float64(px-at(x)), float64(py-at(y))) < r*dots {
+					img.SetGray(px, py, ink)
+				}
+			}
+		}
+		covered += math.Pi * r * r
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 func TestSymbolsOfVectors(t *testing.T) {

@@ -105,7 +105,7 @@ func prepare(bad *[]fault.Field, by Actor, now time.Time, vendor string, in []Ne
 	for i, n := range in {
 		pointer := "accounts/" + strconv.Itoa(i)
 		before := len(*bad)
-		p := n.proposal(bad, pointer, vendor)
+		p := n.proposal(bad, pointer, vendor, DayOf(now))
 		if len(*bad) > before {
 			continue
 		}
@@ -120,8 +120,8 @@ func prepare(bad *[]fault.Field, by Actor, now time.Time, vendor string, in []Ne
 	return ps
 }
 
-// proposal checks one account and makes its payload and symbol.
-func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string) proposal {
+// proposal checks one account that comes in on a day, and makes its payload and symbol.
+func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string, day Day) proposal {
 	p := proposal{Account: Account{RecordID: id.New[Account](), Source: "typed", HolderGiven: n.Holder != ""}}
 	holder := text(bad, below(pointer, "holder"), n.Holder, maxHolder, false)
 	if holder == "" {
@@ -134,9 +134,9 @@ func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string) proposa
 	}
 	p.Holder = holder
 	if n.Payload != "" {
-		p.fromCode(bad, pointer, n)
+		p.fromCode(bad, pointer, n, day)
 	} else {
-		p.fromNumber(bad, pointer, n)
+		p.fromNumber(bad, pointer, n, day)
 	}
 	if p.payload == "" {
 		return p
@@ -153,7 +153,7 @@ func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string) proposa
 }
 
 // fromNumber builds the payload of a typed number.
-func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount) {
+func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount, day Day) {
 	if strings.TrimSpace(n.Provider) == "" {
 		*bad = append(*bad, fault.At(below(pointer, "provider"), "required", "Say which wallet or bank."))
 		return
@@ -161,6 +161,10 @@ func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount) 
 	provider, ok := qrgen.ProviderOf(n.Provider)
 	if !ok {
 		*bad = append(*bad, fault.At(below(pointer, "provider"), "unknown", "There is no wallet or bank %q in the list.", clip(strings.ToValidUTF8(n.Provider, "�"), 40)))
+		return
+	}
+	if !provider.On(day.String()) {
+		*bad = append(*bad, ended(below(pointer, "provider"), provider, day))
 		return
 	}
 	number, err := provider.Number(n.Number)
@@ -278,7 +282,7 @@ func account(ctx context.Context, db postgres.Querier, m Market, which AccountID
 func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string, in NewAccount) (Account, error) {
 	now := s.now()
 	var bad []fault.Field
-	p := in.proposal(&bad, "", "")
+	p := in.proposal(&bad, "", "", DayOf(now))
 	if err := fault.Check("account-invalid", bad); err != nil {
 		return Account{}, err
 	}

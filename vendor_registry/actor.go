@@ -119,6 +119,7 @@ const (
 	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
 	SeeMarket        Action = "see-market"     // that it exists, its name and area
 	ChangeMarket     Action = "change-market"
+	ChangeProviders  Action = "change-providers" // the list of banks and wallets
 )
 
 // rights is the whole matrix: who may do what inside the scope of a grant.
@@ -138,6 +139,7 @@ var rights = map[Action][]Role{
 	SplitCoverage:    {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
 	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
 	ChangeMarket:     {Officer, Admin},
+	ChangeProviders:  {Admin},
 }
 
 // reaches reports whether a grant's scope covers a market of this code, commune and province.

@@ -10,14 +10,15 @@ import (
 
 // fromCode takes the text that the vendor's own app shows. A code that says no more than where the money goes is written
 // again in our form; one that carries anything else is kept to the letter, since leaving a part out can break it.
-func (p *proposal) fromCode(bad *[]fault.Field, pointer string, n NewAccount) {
+func (p *proposal) fromCode(bad *[]fault.Field, pointer string, n NewAccount, day Day) {
 	refuse := func(code, format string, args ...any) {
 		*bad = append(*bad, fault.At(below(pointer, "payload"), code, format, args...))
 	}
 	d, err := qrgen.Decode(n.Payload, qrgen.Lenient)
 	switch {
 	case err != nil || d.Scheme != "vietqr":
-		refuse("not-a-payee-code", "This is not a code for receiving money. Open “Receive” in the app and scan again.")
+		f := NotPayee(qrgen.Describe(n.Payload))
+		*bad = append(*bad, fault.Field{Pointer: below(pointer, "payload"), Code: f.Code, Detail: f.Detail})
 		return
 	case d.Service == "QRIBFTTC":
 		refuse("card-refused", "This code holds a card number. Open “Receive” in the app and scan the account's code.")
@@ -43,6 +44,10 @@ func (p *proposal) fromCode(bad *[]fault.Field, pointer string, n NewAccount) {
 		refuse("unknown-provider", "The bank with the number %s is not in the list.", d.BIN)
 		return
 	}
+	if !provider.On(day.String()) {
+		*bad = append(*bad, ended(below(pointer, "payload"), provider, day))
+		return
+	}
 	if n.Provider != "" {
 		if named, ok := qrgen.ProviderOf(n.Provider); !ok || named.BIN != provider.BIN {
 			*bad = append(*bad, fault.At(below(pointer, "provider"), "differs", "The code is one of %s.", provider.Name))
@@ -59,6 +64,30 @@ func (p *proposal) fromCode(bad *[]fault.Field, pointer string, n NewAccount) {
 			*bad = append(*bad, NumberFault(below(pointer, "payload"), provider, err))
 		}
 	}
+}
+
+// NotPayee says what a scanned code is instead of one for receiving transfers, so that a person knows what to scan next.
+func NotPayee(is qrgen.Content) *fault.Error {
+	say := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, "not-a-payee-code", format, args...)
+	}
+	switch is {
+	case qrgen.VietQR:
+		return say("This is a VietQR code with a fault: damaged, changed or badly made. Scan it once more; if it stays so, open “Receive” in the app and scan that code.")
+	case qrgen.VNPAY, qrgen.AirPay, qrgen.EVN, qrgen.MoMo, qrgen.ZaloPay:
+		return say("This is a merchant code of %s, not a transfer code. Open “Receive” in the app and scan that code.", is.Name())
+	case qrgen.LaoQR, qrgen.PromptPay:
+		return say("This is a payment code of another country (%s). Scan the vendor's own code of a wallet or bank in Vietnam.", is.Name())
+	case qrgen.Card:
+		return say("This code is of an international card scheme, not a transfer code. Open “Receive” in the app and scan that code.")
+	case qrgen.WebAddress:
+		return say("This code holds a web address, not an account. Open “Receive” in the app and scan that code.")
+	case qrgen.WiFi:
+		return say("This code is for joining a Wi-Fi network. Open “Receive” in the app and scan that code.")
+	case qrgen.PlainText, qrgen.Nothing:
+		return say("This code holds some text, not an account. Open “Receive” in the app and scan that code.")
+	}
+	return say("This is not a code for receiving money. Open “Receive” in the app and scan again.")
 }
 
 // knownPayee are the templates that the vendor's own wallet or bank puts beside the transfer; the approver is shown each.

@@ -265,6 +265,7 @@ func (st stored) open(now time.Time) error {
 // plan is what a ledger would change in the record.
 type plan struct {
 	market  Market
+	day     Day // on which the rows come in
 	report  Report
 	rows    []ImportRow
 	changes []change // as rows
@@ -285,11 +286,14 @@ type change struct {
 	fate     string
 }
 
-type proposalKey struct{ provider, number, holder, vendor string }
+type proposalKey struct {
+	provider, number, holder, vendor string
+	day                              Day
+}
 
 // plan compares a ledger with the record.
 func (s *Service) plan(ctx context.Context, db postgres.Querier, m Market, by Actor, read ledger.Ledger, now time.Time) (plan, error) {
-	p := plan{market: m, report: Report{File: read.File, Faults: []fault.Field{}, Warnings: append([]fault.Field{}, read.Notes...)}}
+	p := plan{market: m, day: DayOf(now), report: Report{File: read.File, Faults: []fault.Field{}, Warnings: append([]fault.Field{}, read.Notes...)}}
 	type known struct {
 		ID       StallID
 		CodeKey  string
@@ -367,6 +371,12 @@ func (s *Service) plan(ctx context.Context, db postgres.Querier, m Market, by Ac
 				c.add(byVendor[v], row.Accounts)
 			}
 		}
+		for _, a := range c.accounts {
+			if provider, ok := qrgen.ProviderOf(a.Provider); ok && !provider.On(p.day.String()) {
+				f := ended("", provider, p.day)
+				row.Faults = append(row.Faults, fault.Field{Row: row.Row, Column: "accounts", Code: f.Code, Value: provider.Name, Detail: f.Detail})
+			}
+		}
 		if len(row.Faults) > 0 {
 			c.fate = "faulty"
 			p.report.Faulty++
@@ -435,8 +445,8 @@ func (p *plan) check(rows []int) error {
 	return fault.Check("import-invalid", bad)
 }
 
-func keyOf(a ledger.Account, row ledger.Row) proposalKey {
-	return proposalKey{a.Provider, a.Number, row.Holder, row.Vendor}
+func (p *plan) keyOf(a ledger.Account, row ledger.Row) proposalKey {
+	return proposalKey{a.Provider, a.Number, row.Holder, row.Vendor, p.day}
 }
 
 // makeSymbols makes the payload and symbol of every account that goes in, on all processors.
@@ -448,7 +458,7 @@ func (p *plan) makeSymbols(ctx context.Context, rows []int) error {
 			continue
 		}
 		for _, a := range c.accounts {
-			k := keyOf(a, p.rows[i].Row)
+			k := p.keyOf(a, p.rows[i].Row)
 			if _, ok := p.symbols[k]; !ok {
 				p.symbols[k] = proposal{}
 				keys = append(keys, k)
@@ -478,7 +488,7 @@ func (p *plan) makeSymbols(ctx context.Context, rows []int) error {
 
 func (k proposalKey) proposal() (proposal, error) {
 	var bad []fault.Field
-	p := NewAccount{Provider: k.provider, Number: k.number, Holder: k.holder}.proposal(&bad, "", k.vendor)
+	p := NewAccount{Provider: k.provider, Number: k.number, Holder: k.holder}.proposal(&bad, "", k.vendor, k.day)
 	p.Source = "import"
 	return p, fault.Check("account-invalid", bad)
 }
@@ -535,7 +545,7 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, in C
 			consents = append(consents, []any{p.market.ID, id.New[consent](), *vendor, "attested_by_board", "receive_payment", in.Attested, "board", by.ID, now, im})
 		}
 		for rank, a := range c.accounts {
-			k := keyOf(a, row)
+			k := p.keyOf(a, row)
 			if slices.ContainsFunc(accounts, func(o proposal) bool {
 				return owners[o.RecordID] == *vendor && o.Provider == a.Provider && o.Number == a.Number
 			}) {

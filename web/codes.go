@@ -8,6 +8,7 @@ import (
 	"cho40/internal/fault"
 	"cho40/qrgen"
 	"cho40/qrgen/photo"
+	registry "cho40/vendor_registry"
 
 	"github.com/labstack/echo/v4"
 )
@@ -35,9 +36,9 @@ func (s *Server) postDecode(c echo.Context) error {
 	}
 	d, err := qrgen.Decode(in.Payload, qrgen.Lenient)
 	if err != nil {
-		f := fault.New(fault.Invalid, "not-a-payee-code", "This is not a code for receiving money. Open “Receive” in the app and scan again.")
+		f := registry.NotPayee(qrgen.Describe(in.Payload))
 		if fe, ok := err.(*qrgen.FieldError); ok {
-			f.With(fault.At("payload", fe.Code, "The code breaks a rule: %s.", fe.Code))
+			f.With(fault.Field{Pointer: "payload", Code: fe.Code, Detail: fault.Text{Format: fe.Message()}})
 		}
 		return f.Because(err)
 	}

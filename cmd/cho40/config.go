@@ -83,6 +83,9 @@ func (c *config) open(ctx context.Context) (*app, error) {
 			err = a.registry.LoadAreas(ctx)
 		}
 	}
+	if err == nil {
+		err = a.registry.LoadProviders(ctx)
+	}
 	if err != nil {
 		a.close()
 		return nil, err

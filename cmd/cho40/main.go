@@ -19,18 +19,19 @@ import (
 // cli is every command; each answers --help.
 type cli struct {
 	config
-	Serve    serveCmd    `cmd:"" help:"Run the service: pages, API, phones."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema up to date."`
-	Market   marketCmd   `cmd:"" help:"Add and list markets."`
-	Import   importCmd   `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
-	Accounts accountsCmd `cmd:"" help:"Approve receiving accounts: the second person's look."`
-	Placards placardsCmd `cmd:"" help:"Issue placards for what is approved and write the sheets."`
-	Coverage coverageCmd `cmd:"" help:"Share of vendors who accept cashless payment."`
-	User     userCmd     `cmd:"" help:"People who sign in."`
-	Key      keyCmd      `cmd:"" help:"API keys for programs."`
-	QR       qrCmd       `cmd:"" name:"qr" help:"Write and read payment codes."`
-	Audit    auditCmd    `cmd:"" help:"Check the record of what happened."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Run the service: pages, API, phones."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Market    marketCmd    `cmd:"" help:"Add and list markets."`
+	Import    importCmd    `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
+	Accounts  accountsCmd  `cmd:"" help:"Approve receiving accounts: the second person's look."`
+	Placards  placardsCmd  `cmd:"" help:"Issue placards for what is approved and write the sheets."`
+	Coverage  coverageCmd  `cmd:"" help:"Share of vendors who accept cashless payment."`
+	Providers providersCmd `cmd:"" help:"Banks and wallets: list them, and bring the list up to date."`
+	User      userCmd      `cmd:"" help:"People who sign in."`
+	Key       keyCmd       `cmd:"" help:"API keys for programs."`
+	QR        qrCmd        `cmd:"" name:"qr" help:"Write and read payment codes."`
+	Audit     auditCmd     `cmd:"" help:"Check the record of what happened."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // version is set when a release is built.
@@ -95,9 +96,16 @@ func complain(w io.Writer, err error) {
 		_, _ = fmt.Fprintln(w, "      ", enText)
 	}
 	for _, field := range f.Fields {
-		_, _ = fmt.Fprintf(w, "  - %s: %s\n", field.Pointer, lang.Vi.Text(field.Detail))
+		where := field.Pointer
+		if field.Row > 0 {
+			where = fmt.Sprintf("%d %s", field.Row, field.Column)
+		}
+		if field.Value != "" {
+			where += fmt.Sprintf(" %q", field.Value)
+		}
+		_, _ = fmt.Fprintf(w, "  - %s: %s\n", where, lang.Vi.Text(field.Detail))
 		if en := lang.En.Text(field.Detail); en != lang.Vi.Text(field.Detail) {
-			_, _ = fmt.Fprintf(w, "    %s: %s\n", field.Pointer, en)
+			_, _ = fmt.Fprintf(w, "    %s: %s\n", where, en)
 		}
 	}
 }

@@ -315,6 +315,11 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(letter, []byte("Kính gửi anh\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	providers := filepath.Join(dir, "providers.csv")
+	if err := os.WriteFile(providers, []byte("bin,code,short_name,full_name_vi,kind,supports_transfer,supports_lookup,source\n"+
+		"971099,VISO,Ví Sổ,Công ty Ví Sổ,wallet,1,0,letter 13/2026\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -338,6 +343,24 @@ func TestExitCodes(t *testing.T) {
 		{"no way chosen", 2, []string{"accounts", "approve", "--market", "VT", "--by", "lan"}, "--all"},
 		{"neither market nor batch", 2, []string{"placards", "-o", filepath.Join(dir, "x.pdf")}, "--market"},
 		{"neither a code nor lines", 2, []string{"qr", "decode"}, "--lines"},
+		{"nothing to encode", 2, []string{"qr", "encode"}, "--to"},
+		{"a code in words", 0, []string{"qr", "encode", "--to", "Viettel Pay", "--number", "+84 981 234 567", "--amount", "50000", "--content", "Rau củ sạp 12"},
+			"5405500005802VN62170813Rau cu sap 12"},
+		{"a code and its picture", 0, []string{"qr", "encode", "--to", "ACB", "--number", "257678859", "-o", filepath.Join(dir, "code.svg")},
+			"00020101021138530010A0000007270123000697041601092576788590208QRIBFTTA53037045802VN6304AE9F"},
+		{"a picture of no kind", 1, []string{"qr", "encode", "--to", "ACB", "--number", "1", "-o", filepath.Join(dir, "code.gif")}, ".svg"},
+		{"a stamp", 1, []string{"qr", "encode", "--to", "ACB", "--number", "257678859", "-o", filepath.Join(dir, "code.png"), "--side", "15"}, "too small to scan"},
+		{"an account too long", 1, []string{"qr", "encode", "--to", "ACB", "--number", "12345678901234567890"}, "at most 19"},
+		{"a code as a table", 0, []string{"qr", "decode", "00020101021138530010A0000007270123000697041601092576788590208QRIBFTTA53037045802VN6304AE9F"}, "970416 ACB"},
+		{"a changed code", 1, []string{"qr", "decode", "00020101021138530010A0000007270123000697041601092576788590208QRIBFTTA53037045802VN6304AE9E"}, "with a fault"},
+		{"a web address", 1, []string{"qr", "decode", "https://example.com/x"}, "web address"},
+		{"a merchant code of another scheme, from an app", 0, []string{"qr", "decode", "00020101021126280010A0000007750110010700000153037045802VN6304C0F3"}, "VNPAY-QR"},
+		{"providers", 0, []string{"providers", "list", "--find", "VNPT Pay"}, "mobile (unconfirmed)"},
+		{"no such provider", 1, []string{"providers", "list", "--find", "zzz"}, `"zzz"`},
+		{"a list of providers that is none", 1, []string{"providers", "update", letter}, "heading"},
+		{"a list of providers that is not there", 1, []string{"providers", "update", filepath.Join(dir, "none.csv")}, "none.csv"},
+		{"a list, only to be looked at", 0, []string{"providers", "update", providers, "--dry-run"}, "1 banks and wallets would change"},
+		{"a list of providers", 0, []string{"providers", "update", providers}, "Ví Sổ"},
 		{"a placard's picture", 0, []string{"qr", "scan", filepath.Join("..", "..", "docs", "pictures", "placard.png")}, "Viettel Money"},
 		{"a picture that is none", 1, []string{"qr", "scan", letter}, "JPEG, PNG"},
 		{"a picture that is not there", 1, []string{"qr", "scan", filepath.Join(dir, "none.png")}, "none.png"},

@@ -56,6 +56,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	go keepProviders(ctx, a.registry.LoadProviders, log)
 	if s.Demo {
 		if err := a.printDemoSignIns(ctx, out, listener.Addr()); err != nil {
 			return err
@@ -76,6 +77,25 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		_ = server.Close() // what did not end in time is cut; its transaction rolls back
 	}
 	return nil
+}
+
+// providersEvery is how soon a service knows of a list of banks and wallets that somebody updated elsewhere.
+const providersEvery = 30 * time.Second
+
+// keepProviders keeps the list of banks and wallets up to date until the service stops.
+func keepProviders(ctx context.Context, load func(context.Context) error, log *slog.Logger) {
+	every := time.NewTicker(providersEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			if err := load(ctx); err != nil && ctx.Err() == nil {
+				log.Warn("providers not loaded", "error", err)
+			}
+		}
+	}
 }
 
 func cannotListen(addr string, err error) error {
