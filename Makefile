@@ -22,10 +22,12 @@ test: check
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	cd internal/bench && $(GO) vet ./...
 	$(GO) mod verify
 
+# What docs/benchmarks.md reports; BENCH takes the program's flags. Within a package: go test -bench . ./qrgen
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s -count 3 ./...
+	@cd internal/bench && $(GO) run . $(BENCH)
 
 clean:
 	rm -rf bin

@@ -81,6 +81,8 @@ func sources(t *testing.T) (code []source, templates map[string]string) {
 			return err
 		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root || slices.Contains([]string{"testdata", "gallery", "node_modules"}, d.Name())):
 			return fs.SkipDir
+		case d.IsDir() && path != root && isModule(path): // it speaks to developers
+			return fs.SkipDir
 		case strings.HasSuffix(path, ".html"):
 			b, err := os.ReadFile(path)
 			templates[name] = string(b)
@@ -99,6 +101,12 @@ func sources(t *testing.T) (code []source, templates map[string]string) {
 		t.Fatalf("only %d Go files found: is %s still the root?", len(code), root)
 	}
 	return code, templates
+}
+
+// isModule reports whether a folder is a module of its own.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
 }
 
 // sentences are the English formats in the program, each with a place where it is said: whatever is given to a parameter named
