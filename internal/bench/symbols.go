@@ -117,8 +117,8 @@ func drawing() (group, error) {
 			return q.PNG(-8)
 		}},
 		{"PNG of rsc.io/qr", "its own compression", func() ([]byte, error) { return theirs.PNG(), nil }},
-		{"PNG of piglig/go-qr", "", func() ([]byte, error) { return other.ToPNGBytes(piglig.NewQrCodeImgConfig(8, 4)) }},
-		{"SVG of piglig/go-qr", "", func() ([]byte, error) { return other.ToSVGBytes(piglig.NewQrCodeImgConfig(8, 4)) }},
+		{"PNG of piglig/go-qr", "24 bits a dot", func() ([]byte, error) { return other.ToPNGBytes(piglig.NewQrCodeImgConfig(8, 4)) }},
+		{"SVG of piglig/go-qr", "a path of single modules", func() ([]byte, error) { return other.ToSVGBytes(piglig.NewQrCodeImgConfig(8, 4)) }},
 	} {
 		r, err := picture(p.name, p.note, p.draw)
 		if err != nil {
