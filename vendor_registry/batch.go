@@ -137,17 +137,20 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 // since: the new one takes their place.
 func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits func(Placard) fault.Text) (issue []Placard, void []PlacardID, err error) {
 	type candidate struct {
-		StallID  StallID
-		Stall    string
-		Section  string
-		Goods    string
-		CodeKey  string
-		VendorID *VendorID
-		Vendor   *string
-		Default  *AccountID
+		StallID    StallID
+		Stall      string
+		Section    string
+		Goods      string
+		CodeKey    string
+		VendorID   *VendorID
+		Vendor     *string
+		Default    *AccountID
+		Languages  string
+		ShowNumber bool
 	}
 	stalls, err := postgres.All[candidate](ctx, tx, `
-		SELECT s.id AS stall_id, s.code AS stall, s.section, s.goods, s.code_key, v.id AS vendor_id, v.name AS vendor, v.default_account AS "default"
+		SELECT s.id AS stall_id, s.code AS stall, s.section, s.goods, s.code_key, v.id AS vendor_id, v.name AS vendor, v.default_account AS "default",
+		       s.placard_languages AS languages, s.show_number
 		FROM `+whoTrades+`
 		WHERE s.market_id = @market AND s.removed_at IS NULL
 		ORDER BY s.position, s.code_key`, pgx.StrictNamedArgs{"market": m.ID})
@@ -227,7 +230,10 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		p := Placard{ID: id.New[Placard](), Serial: NewSerial(), Kind: "ours", State: "issued", Mark: mark, Market: m.Code, MarketName: m.Name,
 			Stall: c.Stall, Goods: c.Goods, Vendor: *c.Vendor, Holder: a.Holder, Provider: a.Provider, Call: m.Call, IssuedAt: now,
 			AccountID: a.RecordID, VendorID: *c.VendorID, StallID: c.StallID, Payload: a.Payload, Symbol: a.Symbol,
-			Tail: a.Number[max(0, len(a.Number)-4):], ProviderName: ProviderName(a.Provider)}
+			Tail: a.Number[max(0, len(a.Number)-4):], ProviderName: ProviderName(a.Provider), Languages: c.Languages, ShowNumber: c.ShowNumber}
+		if p.ShowNumber {
+			p.Number = a.Number
+		}
 		if why := fits(p); why.Format != "" {
 			leave(c.Stall, "cannot-print").Detail = why
 			continue
@@ -359,7 +365,7 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 	rows, claims, events := make([][]any, len(ps)), make([][]any, len(ps)), make([][]any, len(ps))
 	for i, p := range ps {
 		rows[i] = []any{m.ID, p.ID, string(p.Serial), p.Kind, p.StallID, p.VendorID, p.AccountID, batch, i, p.Mark, p.MarketName, p.Call,
-			p.Stall, p.Goods, p.Vendor, p.Holder, p.State, now}
+			p.Stall, p.Goods, p.Vendor, p.Holder, p.ProviderName, p.Languages, p.ShowNumber, p.State, now}
 		claims[i] = []any{string(p.Serial), m.ID, p.ID}
 		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, "issued", "issued", "", []byte{}, now, by.ID, now}
 	}
@@ -370,7 +376,7 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 	}{
 		{"placard_serials", []string{"serial", "market_id", "placard_id"}, claims},
 		{"placards", []string{"market_id", "id", "serial", "kind", "stall_id", "vendor_id", "account_id", "batch_id", "cell", "mark", "market_name",
-			"call", "stall_code", "goods", "vendor_name", "holder", "state", "issued_at"}, rows},
+			"call", "stall_code", "goods", "vendor_name", "holder", "provider_name", "languages", "show_number", "state", "issued_at"}, rows},
 		{"placard_events", []string{"market_id", "id", "placard_id", "seq", "kind", "state", "reason", "content", "at", "recorded_by", "recorded_at"}, events},
 	} {
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.table}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {

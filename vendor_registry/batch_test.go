@@ -310,3 +310,19 @@ func TestPrintedTwice(t *testing.T) {
 	}
 	w.whole()
 }
+
+// A name that the directory gives up later stays on the paper that says it.
+func TestProviderNameIsFrozen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.placard("A-1", viettel)
+	if p.ProviderName != "Viettel Money" || ask[string](w, `SELECT provider_name FROM placards`) != "Viettel Money" {
+		t.Errorf("printed %q", p.ProviderName)
+	}
+	for stored, want := range map[string]string{"ViettelPay": "ViettelPay", "": "Viettel Money"} {
+		w.exec(`UPDATE placards SET provider_name = $1`, stored)
+		if got, err := w.reg.Placard(t.Context(), w.clerk, p.Serial.String()); err != nil || got.ProviderName != want {
+			t.Errorf("stored %q: %q, %v; want %q", stored, got.ProviderName, err, want)
+		}
+	}
+}

@@ -32,8 +32,11 @@ type Placard struct {
 	Vendor       string     `json:"vendor"`
 	Holder       string     `json:"holder"`
 	Provider     string     `json:"provider"`
-	ProviderName string     `json:"provider_name" db:"-"`
+	ProviderName string     `json:"provider_name"`
 	Tail         string     `json:"last_digits"` // last four of the account
+	Number       string     `json:"-"`           // the whole number, only where the vendor asked for it on the card
+	ShowNumber   bool       `json:"show_number"`
+	Languages    string     `json:"languages"` // of the card's words, vi+km; empty: the design's own
 	Call         string     `json:"-"`
 	IssuedAt     time.Time  `json:"issued_at"`
 	InstalledAt  *time.Time `json:"installed_at"`
@@ -60,7 +63,8 @@ func (p Placard) InUse() bool {
 
 const placardColumns = `
 	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
-	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, right(a.number, 4) AS tail, a.payload, a.symbol,
+	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
+	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number,
 	       e.installed_at, e.checked_at, e.check_result,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state
@@ -77,7 +81,9 @@ const placardColumns = `
 
 func (p *Placard) dress(m Market) {
 	p.Market = m.Code
-	p.ProviderName = ProviderName(p.Provider)
+	if p.ProviderName == "" { // from before it was frozen
+		p.ProviderName = ProviderName(p.Provider)
+	}
 }
 
 // placardsAt are a stall's placards, newest first.
@@ -124,6 +130,7 @@ func (s *Service) PublicPlacard(ctx context.Context, serial string) (Placard, Ma
 		return Placard{}, m, err
 	}
 	p, err := s.placard(ctx, s.db, m, which)
+	p.Number = "" // the card may show it; whoever asks from afar sees four digits
 	return p, m, err
 }
 

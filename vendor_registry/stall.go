@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,19 +20,21 @@ type StallID = id.ID[Stall]
 
 // Stall is a place in a market and who trades there now. The code outlives whoever holds it.
 type Stall struct {
-	Market   string    `json:"market" db:"-"`
-	ID       StallID   `json:"id"`
-	Code     string    `json:"code"`
-	Section  string    `json:"section"`
-	Goods    string    `json:"goods"`
-	Position int       `json:"position"`     // in the walking order
-	Status   string    `json:"status"`       // trading, vacant
-	Stage    *Stage    `json:"stage" db:"-"` // of the vendor; null when vacant
-	Vendor   *Vendor   `json:"vendor" db:"-"`
-	Accounts []Account `json:"accounts" db:"-"`
-	Placards []Placard `json:"placards" db:"-"`
-	Missing  []string  `json:"missing" db:"-"` // for a placard: vendor, consent, account, approval
-	Version  int       `json:"-"`
+	Market     string    `json:"market" db:"-"`
+	ID         StallID   `json:"id"`
+	Code       string    `json:"code"`
+	Section    string    `json:"section"`
+	Goods      string    `json:"goods"`
+	Position   int       `json:"position"`          // in the walking order
+	Status     string    `json:"status"`            // trading, vacant
+	Languages  string    `json:"placard_languages"` // of its card, vi+km; empty: the design's own
+	ShowNumber bool      `json:"show_number"`       // the vendor asked for the whole account number on the card
+	Stage      *Stage    `json:"stage" db:"-"`      // of the vendor; null when vacant
+	Vendor     *Vendor   `json:"vendor" db:"-"`
+	Accounts   []Account `json:"accounts" db:"-"`
+	Placards   []Placard `json:"placards" db:"-"`
+	Missing    []string  `json:"missing" db:"-"` // for a placard: vendor, consent, account, approval
+	Version    int       `json:"-"`
 }
 
 // NewStall is a whole stall in one call: the place, who trades there, where the money goes, and the consent to keep it.
@@ -155,7 +158,8 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 		OwnConsent  bool
 	}
 	r, err := one[row](ctx, s.db, stallNotFound(code), `
-		SELECT s.id, s.code, s.section, s.goods, s.position, s.version, CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status,
+		SELECT s.id, s.code, s.section, s.goods, s.position, s.version, s.placard_languages AS languages, s.show_number,
+		       CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status,
 		       v.id AS vendor_id, v.name AS vendor_name, v.phone AS vendor_phone,
 		       coalesce(c.kinds && ARRAY['vendor', 'attested_by_board'], false) AS consented,
 		       coalesce('vendor' = ANY (c.kinds), false) AS own_consent
@@ -225,12 +229,22 @@ func stallNotFound(code string) *fault.Error {
 // ETag is the stall's version as HTTP carries it.
 func (st Stall) ETag() string { return fmt.Sprintf(`"%s.%d"`, st.ID, st.Version) }
 
+var placardLanguages = regexp.MustCompile(`^([a-z]{2}(\+[a-z]{2})?)?$`)
+
+// twoLanguages reports whether s names one language or two different ones, first the one that comes first on the card, or none.
+func twoLanguages(s string) bool {
+	first, second, _ := strings.Cut(s, "+")
+	return placardLanguages.MatchString(s) && (s == "" || first != second)
+}
+
 // ChangedStall holds the fields of a stall to change; nil leaves a field as it is. A vendor given for a vacant stall takes it;
 // for a stall that is held it corrects the vendor's own name or phone. Accounts change by proposals only.
 type ChangedStall struct {
-	Section *string        `json:"section"`
-	Goods   *string        `json:"goods"`
-	Vendor  *ChangedVendor `json:"vendor"`
+	Section    *string        `json:"section"`
+	Goods      *string        `json:"goods"`
+	Languages  *string        `json:"placard_languages"`
+	ShowNumber *bool          `json:"show_number"`
+	Vendor     *ChangedVendor `json:"vendor"`
 }
 
 // Change edits a stall. match is the ETag of the version that was seen.
@@ -251,6 +265,9 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 	}
 	in.Section = clean(in.Section, "section", maxSection)
 	in.Goods = clean(in.Goods, "goods", maxGoods)
+	if in.Languages != nil && !twoLanguages(*in.Languages) {
+		bad = append(bad, fault.At("placard_languages", "form", "One language or two, such as vi or vi+km."))
+	}
 	if in.Vendor != nil {
 		in.Vendor.clean(&bad, "vendor")
 	}
@@ -286,10 +303,18 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 		if in.Goods != nil {
 			fields = append(fields, "goods")
 		}
+		if in.Languages != nil {
+			fields = append(fields, "placard_languages")
+		}
+		if in.ShowNumber != nil {
+			fields = append(fields, "show_number")
+		}
 		if _, err := tx.Exec(ctx, `
-			UPDATE stalls SET section = coalesce(@section, section), goods = coalesce(@goods, goods), version = version + 1
+			UPDATE stalls SET section = coalesce(@section, section), goods = coalesce(@goods, goods), version = version + 1,
+			       placard_languages = coalesce(@languages, placard_languages), show_number = coalesce(@show_number, show_number)
 			WHERE market_id = @market AND id = @id`,
-			pgx.StrictNamedArgs{"market": m.ID, "id": h.ID, "section": in.Section, "goods": in.Goods}); err != nil {
+			pgx.StrictNamedArgs{"market": m.ID, "id": h.ID, "section": in.Section, "goods": in.Goods,
+				"languages": in.Languages, "show_number": in.ShowNumber}); err != nil {
 			return err
 		}
 		events := []Event{{"stall.changed", "stall:" + h.ID.String(), fields}}

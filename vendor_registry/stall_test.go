@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -350,4 +351,46 @@ func TestWhoSeesAStall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the vendor wishes on the card is kept with the stall and frozen into the card when it is issued.
+func TestWishesForTheCard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.approve(w.stall("A-1", viettel).Accounts[0])
+	change := func(languages string, number *bool) (registry.Stall, error) {
+		return w.reg.Change(t.Context(), w.volunteer, "VT", "A-1", w.look("A-1").ETag(), registry.ChangedStall{Languages: &languages, ShowNumber: number})
+	}
+	for _, languages := range []string{"vie", "VI", "vi+", "+km", "vi+km+en", "vi km", "vi+vi", "vi-VN"} {
+		if _, err := change(languages, nil); !slices.Equal(pointers(err), []string{"placard_languages form"}) {
+			t.Errorf("%q: %v", languages, err)
+		}
+	}
+	yes, no := true, false
+	for _, languages := range []string{"vi", "en+vi", "km+vi", "", "vi+km"} {
+		if st, err := change(languages, &yes); err != nil || st.Languages != languages || !st.ShowNumber {
+			t.Errorf("%q: %+v, %v", languages, st, err)
+		}
+	}
+	b, ps := w.issue(registry.NewBatch{All: true})
+	if st, err := change("", &no); err != nil || st.Languages != "" || st.ShowNumber {
+		t.Errorf("taken back: %+v, %v", st, err)
+	}
+	if _, again, err := w.reg.Batch(t.Context(), w.clerk, b.Ref); err != nil || !reflect.DeepEqual(again, ps) {
+		t.Errorf("the sheets would differ: %+v, were %+v; %v", again, ps, err)
+	}
+	if ps[0].Languages != "vi+km" || ps[0].Number != viettel.Number {
+		t.Errorf("printed %q, number %q", ps[0].Languages, ps[0].Number)
+	}
+	public, _, err := w.reg.PublicPlacard(t.Context(), ps[0].Serial.String())
+	if err != nil || public.Number != "" {
+		t.Errorf("anybody sees the number %q, %v", public.Number, err)
+	}
+	if fields := ask[[]string](w, `SELECT fields FROM audit_events WHERE action = 'stall.changed' ORDER BY seq DESC LIMIT 1`); !slices.Equal(fields, []string{"placard_languages", "show_number"}) {
+		t.Errorf("audited %q", fields)
+	}
+	if p := w.placard("B-1", vnpt); p.Number != "" || p.ShowNumber || p.Languages != "" {
+		t.Errorf("nobody asked for it: %+v", p)
+	}
+	w.whole()
 }
