@@ -700,9 +700,9 @@ func TestChangeWhilePrinting(t *testing.T) {
 		change := w.propose(code, numbered(viettel, 100+i))
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := w.reg.Issue(t.Context(), w.clerk, "VT", registry.NewBatch{Sheet: "a6x4", Stalls: []string{code}}, func(registry.Placard) fault.Text {
+			if _, err := w.reg.Issue(t.Context(), w.clerk, "VT", registry.NewBatch{Sheet: "a6x4", Stalls: []string{code}}, func(registry.Batch, registry.Placard) (why, warning fault.Text) {
 				time.Sleep(time.Duration(i%3) * 2 * time.Millisecond) // a face takes its time to be measured
-				return fault.Text{}
+				return
 			}); err != nil {
 				t.Error(err)
 			}

@@ -112,6 +112,7 @@ const (
 	ApproveChange    Action = "approve-account-change"
 	ImportLedger     Action = "import-ledger"
 	PrintPlacards    Action = "print-placards"
+	SetPaper         Action = "set-paper"    // a market's own sheets and designs
 	RecordField      Action = "record-field" // consent, placard handed over, installed, checked
 	SuspendPlacard   Action = "suspend-placard"
 	ResumePlacard    Action = "resume-placard"
@@ -132,6 +133,7 @@ var rights = map[Action][]Role{
 	ApproveChange:    {Manager, Officer},
 	ImportLedger:     {Clerk, Manager},
 	PrintPlacards:    {Clerk, Manager, Volunteer, Leader},
+	SetPaper:         {Clerk, Manager},
 	RecordField:      {Clerk, Manager, Volunteer, Leader},
 	SuspendPlacard:   {Clerk, Manager, Volunteer, Leader, Officer},
 	ResumePlacard:    {Manager, Officer},

@@ -19,16 +19,26 @@ type BatchRef = Ref[Batch]
 
 // Batch is a printing: which placards, on which sheet. The same batch gives the same bytes for ever.
 type Batch struct {
-	Ref       BatchRef     `json:"id" db:"-"`
-	ID        id.ID[Batch] `json:"-"`
-	Sheet     string       `json:"sheet"`
-	Design    string       `json:"design"`
-	Skip      int          `json:"skip"`
-	Layout    int          `json:"-"`
-	Placards  int          `json:"placards"`
-	LeftOut   []LeftOut    `json:"left_out"`
-	CreatedBy string       `json:"-"`
-	CreatedAt time.Time    `json:"created_at"`
+	Ref         BatchRef        `json:"id" db:"-"`
+	ID          id.ID[Batch]    `json:"-"`
+	Sheet       string          `json:"sheet"`
+	Measures    json.RawMessage `json:"measures,omitempty"` // of a sheet of the market's own, as it was then
+	Design      string          `json:"design"`
+	DesignID    id.ID[Design]   `json:"-"`
+	Theme       *Design         `json:"-" db:"-"` // a design of the market's own, as it was then; nil: standard
+	Skip        int             `json:"skip"`
+	Copies      int             `json:"copies"` // of each placard
+	CutMarks    bool            `json:"cut_marks"`
+	Back        bool            `json:"back"`         // with the other side
+	OffsetRight float64         `json:"offset_right"` // millimetres, of the printer it was made for
+	OffsetDown  float64         `json:"offset_down"`
+	Layout      int             `json:"-"`
+	Placards    int             `json:"placards"`
+	Reason      string          `json:"reason,omitempty"` // why it was printed
+	LeftOut     []LeftOut       `json:"left_out"`
+	Warnings    []Warning       `json:"warnings"`
+	CreatedBy   string          `json:"-"`
+	CreatedAt   time.Time       `json:"created_at"`
 }
 
 // Layout is the version of the drawing that new batches are bound to.
@@ -42,26 +52,45 @@ type LeftOut struct {
 	Detail fault.Text `json:"detail,omitzero"`  // why it cannot be printed
 }
 
+// Warning is what somebody should look at on a card that was made all the same.
+type Warning struct {
+	Stall  string     `json:"stall"`
+	Serial string     `json:"serial"`
+	Detail fault.Text `json:"detail"`
+}
+
+// Fits says why a placard cannot be put on the batch's sheet, with an empty text when it can; and what somebody should look at
+// when it can. The batch it is given has its measures and its theme.
+type Fits func(Batch, Placard) (why, warning fault.Text)
+
 // NewBatch says what to print: the stalls named, a section, or all.
 type NewBatch struct {
 	Sheet       string   `json:"sheet" form:"sheet"`
 	Design      string   `json:"design" form:"design"`
-	Provider    string   `json:"provider" form:"provider"`       // empty: each vendor's default account
-	Skip        int      `json:"skip" form:"skip"`               // cells of the first sheet that are used already
+	Provider    string   `json:"provider" form:"provider"` // empty: each vendor's default account
+	Skip        int      `json:"skip" form:"skip"`         // cells of the first sheet that are used already
+	Copies      int      `json:"copies" form:"copies"`     // of each placard; 0: one
+	NoCutMarks  bool     `json:"no_cut_marks" form:"no_cut_marks"`
+	Printer     string   `json:"printer" form:"printer"` // a saved one, whose offsets the batch takes; empty: none
+	Back        bool     `json:"back" form:"back"`
+	Reason      string   `json:"reason" form:"reason"`
 	Provisional bool     `json:"provisional" form:"provisional"` // first accounts that nobody approved yet too, marked so
 	Stalls      []string `json:"stalls" form:"stalls"`
 	Section     string   `json:"section" form:"section"`
 	All         bool     `json:"all" form:"all"`
 }
 
-// maxBatch is how many placards one batch may hold.
-const maxBatch = 10_000
+const (
+	maxBatch       = 10_000 // placards of one batch
+	maxCopies      = 9
+	maxBatchReason = 200
+)
 
-// Issue makes placards of what is approved and has none yet, and a batch that holds them. Fits says why a placard cannot be
-// put on the sheet, with an empty text when it can; such a stall is left out with that reason.
+// Issue makes placards of what is approved and has none yet, and a batch that holds them. A stall whose placard does not fit
+// the sheet is left out with the reason that fits gives.
 //
 // Faults: Invalid; NotFound market-not-found; Forbidden; Conflict nothing-to-print, with what was left out and why.
-func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in NewBatch, fits func(Placard) fault.Text) (Batch, error) {
+func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in NewBatch, fits Fits) (Batch, error) {
 	var bad []fault.Field
 	ways := 0
 	for _, chosen := range []bool{len(in.Stalls) > 0, in.Section != "", in.All} {
@@ -73,11 +102,15 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		bad = append(bad, fault.At("all", "choose-one", "Name stalls, or a section, or all: just one of them."))
 	}
 	if in.Design == "" {
-		in.Design = "standard"
+		in.Design = Standard
 	}
-	if in.Design != "standard" {
-		bad = append(bad, fault.At("design", "unknown", "One of: %s.", "standard"))
+	if in.Copies == 0 {
+		in.Copies = 1
 	}
+	if in.Copies < 1 || in.Copies > maxCopies {
+		bad = append(bad, fault.At("copies", "range", "A number from 1 to %d.", maxCopies))
+	}
+	in.Reason = text(&bad, "reason", in.Reason, maxBatchReason, false)
 	if in.Skip < 0 || in.Skip > 99 {
 		bad = append(bad, fault.At("skip", "range", "A number from 0 to %d.", 99))
 	}
@@ -85,7 +118,8 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		return Batch{}, err
 	}
 	now := s.now()
-	batch := Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Layout: Layout, LeftOut: []LeftOut{}, CreatedBy: by.ID, CreatedAt: now}
+	batch := Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Copies: in.Copies, CutMarks: !in.NoCutMarks, Back: in.Back,
+		Layout: Layout, Reason: in.Reason, LeftOut: []LeftOut{}, Warnings: []Warning{}, CreatedBy: by.ID, CreatedAt: now}
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		m, err := market(ctx, tx, by, PrintPlacards, marketCode)
 		if err != nil {
@@ -94,6 +128,9 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		batch.Ref = BatchRef{m.Code, batch.ID}
 		// Two batches at once would both see "no placard yet": they come one after the other.
 		if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+			return err
+		}
+		if err := batch.equip(ctx, tx, m, in.Printer); err != nil {
 			return err
 		}
 		issue, void, err := s.choose(ctx, tx, m, in, &batch, now, fits)
@@ -108,10 +145,14 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		}
 		batch.Placards = len(issue)
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO print_batches (market_id, id, sheet, design, skip, layout, placards, left_out, created_by, created_at)
-			VALUES (@market, @id, @sheet, @design, @skip, @layout, @placards, @left_out, @by, @now)`,
-			pgx.StrictNamedArgs{"market": m.ID, "id": batch.ID, "sheet": batch.Sheet, "design": batch.Design, "skip": batch.Skip,
-				"layout": batch.Layout, "placards": batch.Placards, "left_out": asJSON(batch.LeftOut), "by": by.ID, "now": now}); err != nil {
+			INSERT INTO print_batches (market_id, id, sheet, measures, design, design_id, skip, copies, cut_marks, back, offset_right, offset_down,
+			                           layout, placards, reason, left_out, warnings, created_by, created_at)
+			VALUES (@market, @id, @sheet, @measures, @design, @design_id, @skip, @copies, @cut_marks, @back, @right, @down,
+			        @layout, @placards, @reason, @left_out, @warnings, @by, @now)`,
+			pgx.StrictNamedArgs{"market": m.ID, "id": batch.ID, "sheet": batch.Sheet, "measures": []byte(batch.Measures), "design": batch.Design,
+				"design_id": batch.DesignID, "skip": batch.Skip, "copies": batch.Copies, "cut_marks": batch.CutMarks, "back": batch.Back,
+				"right": batch.OffsetRight, "down": batch.OffsetDown, "layout": batch.Layout, "placards": batch.Placards, "reason": batch.Reason,
+				"left_out": asJSON(batch.LeftOut), "warnings": asJSON(batch.Warnings), "by": by.ID, "now": now}); err != nil {
 			return err
 		}
 		events := []Event{{"batch.issued", "batch:" + batch.ID.String(), []string{"sheet", "placards"}}}
@@ -133,9 +174,42 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 	return batch, actionContext("issue placards of", marketCode, err)
 }
 
+// equip gives the batch what the market saved for its printing, as it is now: the measures of its own sheet, its own design,
+// how far the printer is off.
+func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) error {
+	unknown := func(pointer, format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown", format, args...))
+	}
+	own, err := sheets(ctx, tx, m, b.Sheet)
+	if err != nil {
+		return err
+	}
+	if len(own) > 0 {
+		b.Measures = own[0].Measures
+	}
+	if b.Design != Standard {
+		d, err := design(ctx, tx, m, unknown("design", "The market has no design %q.", clip(b.Design, maxDesign)),
+			`WHERE market_id = @market AND name = @name ORDER BY version DESC LIMIT 1`, pgx.StrictNamedArgs{"market": m.ID, "name": b.Design})
+		if err != nil {
+			return err
+		}
+		b.DesignID, b.Theme = d.ID, &d
+	}
+	if printer != "" {
+		p, err := one[Printer](ctx, tx, unknown("printer", "The market has no printer %q.", clip(printer, maxPrinter)), `
+			SELECT name, offset_right, offset_down FROM printers WHERE market_id = @market AND name = @name`,
+			pgx.StrictNamedArgs{"market": m.ID, "name": printer})
+		if err != nil {
+			return err
+		}
+		b.OffsetRight, b.OffsetDown = p.OffsetRight, p.OffsetDown
+	}
+	return nil
+}
+
 // choose walks the stalls in order and decides which get a placard. void are provisional placards whose account was approved
 // since: the new one takes their place.
-func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits func(Placard) fault.Text) (issue []Placard, void []PlacardID, err error) {
+func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits Fits) (issue []Placard, void []PlacardID, err error) {
 	type candidate struct {
 		StallID    StallID
 		Stall      string
@@ -210,9 +284,9 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 			leave(c.Stall, "vacant")
 			continue
 		}
-		a, why := pick(byVendor[*c.VendorID], provider, in.Provisional)
-		if why != "" {
-			leave(c.Stall, why)
+		a, none := pick(byVendor[*c.VendorID], provider, in.Provisional)
+		if none != "" {
+			leave(c.Stall, none)
 			continue
 		}
 		mark := ""
@@ -234,9 +308,13 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		if p.ShowNumber {
 			p.Number = a.Number
 		}
-		if why := fits(p); why.Format != "" {
+		why, warning := fits(*batch, p)
+		if why.Format != "" {
 			leave(c.Stall, "cannot-print").Detail = why
 			continue
+		}
+		if warning.Format != "" {
+			batch.Warnings = append(batch.Warnings, Warning{p.Stall, p.Serial.String(), warning})
 		}
 		if exists {
 			void = append(void, old.ID)
@@ -386,6 +464,10 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 	return nil
 }
 
+const batchColumns = `
+	SELECT id, sheet, measures, design, design_id, skip, copies, cut_marks, back, offset_right, offset_down, layout, placards, reason,
+	       created_by, created_at, `
+
 // Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden.
 func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []Placard, error) {
 	none := fault.New(fault.NotFound, "batch-not-found", "There is no such print batch here.")
@@ -393,34 +475,31 @@ func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []P
 	if err != nil {
 		return Batch{}, nil, notFoundAs(err, none)
 	}
-	type row struct {
-		Batch
-		LeftOut []byte
-	}
-	r, err := one[row](ctx, s.db, none, `
-		SELECT id, sheet, design, skip, layout, placards, left_out, created_by, created_at FROM print_batches
-		WHERE market_id = @market AND id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
+	b, err := one[Batch](ctx, s.db, none, batchColumns+`left_out, warnings FROM print_batches WHERE market_id = @market AND id = @id`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	b := r.Batch
 	b.Ref = ref
-	if err := json.Unmarshal(r.LeftOut, &b.LeftOut); err != nil {
-		return b, nil, err
+	if !b.DesignID.IsZero() {
+		d, err := design(ctx, s.db, m, none, `WHERE market_id = @market AND id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": b.DesignID})
+		if err != nil {
+			return b, nil, err
+		}
+		b.Theme = &d
 	}
 	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
 	return b, ps, err
 }
 
-// Batches lists a market's print batches, newest first. Faults: NotFound; Forbidden.
+// Batches lists a market's print batches, newest first, without what each says of single stalls. Faults: NotFound; Forbidden.
 func (s *Service) Batches(ctx context.Context, by Actor, marketCode string) ([]Batch, error) {
 	m, err := market(ctx, s.db, by, PrintPlacards, marketCode)
 	if err != nil {
 		return nil, err
 	}
-	bs, err := postgres.All[Batch](ctx, s.db, `
-		SELECT id, sheet, design, skip, layout, placards, '[]'::jsonb AS left_out, created_by, created_at FROM print_batches
+	bs, err := postgres.All[Batch](ctx, s.db, batchColumns+`'[]'::jsonb AS left_out, '[]'::jsonb AS warnings FROM print_batches
 		WHERE market_id = @market ORDER BY id DESC LIMIT 50`, pgx.StrictNamedArgs{"market": m.ID})
 	for i := range bs {
 		bs[i].Ref = BatchRef{m.Code, bs[i].ID}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,17 +54,17 @@ func printable(t *testing.T) *world {
 
 func TestIssue(t *testing.T) {
 	t.Parallel()
-	tooLong := func(p registry.Placard) fault.Text {
+	tooLong := func(_ registry.Batch, p registry.Placard) (why, warning fault.Text) {
 		if p.Stall == "A-2" {
-			return fault.Say("The name is too long.")
+			why = fault.Say("The name is too long.")
 		}
-		return fault.Text{}
+		return
 	}
 	all := []string{"VACANT vacant", "NONE no-account", "WAITS not-approved", "HAS already-issued", "REJECTED no-account"}
 	for _, tt := range []struct {
 		name    string
 		in      registry.NewBatch
-		fits    func(registry.Placard) fault.Text
+		fits    registry.Fits
 		printed []string
 		number  []string // last digits
 		left    []string
@@ -143,6 +144,10 @@ func TestIssueFaults(t *testing.T) {
 		{"two ways", w.clerk, "VT", registry.NewBatch{All: true, Section: "Khu A"}, "batch-invalid", []string{"all choose-one"}},
 		{"an unknown design", w.clerk, "VT", registry.NewBatch{All: true, Design: "gold"}, "batch-invalid", []string{"design unknown"}},
 		{"skip below 0", w.clerk, "VT", registry.NewBatch{All: true, Skip: -1}, "batch-invalid", []string{"skip range"}},
+		{"ten copies", w.clerk, "VT", registry.NewBatch{All: true, Copies: 10}, "batch-invalid", []string{"copies range"}},
+		{"less than no copies", w.clerk, "VT", registry.NewBatch{All: true, Copies: -1}, "batch-invalid", []string{"copies range"}},
+		{"a reason of 201 characters", w.clerk, "VT", registry.NewBatch{All: true, Reason: strings.Repeat("ỹ", 201)}, "batch-invalid", []string{"reason too-long"}},
+		{"an unknown printer", w.clerk, "VT", registry.NewBatch{All: true, Printer: "Canon"}, "batch-invalid", []string{"printer unknown"}},
 		{"skip of 100", w.clerk, "VT", registry.NewBatch{All: true, Skip: 100}, "batch-invalid", []string{"skip range"}},
 		{"an unknown provider", w.clerk, "VT", registry.NewBatch{All: true, Provider: "nobody"}, "batch-invalid", []string{"provider unknown"}},
 		{"an officer", w.officer, "VT", registry.NewBatch{All: true}, "not-allowed", nil},

@@ -154,7 +154,7 @@ func (w *world) look(code string) registry.Stall {
 	return st
 }
 
-func anyFits(registry.Placard) fault.Text { return fault.Text{} }
+func anyFits(registry.Batch, registry.Placard) (why, warning fault.Text) { return }
 
 // issue prints placards of some stalls.
 func (w *world) issue(in registry.NewBatch) (registry.Batch, []registry.Placard) {

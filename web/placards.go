@@ -43,8 +43,8 @@ func SheetFor(name string, skip int) (printing.Sheet, error) {
 }
 
 // Fits says why a placard cannot be printed on a sheet; an empty text when it can.
-func Fits(sheet printing.Sheet) func(registry.Placard) fault.Text {
-	return func(p registry.Placard) fault.Text {
+func Fits(sheet printing.Sheet) registry.Fits {
+	return func(_ registry.Batch, p registry.Placard) (why, warning fault.Text) {
 		card, err := card(p)
 		if err == nil {
 			err = card.Check(sheet)
@@ -52,11 +52,11 @@ func Fits(sheet printing.Sheet) func(registry.Placard) fault.Text {
 		var field *printing.FieldError
 		switch {
 		case errors.As(err, &field):
-			return field.Detail
+			why = field.Detail
 		case err != nil:
-			return fault.Say("Its code cannot be read back.")
+			why = fault.Say("Its code cannot be read back.")
 		}
-		return fault.Text{}
+		return why, warning
 	}
 }
 

@@ -145,7 +145,7 @@ func (s *scene) prepare(t *testing.T, what string) {
 	print := func() { // without drawing the sheet, which takes longest
 		approve()
 		b, err := s.reg.Issue(t.Context(), registry.Console(), "NEAR", registry.NewBatch{Sheet: "a6x4", Stalls: []string{s.vars["stall"]}},
-			func(registry.Placard) fault.Text { return fault.Text{} })
+			func(registry.Batch, registry.Placard) (why, warning fault.Text) { return })
 		if err != nil {
 			t.Fatal(err)
 		}

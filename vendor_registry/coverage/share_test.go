@@ -54,7 +54,7 @@ func actor(role, scope string) registry.Actor {
 
 var agreed = &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}
 
-func anyFits(registry.Placard) fault.Text { return fault.Text{} }
+func anyFits(registry.Batch, registry.Placard) (why, warning fault.Text) { return }
 
 // ---------------------------------------------------------------- what happened, kept beside the record
 
