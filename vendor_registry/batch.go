@@ -47,8 +47,8 @@ const Layout = 1
 // LeftOut is a stall that got no placard in a batch, and why.
 type LeftOut struct {
 	Stall  string     `json:"stall"`
-	Reason string     `json:"reason"`           // vacant, no-account, not-approved, already-issued, other-provider, cannot-print, unknown-stall
-	Serial string     `json:"serial,omitempty"` // of the placard that is already there
+	Reason string     `json:"reason"`           // vacant, no-account, not-approved, already-issued, suspended, other-provider, cannot-print, unknown-stall
+	Serial string     `json:"serial,omitempty"` // of the placard that is there
 	Detail fault.Text `json:"detail,omitzero"`  // why it cannot be printed
 }
 
@@ -74,6 +74,7 @@ type NewBatch struct {
 	Printer     string   `json:"printer" form:"printer"` // a saved one, whose offsets the batch takes; empty: none
 	Back        bool     `json:"back" form:"back"`
 	Reason      string   `json:"reason" form:"reason"`
+	Reprint     bool     `json:"reprint" form:"reprint"`         // also where a placard is: a new one takes its place, for the reason given
 	Provisional bool     `json:"provisional" form:"provisional"` // first accounts that nobody approved yet too, marked so
 	Stalls      []string `json:"stalls" form:"stalls"`
 	Section     string   `json:"section" form:"section"`
@@ -110,7 +111,7 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 	if in.Copies < 1 || in.Copies > maxCopies {
 		bad = append(bad, fault.At("copies", "range", "A number from 1 to %d.", maxCopies))
 	}
-	in.Reason = text(&bad, "reason", in.Reason, maxBatchReason, false)
+	in.Reason = text(&bad, "reason", in.Reason, maxBatchReason, in.Reprint)
 	if in.Skip < 0 || in.Skip > 99 {
 		bad = append(bad, fault.At("skip", "range", "A number from 0 to %d.", 99))
 	}
@@ -133,7 +134,7 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		if err := batch.equip(ctx, tx, m, in.Printer); err != nil {
 			return err
 		}
-		issue, void, err := s.choose(ctx, tx, m, in, &batch, now, fits)
+		issue, olds, err := s.choose(ctx, tx, m, in, &batch, now, fits)
 		if err != nil {
 			return err
 		}
@@ -156,12 +157,12 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 			return err
 		}
 		events := []Event{{"batch.issued", "batch:" + batch.ID.String(), []string{"sheet", "placards"}}}
-		for _, p := range void {
-			e := placardEvent{id: id.New[NewPlacardEvent](), kind: "replaced", state: "replaced", reason: "approved since", at: now}
-			if err := e.insert(ctx, tx, by, m.ID, p, now); err != nil {
+		for _, old := range olds {
+			e := placardEvent{id: id.New[NewPlacardEvent](), kind: "replaced", state: "replaced", reason: old.reason, at: now}
+			if err := e.insert(ctx, tx, by, m.ID, old.placard, now); err != nil {
 				return err
 			}
-			events = append(events, Event{"placard.replaced", "placard:" + p.String(), []string{"state"}})
+			events = append(events, Event{"placard.replaced", "placard:" + old.placard.String(), []string{"state"}})
 		}
 		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, now); err != nil {
 			return err
@@ -207,9 +208,15 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 	return nil
 }
 
-// choose walks the stalls in order and decides which get a placard. void are provisional placards whose account was approved
-// since: the new one takes their place.
-func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits Fits) (issue []Placard, void []PlacardID, err error) {
+// ending is a placard whose place a new one takes, and why.
+type ending struct {
+	placard PlacardID
+	reason  string
+}
+
+// choose walks the stalls in order and decides which get a placard. olds are those whose place the new ones take: in a reprint,
+// and provisional ones whose account was approved since.
+func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, batch *Batch, now time.Time, fits Fits) (issue []Placard, olds []ending, err error) {
 	type candidate struct {
 		StallID    StallID
 		Stall      string
@@ -297,7 +304,16 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 			mark = "provisional"
 		}
 		old, exists := there[place{c.StallID, a.RecordID}]
-		if exists && !(old.Mark == "provisional" && a.State == StateApproved) {
+		reason := in.Reason
+		switch {
+		case !exists:
+		case in.Reprint && old.State == "suspended": // a fresh serial is no way round somebody's stop
+			leave(c.Stall, "suspended").Serial = old.Serial.String()
+			continue
+		case in.Reprint:
+		case old.Mark == "provisional" && a.State == StateApproved:
+			reason = "approved since"
+		default:
 			leave(c.Stall, "already-issued").Serial = old.Serial.String()
 			continue
 		}
@@ -317,7 +333,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 			batch.Warnings = append(batch.Warnings, Warning{p.Stall, p.Serial.String(), warning})
 		}
 		if exists {
-			void = append(void, old.ID)
+			olds = append(olds, ending{old.ID, reason})
 		}
 		issue = append(issue, p)
 	}
@@ -327,7 +343,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 			wanted[key] = true
 		}
 	}
-	return issue, void, nil
+	return issue, olds, nil
 }
 
 // pick chooses the account to print: the default, or the one at the provider asked for (of two there, the default before the
@@ -382,6 +398,8 @@ func (o LeftOut) Why() fault.Text {
 		return fault.Say("The account waits for approval.")
 	case "already-issued":
 		return fault.Say("It has its placard already.")
+	case "suspended":
+		return fault.Say("Its placard was stopped. A manager or an officer must look at it first.")
 	case "other-provider":
 		return fault.Say("The vendor's account is with another wallet or bank.")
 	case "unknown-stall":

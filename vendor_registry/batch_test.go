@@ -331,3 +331,69 @@ func TestProviderNameIsFrozen(t *testing.T) {
 		}
 	}
 }
+
+// A reprint gives new serials, ends the old ones in the same breath with the reason, and is no way round a stop.
+func TestReprint(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		state  string // of the placard that is there
+		in     registry.NewBatch
+		reason string // of the event that ended it; empty: it is as it was
+		left   string
+	}{
+		{"issued", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe"}, "mực nhòe", ""},
+		{"printed", registry.NewBatch{Stalls: []string{"a-1"}, Reprint: true, Reason: "mực nhòe"}, "mực nhòe", ""},
+		{"handed_over", registry.NewBatch{Section: "Khu A", Reprint: true, Reason: "mực nhòe"}, "mực nhòe", ""},
+		{"installed", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe", Provisional: true}, "mực nhòe", ""},
+		{"installed", registry.NewBatch{All: true, Reason: "mực nhòe"}, "", "A-1 already-issued"},
+		{"suspended", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe"}, "", "A-1 suspended"},
+		{"suspended", registry.NewBatch{All: true}, "", "A-1 already-issued"},
+		{"lost", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe"}, "", ""},
+		{"void", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe"}, "", ""},
+		{"installed", registry.NewBatch{All: true, Reprint: true, Reason: "mực nhòe", Provider: "vnpt_money"}, "", "A-1 other-provider"},
+	} {
+		t.Run(tt.state, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			old := w.reach("A-1", tt.state)
+			w.approve(w.stall("A-2", vnpt).Accounts[0]) // has none yet, and gets one as usual
+			if tt.in.Stalls != nil {
+				tt.in.Stalls = append(tt.in.Stalls, "A-2")
+			}
+			b, ps := w.issue(tt.in)
+			printed := []string{"A-1", "A-2"}
+			if tt.left != "" {
+				printed = printed[1:]
+			}
+			if !slices.Equal(stalls(ps), printed) || strings.Join(left(b.LeftOut), ", ") != tt.left || b.Reason != tt.in.Reason {
+				t.Errorf("printed %q, left out %q, for %q", stalls(ps), left(b.LeftOut), b.Reason)
+			}
+			for _, o := range b.LeftOut {
+				if (o.Serial == old.Serial.String()) != (o.Reason != "other-provider") {
+					t.Errorf("left out with the serial %q, there is %s", o.Serial, old.Serial)
+				}
+			}
+			got, err := w.reg.Placard(t.Context(), w.clerk, old.Serial.String())
+			want := tt.state
+			if tt.reason != "" {
+				want = "replaced"
+			}
+			if err != nil || got.State != want || ps[0].Serial == old.Serial {
+				t.Errorf("the old one is %s, want %s; %v", got.State, want, err)
+			}
+			if reason := ask[string](w, `SELECT coalesce(max(reason), '') FROM placard_events WHERE kind = 'replaced'`); reason != tt.reason {
+				t.Errorf("ended for %q, want %q", reason, tt.reason)
+			}
+			w.whole()
+		})
+	}
+	w := newWorld(t)
+	w.placard("A-1", viettel)
+	before := w.contents()
+	_, err := w.reg.Issue(t.Context(), w.clerk, "VT", registry.NewBatch{All: true, Reprint: true, Reason: " ", Sheet: "a6x4"}, anyFits)
+	isFault(t, err, "batch-invalid")
+	if got := pointers(err); !slices.Equal(got, []string{"reason required"}) {
+		t.Errorf("without a reason: %q", got)
+	}
+	w.same(before)
+}

@@ -42,6 +42,7 @@ type Placard struct {
 	InstalledAt  *time.Time `json:"installed_at"`
 	CheckedAt    *time.Time `json:"checked_at"`
 	CheckResult  *string    `json:"check_result"`
+	RemovedAt    *time.Time `json:"removed_at"` // taken down, or taken back after another one took its place
 	AccountID    AccountID  `json:"-"`
 	VendorID     VendorID   `json:"-"`
 	StallID      StallID    `json:"-"`
@@ -65,7 +66,7 @@ const placardColumns = `
 	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
 	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
 	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number,
-	       e.installed_at, e.checked_at, e.check_result,
+	       e.installed_at, e.checked_at, e.check_result, e.removed_at,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state
 	FROM placards p
@@ -73,6 +74,7 @@ const placardColumns = `
 	LEFT JOIN LATERAL (
 		SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS installed_at,
 		       max(e.at) FILTER (WHERE e.kind = 'checked') AS checked_at,
+		       max(e.at) FILTER (WHERE e.kind = 'removed') AS removed_at,
 		       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
 		FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON true
 	LEFT JOIN LATERAL (
@@ -196,7 +198,7 @@ var moves = map[string]struct {
 	"checked":     {[]string{"installed", "suspended"}, "", RecordField},
 	"suspended":   {[]string{"issued", "printed", "handed_over", "installed"}, "suspended", SuspendPlacard},
 	"resumed":     {[]string{"suspended"}, "", ResumePlacard},
-	"removed":     {liveStates, "void", RecordField},
+	"removed":     {append([]string{"replaced"}, liveStates...), "void", RecordField}, // a replaced one stays so, but is not out there any more
 	"lost":        {liveStates, "lost", RecordField},
 }
 
@@ -270,6 +272,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if !slices.Contains(move.from, p.State) {
 			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(p.State), word(in.Kind))
 		}
+		if p.State == "replaced" && p.RemovedAt != nil {
+			return fault.New(fault.Conflict, "placard-state", "This placard was taken down before.")
+		}
 		var events []Event
 		if in.Consent != nil {
 			if err := insertConsent(ctx, tx, by, m, p.VendorID, *in.Consent, now); err != nil {
@@ -292,6 +297,10 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			e.state = p.State
 			if e.result == "other_account" || e.result == "not_ours" {
 				e.state = "suspended" // stopping is a one-person act
+			}
+		case "removed":
+			if p.State == "replaced" {
+				e.state = "replaced"
 			}
 		case "resumed":
 			e.state, err = postgres.One[string](ctx, tx, `

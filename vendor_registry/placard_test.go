@@ -57,7 +57,7 @@ func TestPlacardLife(t *testing.T) {
 		{"handed_over", [7]string{no, "installed", no, "suspended", no, "void", "lost"}},
 		{"installed", [7]string{no, no, "installed", "suspended", no, "void", "lost"}},
 		{"suspended", [7]string{no, no, "suspended", no, "installed", "void", "lost"}},
-		{"replaced", [7]string{no, no, no, no, no, no, no}},
+		{"replaced", [7]string{no, no, no, no, no, "replaced", no}},
 		{"lost", [7]string{no, no, no, no, no, no, no}},
 		{"void", [7]string{no, no, no, no, no, no, no}},
 	} {

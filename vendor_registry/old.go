@@ -1,0 +1,65 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"cho40/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Old is a placard that is over, and of which nobody has said yet that the paper is gone: it may still hang, or lie in a
+// drawer, and somebody may pay to it.
+type Old struct {
+	Serial       Serial    `json:"serial"`
+	Kind         string    `json:"kind"`
+	State        string    `json:"state"` // replaced; suspended where its account can never come back
+	Stall        string    `json:"stall"`
+	Section      string    `json:"section"`
+	Vendor       string    `json:"vendor"`
+	Provider     string    `json:"provider"`
+	ProviderName string    `json:"provider_name"`
+	Tail         string    `json:"last_digits"`
+	Hung         bool      `json:"hung"` // the vendor has it, or had; false: printed and never given out, to be destroyed
+	EndedAt      time.Time `json:"ended_at"`
+	Reason       string    `json:"reason"`
+	ReplacedBy   *Serial   `json:"replaced_by"` // the one that should hang there now
+}
+
+// Outstanding lists the old placards of a market that are still out, in walking order. One leaves the list when it is recorded as
+// removed. Faults: NotFound; Forbidden.
+func (s *Service) Outstanding(ctx context.Context, by Actor, marketCode string) ([]Old, error) {
+	m, masked, err := marketSeen(ctx, s.db, by, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	olds, err := postgres.All[Old](ctx, s.db, `
+		SELECT p.serial, p.kind, p.state, s.code AS stall, s.section, p.vendor_name AS vendor, a.provider, p.provider_name, right(a.number, 4) AS tail,
+		       e.hung, coalesce(e.replaced_at, d.ended_at) AS ended_at, coalesce(e.reason, 'account ' || d.decision) AS reason, n.serial AS replaced_by
+		FROM placards p
+		JOIN stalls s ON s.market_id = p.market_id AND s.id = p.stall_id
+		JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
+		JOIN LATERAL (
+			SELECT bool_or(e.kind = 'printed') AS printed, bool_or(e.kind IN ('handed_over', 'installed')) AS hung, bool_or(e.kind = 'removed') AS removed,
+			       max(e.at) FILTER (WHERE e.kind = 'replaced') AS replaced_at, max(e.reason) FILTER (WHERE e.kind = 'replaced') AS reason
+			FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON (e.printed OR e.hung) AND NOT e.removed
+		LEFT JOIN LATERAL (
+			SELECT min(d.decision) AS decision, min(d.decided_at) AS ended_at FROM account_decisions d
+			WHERE d.market_id = p.market_id AND d.account_id = p.account_id AND d.decision <> 'approved') d ON true
+		LEFT JOIN LATERAL (
+			SELECT n.serial FROM placards n
+			WHERE n.market_id = p.market_id AND n.stall_id = p.stall_id AND n.vendor_id = p.vendor_id AND n.state = ANY (@live) AND n.id <> p.id
+			ORDER BY n.account_id = p.account_id DESC, n.issued_at DESC, n.id DESC LIMIT 1) n ON true
+		WHERE p.market_id = @market AND (p.state = 'replaced' OR p.state = 'suspended' AND d.decision IS NOT NULL)
+		ORDER BY s.position, s.code_key, p.issued_at, p.id`, pgx.StrictNamedArgs{"market": m.ID, "live": liveStates})
+	for i := range olds {
+		if olds[i].ProviderName == "" {
+			olds[i].ProviderName = ProviderName(olds[i].Provider)
+		}
+		if masked {
+			olds[i].Vendor = maskedName(olds[i].Vendor)
+		}
+	}
+	return olds, actionContext("old placards of", marketCode, err)
+}
