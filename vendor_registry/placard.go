@@ -31,6 +31,8 @@ type Placard struct {
 	Goods        string     `json:"-"`
 	Vendor       string     `json:"vendor"`
 	Holder       string     `json:"holder"`
+	Heard        *string    `json:"-"`                   // the name that was heard last when the code was scanned
+	NameDiffers  bool       `json:"name_differs" db:"-"` // and it is not the one printed: the placard must not hang
 	Provider     string     `json:"provider"`
 	ProviderName string     `json:"provider_name"`
 	Tail         string     `json:"last_digits"` // last four of the account
@@ -66,7 +68,7 @@ const placardColumns = `
 	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
 	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
 	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number,
-	       e.installed_at, e.checked_at, e.check_result, e.removed_at,
+	       e.installed_at, e.checked_at, e.check_result, e.removed_at, e.heard,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state
 	FROM placards p
@@ -75,6 +77,7 @@ const placardColumns = `
 		SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS installed_at,
 		       max(e.at) FILTER (WHERE e.kind = 'checked') AS checked_at,
 		       max(e.at) FILTER (WHERE e.kind = 'removed') AS removed_at,
+		       (array_agg(e.heard_name ORDER BY e.seq DESC) FILTER (WHERE e.heard_name IS NOT NULL))[1] AS heard,
 		       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
 		FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON true
 	LEFT JOIN LATERAL (
@@ -83,10 +86,14 @@ const placardColumns = `
 
 func (p *Placard) dress(m Market) {
 	p.Market = m.Code
+	p.NameDiffers = p.Heard != nil && p.differs(*p.Heard)
 	if p.ProviderName == "" { // from before it was frozen
 		p.ProviderName = ProviderName(p.Provider)
 	}
 }
+
+// differs reports whether a name that was heard is another than the printed one. Neither accents nor case are heard.
+func (p Placard) differs(heard string) bool { return qrgen.Holder(heard) != p.Holder }
 
 // placardsAt are a stall's placards, newest first.
 func placardsAt(ctx context.Context, db postgres.Querier, m Market, stall StallID, now time.Time) ([]Placard, error) {
@@ -205,7 +212,7 @@ var moves = map[string]struct {
 // RecordPlacard records an event of a placard's life. The same id and content sent again changes nothing.
 //
 // Faults: Invalid; NotFound; Forbidden; Conflict placard-state (the move does not fit the state), consent-missing,
-// name-differs (the name heard is not the one printed), account-changed, event-differs.
+// name-differs (the name heard last is not the one printed), account-changed, event-differs.
 func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in NewPlacardEvent) (Placard, error) {
 	move, ok := moves[in.Kind]
 	var bad []fault.Field
@@ -318,6 +325,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"placard." + in.Kind, "placard:" + which.String(), []string{"state"}})...)
 	})
+	if fault.CodeOf(err) == "name-differs" {
+		s.recordHeard(ctx, by, m, p, in, now)
+	}
 	if postgres.Violated(err) == "placard_events_pk" { // the same id, at the same moment, for another placard
 		err = eventDiffers().Because(err)
 	}
@@ -335,7 +345,7 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 		if p.AccountState != StateApproved && !(p.Mark == "provisional" && p.AccountState == StateProposed) {
 			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
 		}
-		if in.HeardName != "" && qrgen.Holder(in.HeardName) != p.Holder {
+		if in.HeardName != "" && p.differs(in.HeardName) || in.HeardName == "" && p.NameDiffers {
 			return fault.New(fault.Conflict, "name-differs", "The name heard differs from the one printed. Do not hang this placard yet.").
 				With(fault.At("heard_name", "differs", "Printed is %s.", p.Holder))
 		}

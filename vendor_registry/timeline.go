@@ -29,7 +29,7 @@ type Happening struct {
 const maxHappenings = 60
 
 // History tells what happened at a stall and to the accounts of who holds it now, newest first, at most 60. That a placard
-// was drawn right after it was issued is not told apart. Faults: NotFound; Forbidden.
+// was drawn right after it was issued is not told apart, nor that it was not hung: PlacardEvents has both. Faults: NotFound; Forbidden.
 func (s *Service) History(ctx context.Context, by Actor, marketCode, code string) ([]Happening, error) {
 	m, _, err := marketSeen(ctx, s.db, by, marketCode)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) History(ctx context.Context, by Actor, marketCode, code string
 			       CASE WHEN e.kind = 'issued' THEN p.batch_id END, 3 + e.seq
 			FROM stall JOIN placards p ON p.market_id = @market AND p.stall_id = stall.id
 			JOIN placard_events e ON e.market_id = @market AND e.placard_id = p.id
-			WHERE e.kind <> 'printed'
+			WHERE e.kind NOT IN ('printed', 'heard')
 		)
 		SELECT t.kind, t.at, coalesce(p.name, k.name, CASE WHEN t.by = 'console' THEN 'console' END, '') AS who,
 		       t.provider, t.tail, t.serial, t.note, t.reason, t.batch_id
