@@ -297,7 +297,11 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 		if err != nil {
 			return err
 		}
-		return propose(ctx, tx, by, m, v, &p, in.Replaces)
+		proposed, err := propose(ctx, tx, m, v, &p, in.Replaces)
+		if err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, proposed)
 	})
 	if err != nil {
 		return Account{}, actionContext("propose account at", code, err)
@@ -305,8 +309,9 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 	return account(ctx, s.db, m, p.RecordID, now)
 }
 
-// propose stores a proposal for a vendor, as a change where it is one.
-func propose(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID, p *proposal, replaces string) error {
+// propose stores a proposal for a vendor, as a change where it is one; the caller writes the event.
+func propose(ctx context.Context, tx pgx.Tx, m Market, v VendorID, p *proposal, replaces string) (Event, error) {
+	fail := func(err error) (Event, error) { return Event{}, err }
 	type vendor struct {
 		Name      string
 		Consented bool
@@ -317,43 +322,43 @@ func propose(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID, p *
 		FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
 		WHERE v.market_id = @market AND v.id = @vendor FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "vendor": v})
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	if !held.Consented {
-		return fault.New(fault.Conflict, "consent-missing", "No account is kept without the vendor's consent. Record it first.")
+		return fail(fault.New(fault.Conflict, "consent-missing", "No account is kept without the vendor's consent. Record it first."))
 	}
 	if p.Holder == "" {
 		p.Holder = clipName(qrgen.Holder(held.Name), maxHolder)
 	}
 	have, err := accountsOf(ctx, tx, m, v, p.at)
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	for _, a := range have {
 		if a.State != StateProposed && a.State != StateApproved {
 			continue
 		}
 		if a.Provider == p.Provider && a.FullNumber == p.Number {
-			return fault.New(fault.Conflict, "account-exists", "This vendor has this account already (%s).", a.ID)
+			return fail(fault.New(fault.Conflict, "account-exists", "This vendor has this account already (%s).", a.ID))
 		}
 		if a.State == StateApproved && (a.Provider == p.Provider || replaces == a.ID.String()) {
 			p.replaces = &a.RecordID
 		}
 	}
 	if replaces != "" && (p.replaces == nil || AccountRef{m.Code, *p.replaces}.String() != replaces) {
-		return fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").
-			With(fault.At("replaces", "unknown", "This vendor has no approved account %q.", clip(replaces, 60)))
+		return fail(fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").
+			With(fault.At("replaces", "unknown", "This vendor has no approved account %q.", clip(replaces, 60))))
 	}
 	b := &pgx.Batch{}
 	p.queue(b, m.ID, v)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return err
+		return fail(err)
 	}
 	action := "account.proposed"
 	if p.replaces != nil {
 		action = "account.change_proposed"
 	}
-	return Audit(ctx, tx, p.at, by, m.ID, Event{action, "account:" + p.RecordID.String(), []string{"provider", "number", "holder"}})
+	return Event{action, "account:" + p.RecordID.String(), []string{"provider", "number", "holder"}}, nil
 }
 
 // Decision is the second person's word on a proposal.

@@ -164,7 +164,7 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 			}
 			events = append(events, Event{"placard.replaced", "placard:" + old.placard.String(), []string{"state"}})
 		}
-		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, now); err != nil {
+		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, placardEvent{kind: "issued", state: "issued", at: now}, now); err != nil {
 			return err
 		}
 		for _, p := range issue {
@@ -449,7 +449,7 @@ func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Rea
 		                   AND a.proposed_at > @now::timestamptz - @proposal_lives::interval
 		                   AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
 		                   AND NOT EXISTS (SELECT FROM placards p
-		                                   WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id AND p.state = ANY (@live))
+		                                   WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id AND p.kind = 'ours' AND p.state = ANY (@live))
 		             ) AS unapproved
 		      FROM `+whoTrades+`
 		      WHERE s.market_id = @market AND s.removed_at IS NULL AND v.id IS NOT NULL) stalls
@@ -457,13 +457,17 @@ func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Rea
 		pgx.StrictNamedArgs{"market": m.ID, "live": liveStates, "now": s.now(), "proposal_lives": ProposalLives})
 }
 
-func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id.ID[Batch], ps []Placard, now time.Time) error {
+// insertPlacards stores placards of a batch, or of none, each with the first event of its life.
+func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id.ID[Batch], ps []Placard, first placardEvent, now time.Time) error {
+	if first.content == nil {
+		first.content = []byte{}
+	}
 	rows, claims, events := make([][]any, len(ps)), make([][]any, len(ps)), make([][]any, len(ps))
 	for i, p := range ps {
 		rows[i] = []any{m.ID, p.ID, string(p.Serial), p.Kind, p.StallID, p.VendorID, p.AccountID, batch, i, p.Mark, p.MarketName, p.Call,
 			p.Stall, p.Goods, p.Vendor, p.Holder, p.ProviderName, p.Languages, p.ShowNumber, p.State, now}
 		claims[i] = []any{string(p.Serial), m.ID, p.ID}
-		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, "issued", "issued", "", []byte{}, now, by.ID, now}
+		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, first.kind, first.state, null(first.heard), "", first.content, first.at, by.ID, now}
 	}
 	for _, t := range []struct {
 		table   string
@@ -473,7 +477,7 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 		{"placard_serials", []string{"serial", "market_id", "placard_id"}, claims},
 		{"placards", []string{"market_id", "id", "serial", "kind", "stall_id", "vendor_id", "account_id", "batch_id", "cell", "mark", "market_name",
 			"call", "stall_code", "goods", "vendor_name", "holder", "provider_name", "languages", "show_number", "state", "issued_at"}, rows},
-		{"placard_events", []string{"market_id", "id", "placard_id", "seq", "kind", "state", "reason", "content", "at", "recorded_by", "recorded_at"}, events},
+		{"placard_events", []string{"market_id", "id", "placard_id", "seq", "kind", "state", "heard_name", "reason", "content", "at", "recorded_by", "recorded_at"}, events},
 	} {
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.table}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {
 			return err

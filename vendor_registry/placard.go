@@ -179,6 +179,9 @@ func notFoundAs(err error, as *fault.Error) error {
 	return err
 }
 
+// maxPayload is what the largest code there is can hold.
+const maxPayload = 2953
+
 // PlacardEventID names an event; a phone mints it, so that it may send twice.
 type PlacardEventID = id.ID[NewPlacardEvent]
 
@@ -221,8 +224,8 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 	}
 	in.HeardName = text(&bad, "heard_name", in.HeardName, maxName, false)
 	in.Reason = text(&bad, "reason", in.Reason, maxReason, in.Kind == "resumed")
-	if len(in.Payload) > 2953 {
-		bad = append(bad, fault.At("payload", "too-long", "It has %d characters; at most %d fit.", len(in.Payload), 2953))
+	if len(in.Payload) > maxPayload {
+		bad = append(bad, fault.At("payload", "too-long", "It has %d characters; at most %d fit.", len(in.Payload), maxPayload))
 	}
 	switch {
 	case in.Kind != "checked" && in.Result != "":
@@ -342,16 +345,15 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
 		}
 	case "installed":
-		if p.AccountState != StateApproved && !(p.Mark == "provisional" && p.AccountState == StateProposed) {
+		// A stand hangs whatever we say; that it counts waits for the approval, as with a provisional one.
+		if p.AccountState != StateApproved && !((p.Mark == "provisional" || p.Kind == "provider") && p.AccountState == StateProposed) {
 			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
 		}
 		if in.HeardName != "" && p.differs(in.HeardName) || in.HeardName == "" && p.NameDiffers {
 			return fault.New(fault.Conflict, "name-differs", "The name heard differs from the one printed. Do not hang this placard yet.").
 				With(fault.At("heard_name", "differs", "Printed is %s.", p.Holder))
 		}
-		own, err := postgres.One[bool](ctx, tx, `
-			SELECT coalesce('vendor' = ANY (c.kinds), false) FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
-			WHERE v.market_id = @market AND v.id = @vendor`, pgx.StrictNamedArgs{"market": m.ID, "vendor": p.VendorID})
+		own, err := ownConsent(ctx, tx, m, p.VendorID)
 		if err != nil {
 			return err
 		}

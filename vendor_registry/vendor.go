@@ -173,6 +173,13 @@ const liveConsents = `
 	  AND NOT EXISTS (SELECT FROM consents w WHERE w.market_id = @market AND w.vendor_id = c.vendor_id
 	                  AND w.kind = 'withdrawal' AND w.taken_at >= c.taken_at)`
 
+// ownConsent reports whether the vendor agreed in person: the board's word does not do for what hangs at the stall.
+func ownConsent(ctx context.Context, db postgres.Querier, m Market, v VendorID) (bool, error) {
+	return postgres.One[bool](ctx, db, `
+		SELECT coalesce('vendor' = ANY (c.kinds), false) FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
+		WHERE v.market_id = @market AND v.id = @vendor`, pgx.StrictNamedArgs{"market": m.ID, "vendor": v})
+}
+
 func queueConsent(b *pgx.Batch, m MarketID, v VendorID, n NewConsent, by string, now time.Time) {
 	b.Queue(`
 		INSERT INTO consents (market_id, id, vendor_id, kind, wording, given, taken_by, taken_at)

@@ -87,6 +87,7 @@ type placard struct {
 	serial string
 	stall  *stall
 	mark   string
+	stand  bool // a wallet's own
 	events []event
 }
 
@@ -411,7 +412,7 @@ func (h *history) issue() {
 		n := &placard{serial: p.Serial.String(), mark: p.Mark}
 		n.stall = a.vendor.stalls[slices.IndexFunc(a.vendor.stalls, func(s *stall) bool { return s.code == p.Stall })]
 		for _, old := range a.placards {
-			if old.stall == n.stall && old.live() { // a provisional one that was approved since
+			if old.stall == n.stall && old.live() && !old.stand { // a provisional one that was approved since
 				old.add("replaced", "replaced", "", h.at)
 			}
 		}
@@ -419,6 +420,37 @@ func (h *history) issue() {
 		a.placards = append(a.placards, n)
 		h.placards = append(h.placards, n)
 	}
+}
+
+// stand registers the stand of a wallet, at times hours late. It hangs with consent, and waits for the approval.
+func (h *history) stand() {
+	var open []*account
+	for _, a := range h.accounts {
+		if a.ended.IsZero() && (!a.approved.IsZero() || a.proposed.After(h.at.Add(-14*day))) {
+			open = append(open, a)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	a := rapid.SampledFrom(open).Draw(h.T, "account")
+	n := &placard{stall: rapid.SampledFrom(a.vendor.stalls).Draw(h.T, "stall"), stand: true}
+	known, err := h.reg.Account(h.ctx.Context(), h.manager, registry.SeeVendors, a.id)
+	h.must(err)
+	in := registry.NewStand{Payload: known.Payload, Consent: agreed, At: h.at.Add(-time.Duration(rapid.IntRange(0, 20).Draw(h.T, "hours late")) * time.Hour)}
+	got, err := h.reg.RegisterStand(h.ctx.Context(), h.clerk, h.code, n.stall.code, in)
+	if slices.ContainsFunc(a.placards, func(p *placard) bool { return p.stand && p.stall == n.stall && p.live() }) {
+		if fault.CodeOf(err) != "stand-exists" {
+			h.Fatalf("a second stand of one account is answered %v", err)
+		}
+		return
+	}
+	h.must(err)
+	n.serial = got.Serial.String()
+	n.add("handed_over", "handed_over", "", in.At)
+	n.add("installed", "installed", "", in.At)
+	a.placards = append(a.placards, n)
+	h.placards = append(h.placards, n)
 }
 
 func (h *history) print() {
@@ -546,7 +578,7 @@ func TestShareOfAnyHistory(t *testing.T) {
 		h := &history{T: r, market: open(t, db, fmt.Sprintf("M%d", n.Add(1)), ""), ctx: t}
 		h.check(registry.Day{}, h.at)
 		for range rapid.IntRange(1, 30).Draw(r, "steps") {
-			step := rapid.IntRange(0, 19).Draw(r, "step")
+			step := rapid.IntRange(0, 20).Draw(r, "step")
 			switch {
 			case step < 3:
 				h.register()
@@ -560,6 +592,8 @@ func TestShareOfAnyHistory(t *testing.T) {
 				h.print()
 			case step < 18:
 				h.visit()
+			case step < 19:
+				h.stand()
 			default:
 				h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(r, "minutes")) * time.Minute)
 			}
@@ -605,6 +639,34 @@ func (m *market) record(t testing.TB, p registry.Placard, e registry.NewPlacardE
 	t.Helper()
 	if _, err := m.reg.RecordPlacard(t.Context(), m.manager, p.Serial.String(), e); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The stand of a wallet that hangs with consent counts from the approval on, without another visit.
+func TestStandCountsOnceApproved(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	st, err := m.reg.Register(t.Context(), m.clerk, m.code, registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{Name: "Tâm"}, Consent: agreed,
+		Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: "0710000001", Holder: "TAM"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.reg.RegisterStand(t.Context(), m.clerk, m.code, "A-1", registry.NewStand{Payload: st.Accounts[0].Payload, HeardName: "Tâm"})
+	if err != nil || got.State != "installed" {
+		t.Fatalf("%s, %v", got.State, err)
+	}
+	for _, want := range []int{0, 1} {
+		m.at = m.at.Add(day)
+		share, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: m.code})
+		if err != nil || share.Accepting != want || share.Funnel[registry.Installed].Vendors != want || share.Funnel[registry.HasAccount].Vendors != 1 {
+			t.Errorf("accepting %d, want %d; %+v, %v", share.Accepting, want, share.Funnel, err)
+		}
+		if want == 0 {
+			_, err := m.reg.Decide(t.Context(), m.manager, registry.Decision{Account: st.Accounts[0].ID, ETag: st.Accounts[0].ETag(), Decision: "approve"})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
