@@ -490,7 +490,8 @@ const batchColumns = `
 	SELECT id, sheet, measures, design, design_id, skip, copies, cut_marks, back, offset_right, offset_down, layout, placards, reason,
 	       created_by, created_at, `
 
-// Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden.
+// Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden; Gone batch-gone, once a
+// person in it was erased.
 func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []Placard, error) {
 	none := fault.New(fault.NotFound, "batch-not-found", "There is no such print batch here.")
 	m, err := market(ctx, s.db, by, PrintPlacards, ref.Market)
@@ -509,6 +510,16 @@ func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []P
 			return b, nil, err
 		}
 		b.Theme = &d
+	}
+	gone, err := postgres.One[bool](ctx, s.db, `
+		SELECT EXISTS (SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
+		               WHERE p.market_id = @market AND p.batch_id = @batch AND v.erased_at IS NOT NULL)`,
+		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})
+	if err != nil {
+		return b, nil, err
+	}
+	if gone { // half a batch would not be the same bytes, and the whole would name the person
+		return Batch{}, nil, fault.New(fault.Gone, "batch-gone", "A person on these sheets asked to be forgotten, so the sheets are gone. Print the others anew.")
 	}
 	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})

@@ -397,3 +397,25 @@ func TestReprint(t *testing.T) {
 	}
 	w.same(before)
 }
+
+// Sheets that name somebody who was erased are not drawn again, nor a part of them.
+func TestBatchOfTheErased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, code := range []string{"A-1", "A-2", "B-1"} {
+		w.approve(w.stall(code, viettel).Accounts[0])
+	}
+	two, _ := w.issue(registry.NewBatch{Stalls: []string{"A-1", "A-2"}})
+	other, _ := w.issue(registry.NewBatch{Stalls: []string{"B-1"}})
+	w.exec(`UPDATE vendors v SET erased_at = $1 FROM placards p WHERE p.market_id = v.market_id AND p.vendor_id = v.id AND p.stall_code = 'A-2'`, w.clock.now())
+	b, ps, err := w.reg.Batch(t.Context(), w.manager, two.Ref)
+	if f := isFault(t, err, "batch-gone"); f.Kind != fault.Gone || len(ps) != 0 || b.ID == two.ID {
+		t.Errorf("kind %v, batch %+v, %d placards", f.Kind, b, len(ps))
+	}
+	if _, _, err := w.reg.Batch(t.Context(), w.manager, other.Ref); err != nil {
+		t.Errorf("sheets without that person: %v", err)
+	}
+	if _, _, err := w.reg.Batch(t.Context(), w.stranger, two.Ref); fault.CodeOf(err) != "batch-not-found" {
+		t.Errorf("from outside: %v", err)
+	}
+}
