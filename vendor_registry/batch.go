@@ -157,13 +157,11 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 			return err
 		}
 		events := []Event{{"batch.issued", "batch:" + batch.ID.String(), []string{"sheet", "placards"}}}
-		for _, old := range olds {
-			e := placardEvent{id: id.New[NewPlacardEvent](), kind: "replaced", state: "replaced", reason: old.reason, at: now}
-			if err := e.insert(ctx, tx, by, m.ID, old.placard, now); err != nil {
-				return err
-			}
-			events = append(events, Event{"placard.replaced", "placard:" + old.placard.String(), []string{"state"}})
+		replaced, err := end(ctx, tx, by, m, olds, now)
+		if err != nil {
+			return err
 		}
+		events = append(events, replaced...)
 		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, placardEvent{kind: "issued", state: "issued", at: now}, now); err != nil {
 			return err
 		}
@@ -210,8 +208,43 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 
 // ending is a placard whose place a new one takes, and why.
 type ending struct {
-	placard PlacardID
+	placard Placard
 	reason  string
+}
+
+// end lets new placards take the place of old ones. What was decided by their states is decided again where a phone moved one
+// meanwhile: a stop that came in must not be printed over.
+func end(ctx context.Context, tx pgx.Tx, by Actor, m Market, olds []ending, now time.Time) ([]Event, error) {
+	if len(olds) == 0 {
+		return nil, nil
+	}
+	ids := make([]PlacardID, len(olds))
+	seen := map[PlacardID]Placard{}
+	for i, old := range olds {
+		ids[i], seen[old.placard.ID] = old.placard.ID, old.placard
+	}
+	type held struct {
+		ID    PlacardID
+		State string
+	}
+	hold, err := postgres.All[held](ctx, tx, `SELECT id, state FROM placards WHERE market_id = @market AND id = ANY (@ids) ORDER BY id FOR UPDATE`,
+		pgx.StrictNamedArgs{"market": m.ID, "ids": ids})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range hold {
+		if old := seen[p.ID]; p.State != old.State {
+			return nil, fault.New(fault.Conflict, "placard-moved", "Placard %s became %s while this batch was made. Print again.", old.Serial.String(), word(p.State))
+		}
+	}
+	b := &pgx.Batch{}
+	var events []Event
+	for _, old := range olds {
+		e := placardEvent{id: id.New[NewPlacardEvent](), kind: "replaced", state: "replaced", reason: old.reason, at: now}
+		e.queue(b, by, m.ID, old.placard.ID, now)
+		events = append(events, Event{"placard.replaced", "placard:" + old.placard.ID.String(), []string{"state"}})
+	}
+	return events, tx.SendBatch(ctx, b).Close()
 }
 
 // choose walks the stalls in order and decides which get a placard. olds are those whose place the new ones take: in a reprint,
@@ -333,7 +366,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 			batch.Warnings = append(batch.Warnings, Warning{p.Stall, p.Serial.String(), warning})
 		}
 		if exists {
-			olds = append(olds, ending{old.ID, reason})
+			olds = append(olds, ending{old, reason})
 		}
 		issue = append(issue, p)
 	}

@@ -419,3 +419,31 @@ func TestBatchOfTheErased(t *testing.T) {
 		t.Errorf("from outside: %v", err)
 	}
 }
+
+// A placard that somebody moves while its reprint is being made is not printed over.
+func TestReprintMeetsAPhone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ kind, want string }{{"suspended", "placard-moved"}, {"installed", "placard-moved"}, {"", ""}} {
+		t.Run(tt.kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			old := w.placard("A-1", viettel)
+			var before map[string]string
+			_, err := w.reg.Issue(t.Context(), w.clerk, "VT", registry.NewBatch{All: true, Reprint: true, Reason: "ướt", Sheet: "a6x4"},
+				func(registry.Batch, registry.Placard) (why, warning fault.Text) {
+					if tt.kind != "" {
+						w.record(old.Serial, registry.NewPlacardEvent{Kind: tt.kind, Consent: agreed})
+					}
+					before = w.contents()
+					return
+				})
+			if fault.CodeOf(err) != tt.want || err != nil && tt.want == "" {
+				t.Errorf("err = %v, want %q", err, tt.want)
+			}
+			if tt.want != "" {
+				w.same(before)
+			}
+			w.whole()
+		})
+	}
+}

@@ -409,10 +409,15 @@ type placardEvent struct {
 // insert stores an event after the last one and moves the placard's state. Its time never runs back: a clock that was
 // behind does not make "installed" older than "printed".
 func (e placardEvent) insert(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, p PlacardID, now time.Time) error {
+	b := &pgx.Batch{}
+	e.queue(b, by, m, p, now)
+	return tx.SendBatch(ctx, b).Close()
+}
+
+func (e placardEvent) queue(b *pgx.Batch, by Actor, m MarketID, p PlacardID, now time.Time) {
 	if e.content == nil {
 		e.content = []byte{}
 	}
-	b := &pgx.Batch{}
 	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": null(e.result),
 		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "by": by.ID, "now": now}
 	b.Queue(`
@@ -422,7 +427,6 @@ func (e placardEvent) insert(ctx context.Context, tx pgx.Tx, by Actor, m MarketI
 		FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @placard`, args)
 	b.Queue(`UPDATE placards SET state = @state WHERE market_id = @market AND id = @placard`,
 		pgx.StrictNamedArgs{"state": e.state, "market": m, "placard": p})
-	return tx.SendBatch(ctx, b).Close()
 }
 
 // endPlacardsOf stops every live placard of an account; how is both the event and the state it leads to: replaced, suspended.
