@@ -102,7 +102,9 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 	if ways != 1 {
 		bad = append(bad, fault.At("all", "choose-one", "Name stalls, or a section, or all: just one of them."))
 	}
-	if in.Design == "" {
+	in.Sheet = text(&bad, "sheet", in.Sheet, maxSheet, false)
+	in.Printer = text(&bad, "printer", in.Printer, maxPrinter, false)
+	if in.Design = text(&bad, "design", in.Design, maxDesign, false); in.Design == "" {
 		in.Design = Standard
 	}
 	if in.Copies == 0 {
@@ -179,7 +181,7 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 	unknown := func(pointer, format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown", format, args...))
 	}
-	own, err := sheets(ctx, tx, m, b.Sheet)
+	own, err := sheets(ctx, tx, m, &b.Sheet)
 	if err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 		b.Measures = own[0].Measures
 	}
 	if b.Design != Standard {
-		d, err := design(ctx, tx, m, unknown("design", "The market has no design %q.", clip(b.Design, maxDesign)),
+		d, err := design(ctx, tx, m, unknown("design", "The market has no design %q.", b.Design),
 			`WHERE market_id = @market AND name = @name ORDER BY version DESC LIMIT 1`, pgx.StrictNamedArgs{"market": m.ID, "name": b.Design})
 		if err != nil {
 			return err
@@ -195,7 +197,7 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 		b.DesignID, b.Theme = d.ID, &d
 	}
 	if printer != "" {
-		p, err := one[Printer](ctx, tx, unknown("printer", "The market has no printer %q.", clip(printer, maxPrinter)), `
+		p, err := one[Printer](ctx, tx, unknown("printer", "The market has no printer %q.", printer), `
 			SELECT name, offset_right, offset_down FROM printers WHERE market_id = @market AND name = @name`,
 			pgx.StrictNamedArgs{"market": m.ID, "name": printer})
 		if err != nil {

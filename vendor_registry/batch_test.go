@@ -144,6 +144,7 @@ func TestIssueFaults(t *testing.T) {
 		{"two ways", w.clerk, "VT", registry.NewBatch{All: true, Section: "Khu A"}, "batch-invalid", []string{"all choose-one"}},
 		{"an unknown design", w.clerk, "VT", registry.NewBatch{All: true, Design: "gold"}, "batch-invalid", []string{"design unknown"}},
 		{"skip below 0", w.clerk, "VT", registry.NewBatch{All: true, Skip: -1}, "batch-invalid", []string{"skip range"}},
+		{"names that are no text", w.clerk, "VT", registry.NewBatch{All: true, Design: "\x00", Printer: "\xff"}, "batch-invalid", []string{"design bad-character", "printer bad-character"}},
 		{"ten copies", w.clerk, "VT", registry.NewBatch{All: true, Copies: 10}, "batch-invalid", []string{"copies range"}},
 		{"less than no copies", w.clerk, "VT", registry.NewBatch{All: true, Copies: -1}, "batch-invalid", []string{"copies range"}},
 		{"a reason of 201 characters", w.clerk, "VT", registry.NewBatch{All: true, Reason: strings.Repeat("ỹ", 201)}, "batch-invalid", []string{"reason too-long"}},

@@ -51,7 +51,7 @@ func (s *Service) Outstanding(ctx context.Context, by Actor, marketCode string) 
 			SELECT n.serial FROM placards n
 			WHERE n.market_id = p.market_id AND n.stall_id = p.stall_id AND n.vendor_id = p.vendor_id AND n.state = ANY (@live) AND n.id <> p.id
 			ORDER BY n.account_id = p.account_id DESC, n.issued_at DESC, n.id DESC LIMIT 1) n ON true
-		WHERE p.market_id = @market AND (p.state = 'replaced' OR p.state = 'suspended' AND d.decision IS NOT NULL)
+		WHERE p.market_id = @market AND p.state IN ('replaced', 'suspended') AND (p.state = 'replaced' OR d.decision IS NOT NULL)
 		ORDER BY s.position, s.code_key, p.issued_at, p.id`, pgx.StrictNamedArgs{"market": m.ID, "live": liveStates})
 	for i := range olds {
 		if olds[i].ProviderName == "" {

@@ -196,6 +196,10 @@ func TestBatchKeepsItsPaper(t *testing.T) {
 		}
 	}
 	w.approve(w.stall("B-1", vnpt).Accounts[0])
+	w.approve(w.stall("B-2", vnpt).Accounts[0])
+	if b, err := w.reg.Issue(ctx, w.clerk, "VT", registry.NewBatch{Stalls: []string{"B-2"}}, anyFits); err != nil || b.Measures != nil {
+		t.Errorf("no sheet named: %+v, %v", b, err)
+	}
 	plain, _ := w.issue(registry.NewBatch{All: true})
 	if plain.Copies != 1 || !plain.CutMarks || plain.Back || plain.OffsetRight != 0 || plain.Design != registry.Standard || plain.Theme != nil || plain.Measures != nil {
 		t.Errorf("nothing asked for: %+v", plain)

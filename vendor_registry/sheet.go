@@ -26,6 +26,8 @@ type NewSheet struct {
 	Measures json.RawMessage `json:"measures"`
 }
 
+const maxSheet = 20
+
 var sheetName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,19}$`)
 
 // maxMeasures is how many bytes the measures of a sheet may have; a dozen numbers need a few hundred.
@@ -86,13 +88,13 @@ func (s *Service) Sheets(ctx context.Context, by Actor, marketCode string) ([]Sh
 	if err != nil {
 		return nil, err
 	}
-	return sheets(ctx, s.db, m, "")
+	return sheets(ctx, s.db, m, nil)
 }
 
 // sheets are the newest versions, of all names or of one.
-func sheets(ctx context.Context, db postgres.Querier, m Market, name string) ([]Sheet, error) {
+func sheets(ctx context.Context, db postgres.Querier, m Market, name *string) ([]Sheet, error) {
 	return postgres.All[Sheet](ctx, db, `
 		SELECT DISTINCT ON (name) name, version, measures FROM sheets
-		WHERE market_id = @market AND (@name = '' OR name = @name) ORDER BY name, version DESC`,
+		WHERE market_id = @market AND (@name::text IS NULL OR name = @name) ORDER BY name, version DESC`,
 		pgx.StrictNamedArgs{"market": m.ID, "name": name})
 }

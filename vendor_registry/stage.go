@@ -15,7 +15,7 @@ const (
 	Registered Stage = iota // holds a stall
 	HasAccount              // a proposal is there, not refused
 	Approved                // a second person approved it
-	Printed                 // a placard of it was made
+	Printed                 // a placard of it was made, or a stand of it registered
 	Installed               // it hangs at the stall
 	Checked                 // and was found to be the right one since it was hung
 )
