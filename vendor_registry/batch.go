@@ -92,38 +92,12 @@ const (
 //
 // Faults: Invalid; NotFound market-not-found; Forbidden; Conflict nothing-to-print, with what was left out and why.
 func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in NewBatch, fits Fits) (Batch, error) {
-	var bad []fault.Field
-	ways := 0
-	for _, chosen := range []bool{len(in.Stalls) > 0, in.Section != "", in.All} {
-		if chosen {
-			ways++
-		}
-	}
-	if ways != 1 {
-		bad = append(bad, fault.At("all", "choose-one", "Name stalls, or a section, or all: just one of them."))
-	}
-	in.Sheet = text(&bad, "sheet", in.Sheet, maxSheet, false)
-	in.Printer = text(&bad, "printer", in.Printer, maxPrinter, false)
-	if in.Design = text(&bad, "design", in.Design, maxDesign, false); in.Design == "" {
-		in.Design = Standard
-	}
-	if in.Copies == 0 {
-		in.Copies = 1
-	}
-	if in.Copies < 1 || in.Copies > maxCopies {
-		bad = append(bad, fault.At("copies", "range", "A number from 1 to %d.", maxCopies))
-	}
-	in.Reason = text(&bad, "reason", in.Reason, maxBatchReason, in.Reprint)
-	if in.Skip < 0 || in.Skip > 99 {
-		bad = append(bad, fault.At("skip", "range", "A number from 0 to %d.", 99))
-	}
-	if err := fault.Check("batch-invalid", bad); err != nil {
-		return Batch{}, err
-	}
 	now := s.now()
-	batch := Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Copies: in.Copies, CutMarks: !in.NoCutMarks, Back: in.Back,
-		Layout: Layout, Reason: in.Reason, LeftOut: []LeftOut{}, Warnings: []Warning{}, CreatedBy: by.ID, CreatedAt: now}
-	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+	batch, err := s.plannedBatch(by, &in, now)
+	if err != nil {
+		return batch, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		m, err := market(ctx, tx, by, PrintPlacards, marketCode)
 		if err != nil {
 			return err
@@ -173,6 +147,68 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	return batch, actionContext("issue placards of", marketCode, err)
+}
+
+// plannedBatch checks the wish, fills what it leaves open, and gives the batch that it asks for.
+func (s *Service) plannedBatch(by Actor, in *NewBatch, now time.Time) (Batch, error) {
+	var bad []fault.Field
+	ways := 0
+	for _, chosen := range []bool{len(in.Stalls) > 0, in.Section != "", in.All} {
+		if chosen {
+			ways++
+		}
+	}
+	if ways != 1 {
+		bad = append(bad, fault.At("all", "choose-one", "Name stalls, or a section, or all: just one of them."))
+	}
+	in.Sheet = text(&bad, "sheet", in.Sheet, maxSheet, false)
+	in.Printer = text(&bad, "printer", in.Printer, maxPrinter, false)
+	if in.Design = text(&bad, "design", in.Design, maxDesign, false); in.Design == "" {
+		in.Design = Standard
+	}
+	if in.Copies == 0 {
+		in.Copies = 1
+	}
+	if in.Copies < 1 || in.Copies > maxCopies {
+		bad = append(bad, fault.At("copies", "range", "A number from 1 to %d.", maxCopies))
+	}
+	in.Reason = text(&bad, "reason", in.Reason, maxBatchReason, in.Reprint)
+	if in.Skip < 0 || in.Skip > 99 {
+		bad = append(bad, fault.At("skip", "range", "A number from 0 to %d.", 99))
+	}
+	if err := fault.Check("batch-invalid", bad); err != nil {
+		return Batch{}, err
+	}
+	return Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Copies: in.Copies, CutMarks: !in.NoCutMarks, Back: in.Back,
+		Layout: Layout, Reason: in.Reason, LeftOut: []LeftOut{}, Warnings: []Warning{}, CreatedBy: by.ID, CreatedAt: now}, nil
+}
+
+// Preview says what Issue would make of the same wish now, and makes nothing: the placards have no serial, and no batch holds them.
+// It gives at most most of them, and how many there would be. Faults: those of Issue.
+func (s *Service) Preview(ctx context.Context, by Actor, marketCode string, in NewBatch, fits Fits, most int) (b Batch, ps []Placard, err error) {
+	now := s.now()
+	if b, err = s.plannedBatch(by, &in, now); err != nil {
+		return b, nil, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, PrintPlacards, marketCode)
+		if err != nil {
+			return err
+		}
+		if err := b.equip(ctx, tx, m, in.Printer); err != nil {
+			return err
+		}
+		if ps, _, err = s.choose(ctx, tx, m, in, &b, now, fits); err == nil && len(ps) == 0 {
+			err = nothingToPrint(b.LeftOut)
+		}
+		return err
+	})
+	b.Placards = len(ps)
+	ps = ps[:min(len(ps), most)]
+	for i := range ps {
+		ps[i].Serial = ""
+	}
+	return b, ps, actionContext("preview placards of", marketCode, err)
 }
 
 // equip gives the batch what the market saved for its printing, as it is now: the measures of its own sheet, its own design,
