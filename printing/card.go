@@ -95,7 +95,7 @@ func (c *card) lay(p *Placard) (layout, error) {
 	quiet := l.code.quiet(p.Code.Size()) + 2*mmPerDot
 	top, bottom := c.code.y-quiet/2, c.code.y+quiet/2
 	for _, part := range []func() error{
-		func() error { c.layStrip(&l, p); return nil },
+		func() error { layStrip(&l, p, c.strip, 2); return nil },
 		func() error { return c.layHead(&l, p) },
 		func() error { return c.layHolder(&l, p, top) },
 		func() error { return c.layAccount(&l, p, bottom) },
@@ -109,24 +109,27 @@ func (c *card) lay(p *Placard) (layout, error) {
 	return l, nil
 }
 
-// layStrip draws the tiles, or two of them on each side of the mark's bar.
-func (c *card) layStrip(l *layout, p *Placard) {
+// layStrip draws the tiles, or a mark's bar in their place, with some of the tiles left on each side of it.
+func layStrip(l *layout, p *Placard, s petals, left int) {
 	say, marked := markWords[p.Mark]
 	if !marked {
-		l.strips = append(l.strips, c.strip)
+		l.strips = append(l.strips, s)
 		return
 	}
-	s := c.strip
-	end := s
-	s.n, end.n = 2, 2
-	end.x += float64(c.strip.n-2) * s.tile
-	bar := box{s.x + 2*s.tile, s.y, float64(c.strip.n-4) * s.tile, s.tile, 0, black}
-	l.strips = append(l.strips, s, end)
+	bar := box{s.x + float64(left)*s.tile, s.y, float64(s.n-2*left) * s.tile, s.tile, 0, black}
+	if left > 0 {
+		end := s
+		end.x += float64(s.n-left) * s.tile
+		s.n, end.n = left, left
+		l.strips = append(l.strips, s, end)
+	}
 	l.boxes = append(l.boxes, bar)
-	size := 0.6 * s.tile
+	const track = 0.06
+	em := text{say: say, face: faces().heavy, size: 1, track: track}.width()
+	size, _ := shrink(0.6*s.tile, 0.2*s.tile, func(size float64) bool { return em*size <= bar.w-2 })
 	// A little below the middle: the marks on Ẫ and Ệ rise far above the capitals.
 	l.texts = append(l.texts, text{say: say, face: faces().heavy, size: size, x: bar.x + bar.w/2,
-		y: bar.y + bar.h/2 + 0.446*size, track: 0.06 * size, colour: white}.centred())
+		y: bar.y + bar.h/2 + 0.446*size, track: track * size, colour: white}.centred())
 }
 
 // layHead sets the stall box, and beside it the market and the vendor.

@@ -120,3 +120,9 @@ func fitting(t testing.TB, s Sheet) []Placard {
 	}
 	return all
 }
+
+// every is each way to cut paper that a test of paper looks at.
+func every(t testing.TB) []Sheet {
+	t.Helper()
+	return Sheets()
+}

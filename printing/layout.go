@@ -83,7 +83,7 @@ type symbol struct {
 func (s symbol) side(modules int) float64  { return float64(s.dots*modules) * mmPerDot }
 func (s symbol) quiet(modules int) float64 { return s.side(modules + 2*QuietZone) }
 
-// layout is all that a card shows, in the order in which it is drawn.
+// layout is all that a card shows, in the order in which it is drawn. A code of no dots is none.
 type layout struct {
 	strips []petals
 	boxes  []box
@@ -153,6 +153,20 @@ func (f *face) wrap(say string, n int) []string {
 		}
 	}
 	return best
+}
+
+// flow breaks text at spaces into as few lines of that size as stay within width, in millimetres; a word that is broader
+// has a line of its own.
+func (f *face) flow(say string, size, width float64) []string {
+	var lines []string
+	for _, word := range strings.Fields(say) {
+		if n := len(lines) - 1; n >= 0 && f.width(lines[n]+" "+word, size) <= width {
+			lines[n] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // line is where a line stands and how large it is at most: baseline and em, millimetres.

@@ -31,57 +31,85 @@ func (t text) ink() area {
 	}
 }
 
-// Whatever a card says stays 5 mm from its edges, off its quiet zone, and clear of all other words; and all of it is said.
+// on is the area on the paper of what a card in that cell shows.
+func (a area) on(at cell) area {
+	if at.turned {
+		return area{at.x - a.x2, at.y - a.y2, at.x - a.x1, at.y - a.y1}
+	}
+	return area{at.x + a.x1, at.y + a.y1, at.x + a.x2, at.y + a.y2}
+}
+
+func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// said is all that a placard's cell says, in all its panels.
+func said(panels []layout) string {
+	all := ""
+	for _, l := range panels {
+		for _, line := range l.texts {
+			all += " " + line.say
+		}
+	}
+	return all
+}
+
+// must is what a sheet has to say of a placard, letter by letter.
+func must(s Sheet, p Placard) []string {
+	all := []string{p.Stall, p.Holder, p.Provider, p.Serial, markWords[p.Mark]}
+	if _, large := s.panels[0].design.(*card); large {
+		all = append(all, p.Market, p.Vendor, p.Call)
+	}
+	if p.Number != "" {
+		return append(all, p.Number)
+	}
+	return append(all, p.Tail)
+}
+
+// Whatever a card says stays 5 mm from its cell's edges, off its quiet zone, and clear of all other words; and all of
+// it is said.
 func TestNothingOverflowsOverlapsOrIsLost(t *testing.T) {
 	t.Parallel()
 	codes := []Modules{blank(29), blank(37), blank(41), blank(45), blank(57)}
 	fitted := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		s := rapid.SampledFrom(Sheets()).Draw(rt, "sheet")
+		s := rapid.SampledFrom(every(t)).Draw(rt, "sheet")
 		p := anyPlacard(rt, rapid.SampledFrom(codes).Draw(rt, "code"))
-		l, err := s.lay(&p)
+		panels, err := s.lay(&p)
 		if err != nil {
 			return
 		}
 		fitted++
-		at, next := s.at(0), area{x2: s.width, y2: s.height}
-		if s.PerPage() > 1 {
-			next = area{x2: s.at(1).x, y2: s.height}
-			if down := len(s.rows); down > 1 {
-				next.y2 = s.rows[1][0].y
+		clear := area{5, 5, s.w - 5, s.h - 5}.on(s.at(0))
+		var lines []text
+		var inks, zones []area
+		for i, l := range panels {
+			at := s.panels[i].at.in(s.at(0))
+			for _, line := range l.texts {
+				lines, inks = append(lines, line), append(inks, line.ink().on(at))
+			}
+			if l.code.dots > 0 {
+				quiet := l.code.quiet(p.Code.Size()) / 2
+				zones = append(zones, area{l.code.x - quiet, l.code.y - quiet, l.code.x + quiet, l.code.y + quiet}.on(at))
 			}
 		}
-		quiet := l.code.quiet(p.Code.Size()) / 2
-		zone := area{l.code.x - quiet, l.code.y - quiet, l.code.x + quiet, l.code.y + quiet}
-		said := ""
-		for i, line := range l.texts {
-			said += " " + line.say
-			ink := line.ink()
-			if ink.x1 < 5 || ink.y1 < 5-at.y || ink.x2 > next.x2-5 || ink.y2 > next.y2-at.y-5 {
-				rt.Errorf("%q reaches %v of a cell that ends at %v", line.say, ink, next)
+		for i, ink := range inks {
+			if ink.x1 < clear.x1 || ink.y1 < max(5, clear.y1-0.5) || ink.x2 > clear.x2 || ink.y2 > min(s.height-5, clear.y2+0.5) {
+				rt.Errorf("%q reaches %v, outside of %v", lines[i].say, ink, clear)
 			}
-			if ink.meets(zone) {
-				rt.Errorf("%q at %v is in the quiet zone %v", line.say, ink, zone)
+			for _, zone := range zones {
+				if ink.meets(zone) {
+					rt.Errorf("%q at %v is in the quiet zone %v", lines[i].say, ink, zone)
+				}
 			}
-			for _, other := range l.texts[:i] {
-				if ink.meets(other.ink()) {
-					rt.Errorf("%q at %v meets %q at %v", line.say, ink, other.say, other.ink())
+			for k, other := range inks[:i] {
+				if ink.meets(other) {
+					rt.Errorf("%q at %v meets %q at %v", lines[i].say, ink, lines[k].say, other)
 				}
 			}
 		}
-		squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
-		must := []string{p.Stall, p.Holder, p.Provider, p.Serial, markWords[p.Mark]}
-		if _, large := s.design.(*card); large {
-			must = append(must, p.Market, p.Vendor, p.Call)
-		}
-		if p.Number != "" {
-			must = append(must, p.Number)
-		} else {
-			must = append(must, p.Tail)
-		}
-		for _, say := range must {
-			if !strings.Contains(squeeze(said), squeeze(say)) {
-				rt.Errorf("%q is not on the card: %q", say, said)
+		all := squeeze(said(panels))
+		for _, say := range must(s, p) {
+			if !strings.Contains(all, squeeze(say)) {
+				rt.Errorf("%q is not on the card: %q", say, all)
 			}
 		}
 	})
@@ -106,10 +134,11 @@ func TestDesignFigures(t *testing.T) {
 		t.Run(tt.sheet, func(t *testing.T) {
 			p := plain(t)
 			p.Code = blank(41)
-			l, err := sheetOf(t, tt.sheet).lay(&p)
+			panels, err := sheetOf(t, tt.sheet).lay(&p)
 			if err != nil {
 				t.Fatal(err)
 			}
+			l := panels[0]
 			side, quiet := l.code.side(41), l.code.quiet(41)
 			got := []float64{float64(l.code.dots), l.code.x - side/2, l.code.y - side/2, side, l.code.y - quiet/2, l.code.y + quiet/2}
 			for i, want := range []float64{float64(tt.dots), tt.x, tt.y, tt.side, tt.quietTop, tt.quietLast} {
@@ -143,10 +172,11 @@ func TestHolderShrinksThenWraps(t *testing.T) {
 		t.Run(tt.holder, func(t *testing.T) {
 			p := plain(t)
 			p.Holder = tt.holder
-			l, err := s.lay(&p)
+			panels, err := s.lay(&p)
 			if err != nil {
 				t.Fatal(err)
 			}
+			l := panels[0]
 			var got []string
 			size := 0.0
 			for _, line := range l.texts {

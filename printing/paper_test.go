@@ -65,21 +65,9 @@ func scan(t *testing.T, g *image.Gray) string {
 	return strings.TrimSuffix(string(tool(t, "zbar-tools", "zbarimg", "-q", "--raw", file(t, "cell.pgm", out.Bytes()))), "\n")
 }
 
-// extentOf is the size of a sheet's cells.
-func extentOf(s Sheet) (w, h float64) {
-	w, h = s.width, s.height
-	if len(s.rows[0]) > 1 {
-		w = s.rows[0][1].x - s.rows[0][0].x
-	}
-	if len(s.rows) > 1 {
-		h = s.rows[1][0].y - s.rows[0][0].y
-	}
-	return w, h
-}
-
 func TestEveryPlacardIsReadBack(t *testing.T) {
 	t.Parallel()
-	for _, s := range Sheets() {
+	for _, s := range every(t) {
 		t.Run(s.Name(), func(t *testing.T) {
 			t.Parallel()
 			const skip, dpi = 1, 150
@@ -89,17 +77,26 @@ func TestEveryPlacardIsReadBack(t *testing.T) {
 				p.Skip = skip
 			}
 			path := file(t, "sheet.pdf", printed(t, p, placards...))
-			w, h := extentOf(s)
 			var page *image.Gray
 			for i, placard := range placards {
 				n := p.Skip + i
 				if page == nil || n%s.PerPage() == 0 {
 					page = raster(t, path, n/s.PerPage()+1, dpi)
 				}
-				at := s.at(n % s.PerPage())
+				panels, err := s.lay(&placard)
+				if err != nil {
+					t.Fatal(err)
+				}
 				want := placard.Code.(bitmap).payload
-				if got := scan(t, crop(page, dpi, at.x, at.y, w, h)); got != want {
-					t.Errorf("placard %d (%s) reads %q, want %q", i, placard.Holder, got, want)
+				for k, l := range panels {
+					if l.code.dots == 0 {
+						continue
+					}
+					quiet := l.code.quiet(placard.Code.Size())/2 + 1
+					zone := area{l.code.x - quiet, l.code.y - quiet, l.code.x + quiet, l.code.y + quiet}.on(s.panels[k].at.in(s.at(n % s.PerPage())))
+					if got := scan(t, crop(page, dpi, zone.x1, zone.y1, 2*quiet, 2*quiet)); got != want {
+						t.Errorf("placard %d (%s), panel %d reads %q, want %q", i, placard.Holder, k, got, want)
+					}
 				}
 			}
 		})
@@ -110,37 +107,49 @@ func TestEveryPlacardIsReadBack(t *testing.T) {
 // four modules of the symbol.
 func TestModulesAreSolid(t *testing.T) {
 	t.Parallel()
-	for _, s := range Sheets() {
+	for _, s := range every(t) {
 		for _, dpi := range []int{300, 600} {
 			t.Run(fmt.Sprintf("%s at %d dpi", s.Name(), dpi), func(t *testing.T) {
 				placards := fitting(t, s)
 				placards = placards[:min(len(placards), s.PerPage())]
 				page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, CutMarks: true, Made: made}, placards...)), 1, dpi)
 				for i, p := range placards {
-					l, err := s.lay(&p)
+					panels, err := s.lay(&p)
 					if err != nil {
 						t.Fatal(err)
 					}
-					at, n, k := s.at(i), p.Code.Size(), dpi/dotsPerInch
-					module := l.code.dots * k
-					left := int(math.Round((at.x+l.code.x-l.code.side(n)/2)/mmPerDot)) * k
-					top := int(math.Round((at.y+l.code.y-l.code.side(n)/2)/mmPerDot)) * k
-					dark := func(x, y int) bool {
-						return x >= 0 && y >= 0 && x < n*module && y < n*module && p.Code.Dark(x/module, y/module)
-					}
-					wrong := 0
-					for y := -QuietZone * module; y < (n+QuietZone)*module; y++ {
-						for x := -QuietZone * module; x < (n+QuietZone)*module; x++ {
-							got := page.GrayAt(left+x, top+y).Y
-							// Poppler counts right and lower edges as inside and lays a faint brim there.
-							brim := dark(x-1, y) || dark(x, y-1) || dark(x-1, y-1)
-							if dark(x, y) && got != 0 || !dark(x, y) && got != 255 && !(brim && got > 150) {
-								wrong++
+					for j, l := range panels {
+						if l.code.dots == 0 {
+							continue
+						}
+						at, n, k := s.panels[j].at.in(s.at(i)), p.Code.Size(), dpi/dotsPerInch
+						half := l.code.side(n) / 2
+						place := area{l.code.x - half, l.code.y - half, l.code.x + half, l.code.y + half}.on(at)
+						module := l.code.dots * k
+						left, top := int(math.Round(place.x1/mmPerDot))*k, int(math.Round(place.y1/mmPerDot))*k
+						dark := func(x, y int) bool {
+							if x < 0 || y < 0 || x >= n*module || y >= n*module {
+								return false
+							}
+							if at.turned {
+								return p.Code.Dark(n-1-x/module, n-1-y/module)
+							}
+							return p.Code.Dark(x/module, y/module)
+						}
+						wrong := 0
+						for y := -QuietZone * module; y < (n+QuietZone)*module; y++ {
+							for x := -QuietZone * module; x < (n+QuietZone)*module; x++ {
+								got := page.GrayAt(left+x, top+y).Y
+								// Poppler counts right and lower edges as inside and lays a faint brim there.
+								brim := dark(x-1, y) || dark(x, y-1) || dark(x-1, y-1)
+								if dark(x, y) && got != 0 || !dark(x, y) && got != 255 && !(brim && got > 150) {
+									wrong++
+								}
 							}
 						}
-					}
-					if wrong > 0 {
-						t.Errorf("placard %d (%s): %d pixels are not what the symbol says", i, p.Holder, wrong)
+						if wrong > 0 {
+							t.Errorf("placard %d (%s), panel %d: %d pixels are not what the symbol says", i, p.Holder, j, wrong)
+						}
 					}
 				}
 			})
@@ -152,7 +161,7 @@ func TestModulesAreSolid(t *testing.T) {
 func TestNothingNearThePaperEdgeButCutMarks(t *testing.T) {
 	t.Parallel()
 	const dpi, clear = 150, 5.0
-	for _, s := range Sheets() {
+	for _, s := range every(t) {
 		for _, marks := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, cut marks %v", s.Name(), marks), func(t *testing.T) {
 				placards := fitting(t, s)
@@ -215,20 +224,21 @@ func TestUsedCellsStayWhite(t *testing.T) {
 
 func TestTextCanBeFoundAndFontsAreInside(t *testing.T) {
 	t.Parallel()
-	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
-	for _, s := range Sheets() {
+	for _, s := range every(t) {
 		t.Run(s.Name(), func(t *testing.T) {
 			t.Parallel()
 			for _, p := range fitting(t, s) {
-				l, err := s.lay(&p)
+				panels, err := s.lay(&p)
 				if err != nil {
 					t.Fatal(err)
 				}
 				path := file(t, "card.pdf", printed(t, Print{Sheet: s, Made: made}, p))
 				got := squeeze(string(tool(t, "poppler-utils", "pdftotext", "-raw", path, "-")))
-				for _, line := range l.texts {
-					if !strings.Contains(got, squeeze(line.say)) {
-						t.Errorf("%q is not in the text of the page:\n%s", line.say, got)
+				for _, l := range panels {
+					for _, line := range l.texts {
+						if !strings.Contains(got, squeeze(line.say)) {
+							t.Errorf("%q is not in the text of the page:\n%s", line.say, got)
+						}
 					}
 				}
 				fonts := strings.Split(strings.TrimSpace(string(tool(t, "poppler-utils", "pdffonts", path))), "\n")

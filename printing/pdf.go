@@ -64,11 +64,15 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 				c.cutMarks(p.Sheet.cuts(func(cell int) bool { return page+cell >= p.Skip && page+cell <= last }))
 			}
 		}
-		l, err := p.Sheet.lay(&placards[i])
+		faces, err := p.Sheet.lay(&placards[i])
 		if err != nil {
 			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
 		}
-		c.draw(l, placards[i].Code, p.Sheet.at(n%perPage))
+		at := p.Sheet.at(n % perPage)
+		for k, l := range faces {
+			c.draw(l, placards[i].Code, p.Sheet.panels[k].at.in(at))
+		}
+		c.folds(p.Sheet.folds, at)
 	}
 	return c.finish()
 }
@@ -99,8 +103,25 @@ func newCanvas(p Print, compress bool) *canvas {
 	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
 }
 
-// draw puts a card with its top left at the given cell.
+// draw puts a card at the given cell. The symbol of a turned one is placed on the page itself, whose dots it stands on.
 func (c *canvas) draw(l layout, code Modules, at cell) {
+	if at.turned {
+		c.op("q")
+		c.op("cm", -1, 0, 0, -1, at.x*ptPerMM, 2*c.height-at.y*ptPerMM)
+		c.flush()
+		c.words(l, cell{})
+		c.op("Q")
+		c.flush()
+	} else {
+		c.words(l, at)
+	}
+	if l.code.dots > 0 {
+		c.symbol(l.code, code, at)
+	}
+}
+
+// words draws all of a card but its symbol.
+func (c *canvas) words(l layout, at cell) {
 	for _, s := range l.strips {
 		c.petals(s, at)
 	}
@@ -110,7 +131,6 @@ func (c *canvas) draw(l layout, code Modules, at cell) {
 	for _, t := range l.texts {
 		c.text(t, at)
 	}
-	c.symbol(l.code, code, at)
 }
 
 // op appends an operator after its operands; points come with two decimals, which is finer than any printer.
@@ -250,11 +270,15 @@ func (c *canvas) symbol(s symbol, code Modules, at cell) {
 		return math.Round((middle-s.side(n)/2)/mmPerDot) * 72 / dotsPerInch
 	}
 	side := float64(s.dots) * 72 / dotsPerInch
+	x, y, across := corner(at.x+s.x), corner(at.y+s.y), side
+	if at.turned { // its first module is then the last on the page
+		x, y, across = corner(at.x-s.x)+side*float64(n), corner(at.y-s.y)+side*float64(n), -side
+	}
 	c.op("q")
 	c.op("g", 0)
 	// A thousandth of a point inwards: on the very edge of a dot, a renderer's rounding would decide on which side.
 	const inwards = 0.001
-	c.buf = fmt.Appendf(c.buf, "%.2f 0 0 %.2f %.3f %.3f cm\n", side, -side, corner(at.x+s.x)+inwards, c.height-corner(at.y+s.y)-inwards)
+	c.buf = fmt.Appendf(c.buf, "%.2f 0 0 %.2f %.3f %.3f cm\n", across, -across, x+inwards, c.height-y-inwards)
 	for y := range n {
 		for x := 0; x < n; x++ {
 			run := 0
@@ -315,6 +339,30 @@ func (c *canvas) cutMarks(cuts []cut) {
 		stroke(from, length-from)
 		c.op("S")
 	}
+	c.op("Q")
+	c.flush()
+}
+
+// A fold is a line of dashes, long enough to be told from the dots of a cut.
+const (
+	foldWidth = 0.15
+	foldDash  = 3
+	foldGap   = 2
+)
+
+func (c *canvas) folds(folds []cut, at cell) {
+	if len(folds) == 0 {
+		return
+	}
+	c.op("q")
+	c.op("G", 0)
+	c.op("w", foldWidth*ptPerMM)
+	c.buf = fmt.Appendf(c.buf, "[%.2f %.2f] 0 d\n", foldDash*ptPerMM, foldGap*ptPerMM)
+	for _, f := range folds {
+		c.op("m", (at.x+f.x1)*ptPerMM, c.height-(at.y+f.y1)*ptPerMM)
+		c.op("l", (at.x+f.x2)*ptPerMM, c.height-(at.y+f.y2)*ptPerMM)
+	}
+	c.op("S")
 	c.op("Q")
 	c.flush()
 }

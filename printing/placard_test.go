@@ -91,7 +91,9 @@ func TestEveryLanguageCanBeDrawn(t *testing.T) {
 	t.Parallel()
 	all := []string{}
 	for _, w := range vocabulary {
-		all = append(all, w.tail, w.number, w.compare[0], w.compare[1], w.wrong, w.wrongAsk[0], w.wrongAsk[1], w.serial)
+		all = append(all, w.tail, w.number, w.compare[0], w.compare[1], w.wrong, w.wrongAsk[0], w.wrongAsk[1], w.serial,
+			w.board, w.stall, w.fold, w.learn, w.pasted[0], w.pasted[1])
+		all = append(all, w.tips[:]...)
 	}
 	for _, say := range markWords {
 		all = append(all, say)
@@ -136,7 +138,7 @@ func TestAnyTextIsPrintedOrFaulted(t *testing.T) {
 	code := plain(t).Code
 	rapid.Check(t, func(rt *rapid.T) {
 		p := anyPlacard(rt, code)
-		s := rapid.SampledFrom(Sheets()).Draw(rt, "sheet")
+		s := rapid.SampledFrom(every(t)).Draw(rt, "sheet")
 		err := p.Check(s)
 		var bad *FieldError
 		if err != nil && !errors.As(err, &bad) {

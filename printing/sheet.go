@@ -7,48 +7,79 @@ type Sheet struct{ *sheet }
 
 type sheet struct {
 	name          string
-	width, height float64 // of the paper, millimetres
-	design        design
+	width, height float64   // of the paper, millimetres
+	panels        []panel   // what each cell shows
+	w, h          float64   // of a cell
 	rows          [][]cell  // from the top, each from the left; all rows are of one length
 	across, down  []float64 // x and y of the cuts between columns and rows, millimetres
+	folds         []cut     // in each cell, from its top left
 }
 
-// cell is the place of a card: its top left in millimetres.
-type cell struct{ x, y float64 }
+// cell is where a card goes: its own top left on the paper, in millimetres. A turned card stands on its head, and so
+// reaches left and up from there.
+type cell struct {
+	x, y   float64
+	turned bool
+}
 
-var sheets = []Sheet{
-	{&sheet{name: "a6x4", width: 210, height: 297, design: cardA6,
+// in is the cell that stands in an upright one.
+func (c cell) in(at cell) cell { return cell{at.x + c.x, at.y + c.y, c.turned} }
+
+// panel is a design at its place in the cell. Most cells have one; what is folded has several.
+type panel struct {
+	at     cell
+	design design
+}
+
+// usual are the sheets of placards. a6x4 is the one that most markets take.
+var usual = []Sheet{
+	{&sheet{name: "a6x4", width: 210, height: 297, w: 105, h: 148, panels: whole(cardA6),
 		rows: grid([]float64{0, 105}, []float64{0.25, 148.75}), across: []float64{105}, down: []float64{148.5}}},
-	{&sheet{name: "a5x2", width: 297, height: 210, design: cardA5,
+	{&sheet{name: "a5x2", width: 297, height: 210, w: 148.5, h: 210, panels: whole(cardA5),
 		rows: grid([]float64{0, 148.5}, []float64{0}), across: []float64{148.5}}},
-	{&sheet{name: "a4x1", width: 210, height: 297, design: cardA4,
+	{&sheet{name: "a4x1", width: 210, height: 297, w: 210, h: 297, panels: whole(cardA4),
 		rows: grid([]float64{0}, []float64{0})}},
-	{&sheet{name: "tag8", width: 210, height: 297, design: tag8,
+	// A tent's upper face is its lower one turned about the middle of the fold.
+	{&sheet{name: "tent", width: 210, height: 297, w: 105, h: 297,
+		panels: []panel{{cell{x: 0, y: 148.75}, cardA6}, {cell{x: 105, y: 148.25, turned: true}, cardA6}},
+		rows:   grid([]float64{0, 105}, []float64{0}), across: []float64{105},
+		folds: []cut{{foldClear, 148.5, 105 - foldClear, 148.5}}}},
+	{&sheet{name: "stand", width: 210, height: 297, w: 210, h: 148.5,
+		panels: []panel{{cell{x: wingWidth, y: 0.25}, cardA6}, {cell{x: 0, y: 0.25}, wingPlace}, {cell{x: 210 - wingWidth, y: 0.25}, wingTips}},
+		rows:   grid([]float64{0}, []float64{0, 148.5}), down: []float64{148.5},
+		folds: []cut{{wingWidth, foldClear, wingWidth, 148.5 - foldClear}, {210 - wingWidth, foldClear, 210 - wingWidth, 148.5 - foldClear}}}},
+	{&sheet{name: "tag8", width: 210, height: 297, w: 105, h: 74, panels: whole(tag8),
 		rows:   grid([]float64{0, 105}, []float64{0.5, 74.5, 148.5, 222.5}),
 		across: []float64{105}, down: []float64{74.5, 148.5, 222.5}}},
-	{&sheet{name: "tag10", width: 210, height: 297, design: tag10,
+	{&sheet{name: "tag10", width: 210, height: 297, w: 105, h: 59.4, panels: whole(tag10),
 		rows:   grid([]float64{0, 105}, []float64{0, 59.4, 118.8, 178.2, 237.6}),
 		across: []float64{105}, down: []float64{59.4, 118.8, 178.2, 237.6}}},
 }
+
+// foldClear is how far a fold's line stays off the cell's edge, which may be the paper's.
+const foldClear = 6
+
+// whole is a cell of one design.
+func whole(d design) []panel { return []panel{{design: d}} }
 
 func grid(xs, ys []float64) [][]cell {
 	var rows [][]cell
 	for _, y := range ys {
 		var row []cell
 		for _, x := range xs {
-			row = append(row, cell{x, y})
+			row = append(row, cell{x: x, y: y})
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// Sheets lists every sheet; the first is the usual one.
-func Sheets() []Sheet { return slices.Clone(sheets) }
+// Sheets lists every sheet of placards; the first is the usual one.
+func Sheets() []Sheet { return slices.Clone(usual) }
 
-// SheetOf is the sheet of that name: a6x4, a5x2, a4x1, tag8, tag10.
+// SheetOf is the sheet of that name: a6x4, a5x2, a4x1, tent, stand, tag8, tag10.
 func SheetOf(name string) (Sheet, bool) {
-	for _, s := range sheets {
+	for _, s := range usual {
 		if s.name == name {
 			return s, true
 		}
@@ -78,18 +109,25 @@ func (s Sheet) at(n int) cell {
 	return s.rows[n/columns][n%columns]
 }
 
-// lay is the card of p, or the *FieldError of what cannot be printed.
-func (s Sheet) lay(p *Placard) (layout, error) {
+// lay is what p says on each panel, or the *FieldError of what cannot be printed.
+func (s Sheet) lay(p *Placard) ([]layout, error) {
 	if s.sheet == nil {
-		return layout{}, errNoSheet
+		return nil, errNoSheet
 	}
 	if err := p.checkText(); err != nil {
-		return layout{}, err
+		return nil, err
 	}
-	return s.design.lay(p)
+	all := make([]layout, len(s.panels))
+	for i, panel := range s.panels {
+		var err error
+		if all[i], err = panel.design.lay(p); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
-// cut is a line between cells, from crossing to crossing or to the paper's edge.
+// cut is a line between cells, from crossing to crossing or to the paper's edge; or a fold.
 type cut struct{ x1, y1, x2, y2 float64 }
 
 // cuts are the lines beside a cell that is in use. Half a sheet that stays white stays free of marks for the next time.

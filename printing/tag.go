@@ -17,8 +17,9 @@ type tag struct {
 	serial      line
 }
 
-// threeLines is where the holder's first line stands when it is of the greatest size, and where its last must end.
-type threeLines struct{ first, end, most, least float64 }
+// threeLines is where the first of up to three lines stands when it is of the greatest size; no ink goes above top or
+// below end.
+type threeLines struct{ top, first, end, most, least float64 }
 
 var (
 	tag8 = &tag{
@@ -26,7 +27,7 @@ var (
 		code:        codeBox{8.5 + 52.07/2, 37, 52.2, 15 * 49},
 		bar:         struct{ y, h float64 }{5.2, 4.6},
 		stall:       stallBox{11, 8.2, 1.1, 17.3, 6.2, 4.6, 3.8},
-		holder:      threeLines{25.4, 38.6, 5.0, 3.4},
+		holder:      threeLines{11 + 8.2, 25.4, 38.6, 5.0, 3.4},
 		provider:    line{43.6, 3.6},
 		account:     line{48.0, 3.6},
 		instruction: instruction{50.6, 11.4, 0.5, 1.1, line{55.6, 3.8}, line{60.1, 3.8}},
@@ -37,7 +38,7 @@ var (
 		code:        codeBox{7 + 41.66/2, 29.7, 42, 12 * 49},
 		bar:         struct{ y, h float64 }{5.2, 4.0},
 		stall:       stallBox{10, 7.0, 1.0, 15.35, 5.3, 4, 3.3},
-		holder:      threeLines{22.6, 33.0, 5.0, 3.4},
+		holder:      threeLines{10 + 7.0, 22.6, 33.0, 5.0, 3.4},
 		provider:    line{36.4, 3.2},
 		account:     line{40.2, 3.2},
 		instruction: instruction{42.0, 8.6, 0.4, 0.9, line{45.8, 3.0}, line{49.3, 3.0}},
@@ -81,11 +82,14 @@ func (t *tag) lay(p *Placard) (layout, error) {
 	l.texts = append(l.texts, text{say: p.Stall, face: f.heavy, size: size, x: b.x + b.w/2,
 		y: t.stall.base - 0.74*(t.stall.size-size)/2, colour: white}.centred())
 
-	holder, ok := t.layHolder(p.Holder, left, width)
+	holder, ok := t.holder.lay(f.heavy, p.Holder, width)
 	if !ok {
 		return l, &FieldError{"holder", "too-long", tooLong}
 	}
-	l.texts = append(l.texts, holder...)
+	for _, line := range holder {
+		line.x = left
+		l.texts = append(l.texts, line)
+	}
 
 	account, field := one.tail+" "+p.Tail, "tail"
 	if p.Number != "" {
@@ -109,27 +113,26 @@ func (t *tag) lay(p *Placard) (layout, error) {
 	return l, add("serial", p.Serial, f.bold, t.serial, 2.2)
 }
 
-// layHolder sets the name in the number of lines that lets it be largest, of equals in the fewest.
-func (t *tag) layHolder(name string, left, width float64) ([]text, bool) {
-	f := faces().heavy
+// lay sets text at the left edge, in the number of lines that lets it be largest, of equals in the fewest.
+func (t threeLines) lay(f *face, say string, width float64) ([]text, bool) {
 	var best []text
 	for n := 1; n <= 3; n++ {
-		lines := f.wrap(name, n)
-		size, ok := f.fit(width, t.holder.most, t.holder.least, lines...)
+		lines := f.wrap(say, n)
+		size, ok := f.fit(width, t.most, t.least, lines...)
 		if !ok || len(best) > 0 && size <= best[0].size {
 			continue
 		}
-		y := t.holder.first - 0.74*(t.holder.most-size)
+		y := t.first - 0.74*(t.most-size)
 		var set []text
 		for i, say := range lines {
 			e := f.measure(say)
 			if i == 0 {
-				y = max(y, t.stall.y+t.stall.h+float64(e.above)*size/perEm)
+				y = max(y, t.top+float64(e.above)*size/perEm)
 			} else {
 				y += max(1.14*size, float64(e.above+f.measure(lines[i-1]).below+100)*size/perEm)
 			}
-			set = append(set, text{say: say, face: f, size: size, x: left, y: y})
-			ok = y+float64(e.below)*size/perEm <= t.holder.end
+			set = append(set, text{say: say, face: f, size: size, y: y})
+			ok = y+float64(e.below)*size/perEm <= t.end
 		}
 		if ok {
 			best = set

@@ -15,6 +15,11 @@ type words struct {
 	wrong        string    // label over the board's phone
 	wrongAsk     [2]string // label and answer when no phone is known
 	serial       string    // label over the serial
+	board        string    // whom to call, when the theme does not name it
+	stall, fold  string    // on a stand: label over the stall's code; how to fold
+	learn        string    // heading of the tips
+	tips         [4]string // for the vendor: own phone, no picture, every morning, no PIN
+	pasted       [2]string // the fifth, with the board and its phone, and without a phone
 }
 
 // vocabulary holds every language; a new one is an entry here, once a speaker has read it and the faces can draw it.
@@ -25,6 +30,16 @@ var vocabulary = map[Language]words{
 		wrong:    "Sai tên? Gọi Ban quản lý",
 		wrongAsk: [2]string{"Sai tên?", "Hỏi Ban quản lý"},
 		serial:   "Số bảng",
+		board:    "Ban quản lý",
+		stall:    "Quầy", fold: "Gấp ra sau theo nét đứt",
+		learn: "Nhận tiền cho chắc",
+		tips: [4]string{
+			"Thấy tiền về trên điện thoại của mình rồi mới đưa hàng. Đừng tin màn hình của người mua.",
+			"Ảnh chụp “thành công” không phải là tiền.",
+			"Mỗi sáng quét thử bảng của mình và so lại tên.",
+			"Không ai trong tổ hay ngân hàng hỏi mã PIN, mã OTP.",
+		},
+		pasted: [2]string{"Thấy giấy dán đè lên mã: gỡ ra, gọi %s %s.", "Thấy giấy dán đè lên mã: gỡ ra, báo %s."},
 	},
 	English: {
 		tail: "ending in", number: "Account",
@@ -32,6 +47,16 @@ var vocabulary = map[Language]words{
 		wrong:    "Wrong name? Call the market board",
 		wrongAsk: [2]string{"Wrong name?", "Ask the market board"},
 		serial:   "Placard no.",
+		board:    "the market board",
+		stall:    "Stall", fold: "Fold back along the dashes",
+		learn: "Make sure you are paid",
+		tips: [4]string{
+			"See the money on your own phone before you hand over goods. Do not trust the buyer's screen.",
+			"A picture of a success screen is not money.",
+			"Each morning scan your own placard and compare the name.",
+			"Nobody from the team or a bank asks for a PIN or an OTP.",
+		},
+		pasted: [2]string{"A sticker over your code: take it off and call %s, %s.", "A sticker over your code: take it off and tell %s."},
 	},
 }
 
