@@ -10,6 +10,10 @@ import (
 // LeastModule is the side, in millimetres, below which phones no longer read a module from paper.
 const LeastModule = 0.6
 
+// GoodModule is the side, in millimetres, from which phones read a module at arm's length. Between the two a placard is
+// printed with a warning.
+const GoodModule = 0.9
+
 // QuietZone is the blank margin on each side of a symbol, in modules. ISO/IEC 18004 asks for 4.
 const QuietZone = 4
 

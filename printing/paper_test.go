@@ -201,6 +201,54 @@ func TestNothingNearThePaperEdgeButCutMarks(t *testing.T) {
 	}
 }
 
+// A page that is moved is the same page, to the pixel.
+func TestOffsetMovesAllInk(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		offset      Offset
+		right, down int // dots
+	}{
+		{"right and down", Offset{1, 2}, 12, 24},
+		{"left and up", Offset{-0.5, -1.5}, -6, -18},
+		{"less than half a dot", Offset{0.04, -0.04}, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			page := func(o Offset) *image.Gray {
+				p := Print{Sheet: sheetOf(t, "tent"), CutMarks: true, Made: made, Offset: o}
+				return raster(t, file(t, "sheet.pdf", printed(t, p, hard(t)[:2]...)), 1, dotsPerInch)
+			}
+			still, moved := page(Offset{}), page(tt.offset)
+			wrong := 0
+			for y := 30; y < still.Rect.Dy()-30; y++ {
+				for x := 30; x < still.Rect.Dx()-30; x++ {
+					if still.GrayAt(x, y) != moved.GrayAt(x+tt.right, y+tt.down) {
+						wrong++
+					}
+				}
+			}
+			if wrong > 0 {
+				t.Errorf("%d pixels did not move by %d, %d", wrong, tt.right, tt.down)
+			}
+		})
+	}
+}
+
+func TestCopiesStandSideBySide(t *testing.T) {
+	t.Parallel()
+	const dpi = 150
+	s, placards := sheetOf(t, "a6x4"), hard(t)[:2]
+	page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, Copies: 2, Made: made}, placards...)), 1, dpi)
+	for n := range s.PerPage() {
+		at := s.at(n)
+		want := placards[n/2].Code.(bitmap).payload
+		if got := scan(t, crop(page, dpi, at.x, at.y, s.w, s.h)); got != want {
+			t.Errorf("cell %d reads %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestUsedCellsStayWhite(t *testing.T) {
 	t.Parallel()
 	const dpi, skip = 100, 2

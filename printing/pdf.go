@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"cho40/internal/fault"
+
 	"github.com/jung-kurt/gofpdf"
 )
 
@@ -17,16 +19,49 @@ import (
 type Print struct {
 	Sheet    Sheet
 	Skip     int       // cells of the first page that are used up already
+	Copies   int       // of each placard, one cell after the other; 0 is 1
 	CutMarks bool      // lines to cut along; needless on paper that is cut or perforated
+	Offset   Offset    // of this printer
 	Made     time.Time // the only date in the file; never zero
 	Title    string    // of the document, for its window and its printer's queue
+}
+
+// MaxCopies is the most that one placard is printed at once: a stall has two sides and a vendor a spare.
+const MaxCopies = 20
+
+// MaxOffset is how far, in millimetres, a drawing may be moved. A printer that is further out needs a person, not a number.
+const MaxOffset = 10
+
+// Offset is where all that is drawn must be moved to, in millimetres, because a printer feeds its paper askew. It is
+// kept to whole dots, so that nothing on the page moves against its symbols. The calibration page shows what to enter.
+type Offset struct {
+	Right float64 `json:"right"` // negative: to the left
+	Down  float64 `json:"down"`  // negative: up
+}
+
+// Check is a *FieldError, of right or down, when the offset is no number or over MaxOffset.
+func (o Offset) Check() error {
+	for _, part := range []struct {
+		field string
+		value float64
+	}{{"right", o.Right}, {"down", o.Down}} {
+		if !(math.Abs(part.value) <= MaxOffset) { // NaN is not
+			return &FieldError{part.field, "range", fault.Say("A distance from -%d to %d mm.", MaxOffset, MaxOffset)}
+		}
+	}
+	return nil
+}
+
+// dots are the whole dots to the right and down.
+func (o Offset) dots() (right, down float64) {
+	return math.Round(o.Right / mmPerDot), math.Round(o.Down / mmPerDot)
 }
 
 var errNoSheet = errors.New("printing: no sheet given")
 
 // Write prints the placards in their order as one PDF, filling each page row by row. The same input gives the same
 // bytes, from any number of goroutines. Nothing is written when a placard cannot be printed; the error then wraps its
-// *FieldError and names its serial. A file is held in memory, about 2 KB a placard: keep to some 500.
+// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, right, down or title. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
 	whole, err := document(p, placards, true)
 	if err != nil {
@@ -48,31 +83,40 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 	case len(placards) == 0:
 		return nil, errors.New("printing: no placards given")
 	}
+	if p.Copies < 0 || p.Copies > MaxCopies {
+		return nil, &FieldError{"copies", "range", fault.Say("A number from 1 to %d.", MaxCopies)}
+	}
+	if err := p.Offset.Check(); err != nil {
+		return nil, err
+	}
 	if p.Title != "" {
 		if code, detail := printable(p.Title); code != "" {
 			return nil, &FieldError{"title", code, detail}
 		}
 	}
 	c := newCanvas(p, compress)
-	last := p.Skip + len(placards) - 1
+	copies := max(p.Copies, 1)
+	n, last := p.Skip, p.Skip+len(placards)*copies-1
 	for i := range placards {
-		n := p.Skip + i
-		if i == 0 || n%perPage == 0 {
-			c.pdf.AddPage()
-			if p.CutMarks {
-				page := n - n%perPage
-				c.cutMarks(p.Sheet.cuts(func(cell int) bool { return page+cell >= p.Skip && page+cell <= last }))
-			}
-		}
-		faces, err := p.Sheet.lay(&placards[i])
+		panels, err := p.Sheet.lay(&placards[i])
 		if err != nil {
 			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
 		}
-		at := p.Sheet.at(n % perPage)
-		for k, l := range faces {
-			c.draw(l, placards[i].Code, p.Sheet.panels[k].at.in(at))
+		for range copies {
+			if n == p.Skip || n%perPage == 0 {
+				c.page(p.Offset)
+				if p.CutMarks {
+					page := n - n%perPage
+					c.cutMarks(p.Sheet.cuts(func(cell int) bool { return page+cell >= p.Skip && page+cell <= last }))
+				}
+			}
+			at := p.Sheet.at(n % perPage)
+			for k, l := range panels {
+				c.draw(l, placards[i].Code, p.Sheet.panels[k].at.in(at))
+			}
+			c.folds(p.Sheet.folds, at)
+			n++
 		}
-		c.folds(p.Sheet.folds, at)
 	}
 	return c.finish()
 }
@@ -101,6 +145,15 @@ func newCanvas(p Print, compress bool) *canvas {
 		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
 	}
 	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
+}
+
+// page begins a page, all of it moved by the offset.
+func (c *canvas) page(o Offset) {
+	c.pdf.AddPage()
+	if right, down := o.dots(); right != 0 || down != 0 {
+		c.op("cm", 1, 0, 0, 1, right*72/dotsPerInch, -down*72/dotsPerInch)
+		c.flush()
+	}
 }
 
 // draw puts a card at the given cell. The symbol of a turned one is placed on the page itself, whose dots it stands on.

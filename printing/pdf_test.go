@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,6 +68,11 @@ func TestWriteRefuses(t *testing.T) {
 		{"no placards", Print{Sheet: s, Made: made}, nil},
 		{"a negative skip", Print{Sheet: s, Made: made, Skip: -1}, one},
 		{"a whole page skipped", Print{Sheet: s, Made: made, Skip: 4}, one},
+		{"fewer copies than none", Print{Sheet: s, Made: made, Copies: -1}, one},
+		{"too many copies", Print{Sheet: s, Made: made, Copies: 21}, one},
+		{"an offset too far", Print{Sheet: s, Made: made, Offset: Offset{Right: 10.1}}, one},
+		{"an offset of no number", Print{Sheet: s, Made: made, Offset: Offset{Down: math.NaN()}}, one},
+		{"an offset without end", Print{Sheet: s, Made: made, Offset: Offset{Right: math.Inf(-1)}}, one},
 		{"a title that cannot be written", Print{Sheet: s, Made: made, Title: "\xff"}, one},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,15 +119,15 @@ func TestSheets(t *testing.T) {
 
 func TestPagesAndSkip(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ skip, placards, pages int }{
-		{0, 1, 1}, {0, 4, 1}, {0, 5, 2}, {2, 2, 1}, {2, 3, 2}, {3, 9, 3},
+	for _, tt := range []struct{ skip, placards, copies, pages int }{
+		{0, 1, 0, 1}, {0, 4, 1, 1}, {0, 5, 0, 2}, {2, 2, 0, 1}, {2, 3, 1, 2}, {3, 9, 0, 3}, {0, 2, 2, 1}, {1, 2, 2, 2}, {0, 3, 20, 15},
 	} {
-		t.Run(fmt.Sprintf("%d after %d cells", tt.placards, tt.skip), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d of %d after %d cells", tt.copies, tt.placards, tt.skip), func(t *testing.T) {
 			placards := make([]Placard, tt.placards)
 			for i := range placards {
 				placards[i] = plain(t)
 			}
-			file := printed(t, Print{Sheet: sheetOf(t, "a6x4"), Skip: tt.skip, Made: made}, placards...)
+			file := printed(t, Print{Sheet: sheetOf(t, "a6x4"), Skip: tt.skip, Copies: tt.copies, Made: made}, placards...)
 			if got := len(regexp.MustCompile(`/Type /Page\n`).FindAll(file, -1)); got != tt.pages {
 				t.Errorf("%d pages, want %d", got, tt.pages)
 			}

@@ -45,7 +45,7 @@ type Placard struct {
 }
 
 // FieldError is one part of a placard that cannot be printed. Field is the name of the part in lower case ("holder",
-// "code"); Code is stable: required, encoding, control, not-nfc, no-glyph, not-plain, too-long, module-small, unknown.
+// "code"); Code is stable: required, encoding, control, not-nfc, no-glyph, not-plain, too-long, module-small, range, unknown.
 // Detail is safe to show; it is for the person who mends the record.
 type FieldError struct {
 	Field  string
@@ -62,6 +62,21 @@ func (e *FieldError) Error() string { return e.Field + " " + e.Code + ": " + e.D
 func (p Placard) Check(s Sheet) error {
 	_, err := s.lay(&p)
 	return err
+}
+
+// Warnings are what a person should know before p is printed on s: modules under GoodModule. Nil when all is well, and
+// when p cannot be printed at all, of which Check speaks.
+func (p Placard) Warnings(s Sheet) []fault.Text {
+	panels, err := s.lay(&p)
+	if err != nil {
+		return nil
+	}
+	for _, l := range panels {
+		if module := float64(l.code.dots) * mmPerDot; l.code.dots > 0 && module < GoodModule {
+			return []fault.Text{fault.Say("The code's squares are only %.2f mm: phones read them from close by. A larger size is better.", module)}
+		}
+	}
+	return nil
 }
 
 // longest is more than any part can hold at its smallest size; it keeps a wrong field from costing time.

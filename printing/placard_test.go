@@ -81,6 +81,32 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, sheet string
+		code        Modules
+		want        int
+	}{
+		{"the usual symbol", "a6x4", blank(41), 0},
+		{"the usual symbol on the smallest tag", "tag10", blank(41), 0},
+		{"a large symbol on the smallest tag", "tag10", blank(57), 1},
+		{"modules of just 0.6 mm, on both faces", "tent", blank(97), 1},
+		{"modules under 0.6 mm, which Check refuses", "a6x4", blank(105), 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := plain(t)
+			p.Code = tt.code
+			if got := p.Warnings(sheetOf(t, tt.sheet)); len(got) != tt.want {
+				t.Errorf("%d warnings, want %d: %v", len(got), tt.want, got)
+			}
+		})
+	}
+	if got := plain(t).Warnings(Sheet{}); got != nil {
+		t.Errorf("warnings on no sheet: %v", got)
+	}
+}
+
 // blank is a symbol without a dark module.
 type blank int
 
