@@ -1,6 +1,9 @@
 package printing
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // card is the large design, in one of its sizes. All measures are millimetres from the cell's top left.
 type card struct {
@@ -42,7 +45,7 @@ type instruction struct {
 var (
 	cardA6 = &card{
 		w: 105, h: 148, margin: 6, scale: 1,
-		strip:  petals{6, 6, 6.2, 15},
+		strip:  petals{x: 6, y: 6, tile: 6.2, n: 15},
 		market: line{17.6, 4.2}, vendor: line{22.4, 3.7},
 		stall:       stallBox{13.8, 9.6, 1.2, 21.15, 7.2, 5.2, 4.35},
 		one:         oneLine{36.6, 11.2, 8.0},
@@ -55,7 +58,7 @@ var (
 	}
 	cardA5 = &card{
 		w: 148, h: 210, margin: 8, scale: 1.28,
-		strip:  petals{8, 8, 132.0 / 17, 17},
+		strip:  petals{x: 8, y: 8, tile: 132.0 / 17, n: 17},
 		market: line{23.0, 5.4}, vendor: line{29.0, 4.7},
 		stall:       stallBox{18.0, 12.3, 1.5, 27.4, 9.2, 5.2 * 1.28, 4.35 * 1.28},
 		one:         oneLine{46.5, 14.5, 11},
@@ -68,7 +71,7 @@ var (
 	}
 	cardA4 = &card{
 		w: 210, h: 297, margin: 12, scale: 2,
-		strip:  petals{12, 12, 12.4, 15},
+		strip:  petals{x: 12, y: 12, tile: 12.4, n: 15},
 		market: line{35.2, 8.4}, vendor: line{44.8, 7.4},
 		stall:       stallBox{27.6, 19.2, 2.4, 42.3, 14.4, 5.2 * 2, 4.35 * 2},
 		one:         oneLine{73.2, 22.4, 16},
@@ -85,7 +88,7 @@ var (
 func (c *card) left() float64  { return c.margin }
 func (c *card) right() float64 { return c.w - c.margin }
 
-func (c *card) lay(p *Placard) (layout, error) {
+func (c *card) lay(p *Placard, t Theme) (layout, error) {
 	var l layout
 	var err error
 	if l.code, err = place(p.Code, c.code.x, c.code.y, c.code.side, c.code.band); err != nil {
@@ -95,11 +98,11 @@ func (c *card) lay(p *Placard) (layout, error) {
 	quiet := l.code.quiet(p.Code.Size()) + 2*mmPerDot
 	top, bottom := c.code.y-quiet/2, c.code.y+quiet/2
 	for _, part := range []func() error{
-		func() error { layStrip(&l, p, c.strip, 2); return nil },
-		func() error { return c.layHead(&l, p) },
+		func() error { layStrip(&l, p, t, c.strip, 2); return nil },
+		func() error { return c.layHead(&l, p, t) },
 		func() error { return c.layHolder(&l, p, top) },
 		func() error { return c.layAccount(&l, p, bottom) },
-		func() error { return c.layFoot(&l, p) },
+		func() error { return c.layFoot(&l, p, t) },
 		func() error { c.layTurned(&l, p, c.code.x-quiet/2); return nil },
 	} {
 		if err := part(); err != nil {
@@ -110,7 +113,8 @@ func (c *card) lay(p *Placard) (layout, error) {
 }
 
 // layStrip draws the tiles, or a mark's bar in their place, with some of the tiles left on each side of it.
-func layStrip(l *layout, p *Placard, s petals, left int) {
+func layStrip(l *layout, p *Placard, t Theme, s petals, left int) {
+	s.colour = t.ink()
 	say, marked := markWords[p.Mark]
 	if !marked {
 		l.strips = append(l.strips, s)
@@ -132,11 +136,11 @@ func layStrip(l *layout, p *Placard, s petals, left int) {
 		y: bar.y + bar.h/2 + 0.446*size, track: track * size, colour: white}.centred())
 }
 
-// layHead sets the stall box, and beside it the market and the vendor.
-func (c *card) layHead(l *layout, p *Placard) error {
+// layHead sets the stall box, and beside it the logo, the market and the vendor.
+func (c *card) layHead(l *layout, p *Placard, look Theme) error {
 	f, s := faces(), c.stall
 	// A painted code is short; one that is not takes half the width and smaller type.
-	b := box{y: s.y, h: s.h, r: s.r, colour: leaf}
+	b := box{y: s.y, h: s.h, r: s.r, colour: look.ink()}
 	b.w = min(s.width+s.letter*float64(utf8.RuneCountInString(p.Stall)), (c.right()-c.left())/2)
 	b.x = c.right() - b.w
 	size, ok := f.heavy.fit(b.w-3.2*c.scale, s.size, s.size/2, p.Stall)
@@ -148,7 +152,12 @@ func (c *card) layHead(l *layout, p *Placard) error {
 	l.texts = append(l.texts, text{say: p.Stall, face: f.heavy, size: size, x: b.x + b.w/2,
 		y: s.base - capital*(s.size-size)/2, colour: white}.centred())
 
-	market, vendor, field := c.headLines(p, b.x-3*c.scale-c.left())
+	left := c.left()
+	if look.Logo != nil {
+		l.logo = look.logoIn(left, s.y, s.h)
+		left += s.h + 2*c.scale
+	}
+	market, vendor, field := c.headLines(p, b.x-3*c.scale-left)
 	if field != "" {
 		return &FieldError{field, "too-long", tooLong}
 	}
@@ -163,7 +172,7 @@ func (c *card) layHead(l *layout, p *Placard) error {
 	}
 	floor := 0.0 // no ink of the next line above this
 	for i, say := range append(market.lines, vendor.lines...) {
-		t := text{say: say, face: f.bold, size: market.size, x: c.left(), y: baselines[i], colour: leaf}
+		t := text{say: say, face: f.bold, size: market.size, x: left, y: baselines[i], colour: look.ink()}
 		if i >= len(market.lines) {
 			t.face, t.size, t.colour = f.regular, vendor.size, black
 		}
@@ -298,13 +307,13 @@ func (c *card) layAccount(l *layout, p *Placard, quiet float64) error {
 }
 
 // layFoot sets the instruction, and below it whom to call and the placard's serial.
-func (c *card) layFoot(l *layout, p *Placard) error {
+func (c *card) layFoot(l *layout, p *Placard, look Theme) error {
 	f := faces()
 	one, two := p.words()
 	in := c.instruction
 	l.boxes = append(l.boxes,
 		box{c.left(), in.y, c.right() - c.left(), in.h, in.r, black},
-		box{c.left() + in.stroke, in.y + in.stroke, c.right() - c.left() - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, turmeric})
+		box{c.left() + in.stroke, in.y + in.stroke, c.right() - c.left() - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, look.ground()})
 	for _, t := range []text{
 		{say: one.compare[0] + " " + one.compare[1], face: f.heavy, size: in.first.size, y: in.first.y},
 		{say: two.compare[0] + " " + two.compare[1], face: f.regular, size: in.second.size, y: in.second.y},
@@ -314,9 +323,9 @@ func (c *card) layFoot(l *layout, p *Placard) error {
 		l.texts = append(l.texts, t.centred())
 	}
 
-	label, call := one.wrong, p.Call
+	label, call, field := fmt.Sprintf(one.wrong, look.ofBoard(one)), p.Call, "call"
 	if call == "" {
-		label, call = one.wrongAsk[0], one.wrongAsk[1]
+		label, call, field = one.wrongAsk[0], fmt.Sprintf(one.wrongAsk[1], look.ofBoard(one)), "board"
 	}
 	serial := text{say: p.Serial, face: f.bold, size: c.value.size, x: c.right(), y: c.value.y}.right()
 	size, ok := f.bold.fit(serial.x-4*c.scale-c.left(), c.value.size, 2.4*c.scale, call)
@@ -324,14 +333,28 @@ func (c *card) layFoot(l *layout, p *Placard) error {
 		return &FieldError{"serial", "too-long", tooLong}
 	}
 	if !ok {
-		return &FieldError{"call", "too-long", tooLong}
+		return &FieldError{field, "too-long", tooLong}
+	}
+	labels, ok := c.labels(look, one)
+	if !ok {
+		return &FieldError{"board", "too-long", tooLong}
 	}
 	l.texts = append(l.texts,
-		text{say: label, face: f.regular, size: c.label.size, x: c.left(), y: c.label.y},
-		text{say: one.serial, face: f.regular, size: c.label.size, x: c.right(), y: c.label.y}.right(),
+		text{say: label, face: f.regular, size: labels, x: c.left(), y: c.label.y},
+		text{say: one.serial, face: f.regular, size: labels, x: c.right(), y: c.label.y}.right(),
 		text{say: call, face: f.bold, size: size, x: c.left(), y: c.value.y},
 		serial)
 	return nil
+}
+
+// labels is the size at which both labels of the foot stand on one line; false when there is none.
+func (c *card) labels(look Theme, w words) (float64, bool) {
+	return faces().regular.fit(c.right()-c.left()-4*c.scale, c.label.size, 2.2*c.scale, fmt.Sprintf(w.wrong, look.ofBoard(w))+w.serial)
+}
+
+// asks reports whether the board itself can stand where its phone would, beside any serial.
+func (c *card) asks(look Theme, w words) bool {
+	return faces().bold.width(fmt.Sprintf(w.wrongAsk[1], look.ofBoard(w)), 2.4*c.scale) <= c.w/2-4*c.scale-c.left()
 }
 
 // layTurned sets the mark's words on both sides of the code, reading up on the left and down on the right. quiet is

@@ -75,6 +75,7 @@ type box struct {
 type petals struct {
 	x, y, tile float64
 	n          int
+	colour     colour
 }
 
 // symbol is where the code goes: its middle, and the side of a module in dots.
@@ -91,13 +92,14 @@ func (s symbol) quiet(modules int) float64 { return s.side(modules + 2*QuietZone
 type layout struct {
 	strips []petals
 	boxes  []box
+	logo   box // where the theme's logo goes; without width: none
 	texts  []text
 	code   symbol
 }
 
-// design is a kind of card: it places what a placard says, or gives the *FieldError of what it has no room for.
+// design is a kind of card: it places what a placard says in the theme's look, or gives the *FieldError of what it has no room for.
 type design interface {
-	lay(p *Placard) (layout, error)
+	lay(p *Placard, t Theme) (layout, error)
 }
 
 // place centres a symbol in a box, both in millimetres. band, in dots, is what symbol and quiet zone may cover

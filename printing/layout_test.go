@@ -73,7 +73,8 @@ func TestNothingOverflowsOverlapsOrIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := rapid.SampledFrom(every(t)).Draw(rt, "sheet")
 		p := anyPlacard(rt, rapid.SampledFrom(codes).Draw(rt, "code"))
-		panels, err := s.lay(&p)
+		look := rapid.SampledFrom([]Theme{{}, {Board: "Tổ quản lý chợ"}, indigo()}).Draw(rt, "theme")
+		panels, err := s.lay(&p, look)
 		if err != nil {
 			return
 		}
@@ -85,6 +86,9 @@ func TestNothingOverflowsOverlapsOrIsLost(t *testing.T) {
 			at := s.panels[i].at.in(s.at(0))
 			for _, line := range l.texts {
 				lines, inks = append(lines, line), append(inks, line.ink().on(at))
+			}
+			if l.logo.w > 0 {
+				lines, inks = append(lines, text{say: "the logo"}), append(inks, area{l.logo.x, l.logo.y, l.logo.x + l.logo.w, l.logo.y + l.logo.h}.on(at))
 			}
 			if l.code.dots > 0 {
 				quiet := l.code.quiet(p.Code.Size()) / 2
@@ -134,7 +138,7 @@ func TestDesignFigures(t *testing.T) {
 		t.Run(tt.sheet, func(t *testing.T) {
 			p := plain(t)
 			p.Code = blank(41)
-			panels, err := sheetOf(t, tt.sheet).lay(&p)
+			panels, err := sheetOf(t, tt.sheet).lay(&p, Theme{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +176,7 @@ func TestHolderShrinksThenWraps(t *testing.T) {
 		t.Run(tt.holder, func(t *testing.T) {
 			p := plain(t)
 			p.Holder = tt.holder
-			panels, err := s.lay(&p)
+			panels, err := s.lay(&p, Theme{})
 			if err != nil {
 				t.Fatal(err)
 			}

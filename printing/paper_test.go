@@ -83,7 +83,7 @@ func TestEveryPlacardIsReadBack(t *testing.T) {
 				if page == nil || n%s.PerPage() == 0 {
 					page = raster(t, path, n/s.PerPage()+1, dpi)
 				}
-				panels, err := s.lay(&placard)
+				panels, err := s.lay(&placard, Theme{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -114,7 +114,7 @@ func TestModulesAreSolid(t *testing.T) {
 				placards = placards[:min(len(placards), s.PerPage())]
 				page := raster(t, file(t, "sheet.pdf", printed(t, Print{Sheet: s, CutMarks: true, Made: made}, placards...)), 1, dpi)
 				for i, p := range placards {
-					panels, err := s.lay(&p)
+					panels, err := s.lay(&p, Theme{})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -276,7 +276,7 @@ func TestTextCanBeFoundAndFontsAreInside(t *testing.T) {
 		t.Run(s.Name(), func(t *testing.T) {
 			t.Parallel()
 			for _, p := range fitting(t, s) {
-				panels, err := s.lay(&p)
+				panels, err := s.lay(&p, Theme{})
 				if err != nil {
 					t.Fatal(err)
 				}

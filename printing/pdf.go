@@ -22,6 +22,7 @@ type Print struct {
 	Copies   int       // of each placard, one cell after the other; 0 is 1
 	CutMarks bool      // lines to cut along; needless on paper that is cut or perforated
 	Offset   Offset    // of this printer
+	Theme    Theme     // of the market; all placards of a document have one
 	Made     time.Time // the only date in the file; never zero
 	Title    string    // of the document, for its window and its printer's queue
 }
@@ -59,9 +60,16 @@ func (o Offset) dots() (right, down float64) {
 
 var errNoSheet = errors.New("printing: no sheet given")
 
+// Check says whether placard can be printed this way, as Placard.Check does of a sheet alone: a logo takes room from the
+// market and the vendor beside it.
+func (p Print) Check(placard Placard) error {
+	_, err := p.Sheet.lay(&placard, p.Theme)
+	return err
+}
+
 // Write prints the placards in their order as one PDF, filling each page row by row. The same input gives the same
 // bytes, from any number of goroutines. Nothing is written when a placard cannot be printed; the error then wraps its
-// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, right, down or title. A file is held in memory, about 2 KB a placard: keep to some 500.
+// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
 	whole, err := document(p, placards, true)
 	if err != nil {
@@ -89,16 +97,22 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 	if err := p.Offset.Check(); err != nil {
 		return nil, err
 	}
+	if err := p.Theme.Check(); err != nil {
+		return nil, err
+	}
 	if p.Title != "" {
 		if code, detail := printable(p.Title); code != "" {
 			return nil, &FieldError{"title", code, detail}
 		}
 	}
-	c := newCanvas(p, compress)
+	c, err := newCanvas(p, compress)
+	if err != nil {
+		return nil, err
+	}
 	copies := max(p.Copies, 1)
 	n, last := p.Skip, p.Skip+len(placards)*copies-1
 	for i := range placards {
-		panels, err := p.Sheet.lay(&placards[i])
+		panels, err := p.Sheet.lay(&placards[i], p.Theme)
 		if err != nil {
 			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
 		}
@@ -128,9 +142,12 @@ type canvas struct {
 	buf    []byte
 }
 
+// logoName is what the library calls the document's one picture.
+const logoName = "logo"
+
 const ptPerMM = 72 / mmPerInch
 
-func newCanvas(p Print, compress bool) *canvas {
+func newCanvas(p Print, compress bool) (*canvas, error) {
 	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm",
 		Size: gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height}})
 	pdf.SetCompression(compress)
@@ -144,7 +161,14 @@ func newCanvas(p Print, compress bool) *canvas {
 	for _, f := range faces().all() {
 		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
 	}
-	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
+	if p.Theme.Logo != nil {
+		logo, err := p.Theme.logoPNG()
+		if err != nil {
+			return nil, fmt.Errorf("printing: the logo: %w", err)
+		}
+		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
+	}
+	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
 }
 
 // page begins a page, all of it moved by the offset.
@@ -180,6 +204,9 @@ func (c *canvas) words(l layout, at cell) {
 	}
 	for _, b := range l.boxes {
 		c.box(b, at)
+	}
+	if l.logo.w > 0 {
+		c.pdf.ImageOptions(logoName, at.x+l.logo.x, at.y+l.logo.y, l.logo.w, l.logo.h, false, gofpdf.ImageOptions{}, 0, "")
 	}
 	for _, t := range l.texts {
 		c.text(t, at)
@@ -253,7 +280,7 @@ func (c *canvas) petals(s petals, at cell) {
 	r := s.tile / 2 * ptPerMM
 	h := r * arc
 	c.op("q")
-	c.fill(leaf)
+	c.fill(s.colour)
 	c.op("cm", 1, 0, 0, 1, (at.x+s.x)*ptPerMM+r, c.height-(at.y+s.y)*ptPerMM-r)
 	for i := range s.n {
 		if i > 0 {

@@ -60,14 +60,13 @@ func (e *FieldError) Error() string { return e.Field + " " + e.Code + ": " + e.D
 // unsaid where they have no room; tags leave out market, vendor, goods and phone by design.
 // The zero Sheet gives a plain error.
 func (p Placard) Check(s Sheet) error {
-	_, err := s.lay(&p)
-	return err
+	return Print{Sheet: s}.Check(p)
 }
 
 // Warnings are what a person should know before p is printed on s: modules under GoodModule. Nil when all is well, and
 // when p cannot be printed at all, of which Check speaks.
 func (p Placard) Warnings(s Sheet) []fault.Text {
-	panels, err := s.lay(&p)
+	panels, err := s.lay(&p, Theme{})
 	if err != nil {
 		return nil
 	}

@@ -110,7 +110,7 @@ func (s Sheet) at(n int) cell {
 }
 
 // lay is what p says on each panel, or the *FieldError of what cannot be printed.
-func (s Sheet) lay(p *Placard) ([]layout, error) {
+func (s Sheet) lay(p *Placard, look Theme) ([]layout, error) {
 	if s.sheet == nil {
 		return nil, errNoSheet
 	}
@@ -120,7 +120,7 @@ func (s Sheet) lay(p *Placard) ([]layout, error) {
 	all := make([]layout, len(s.panels))
 	for i, panel := range s.panels {
 		var err error
-		if all[i], err = panel.design.lay(p); err != nil {
+		if all[i], err = panel.design.lay(p, look); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,7 @@ const (
 
 // wing is one of the two; its lines are those of both.
 type wing struct {
-	say        func(w *wing, l *layout, p *Placard) error
+	say        func(w *wing, l *layout, p *Placard, look Theme) error
 	strip      petals
 	market     threeLines // no end: the stall's label follows
 	stallLabel line
@@ -32,10 +32,10 @@ var (
 	wingTips  = newWing((*wing).layTips)
 )
 
-func newWing(say func(w *wing, l *layout, p *Placard) error) *wing {
+func newWing(say func(w *wing, l *layout, p *Placard, look Theme) error) *wing {
 	return &wing{
 		say:        say,
-		strip:      petals{wingLeft, 6, wingTile, wingTiles},
+		strip:      petals{x: wingLeft, y: 6, tile: wingTile, n: wingTiles},
 		market:     threeLines{17, 24, 46, 5.6, 3.2},
 		stallLabel: line{58, 4.2},
 		stall:      stallBox{61, 27, 2.4, 0, 20, wingInner, 0},
@@ -46,18 +46,18 @@ func newWing(say func(w *wing, l *layout, p *Placard) error) *wing {
 	}
 }
 
-func (w *wing) lay(p *Placard) (layout, error) {
+func (w *wing) lay(p *Placard, look Theme) (layout, error) {
 	var l layout
-	layStrip(&l, p, w.strip, 0)
+	layStrip(&l, p, look, w.strip, 0)
 	one, _ := p.words()
 	f := faces().regular
 	size, _ := f.fit(wingInner, w.hint.size, 1, one.fold)
 	l.texts = append(l.texts, text{say: one.fold, face: f, size: size, x: wingWidth / 2, y: w.hint.y}.centred())
-	return l, w.say(w, &l, p)
+	return l, w.say(w, &l, p, look)
 }
 
 // layPlace says where one is: the market, the stall as large as it can be, the goods.
-func (w *wing) layPlace(l *layout, p *Placard) error {
+func (w *wing) layPlace(l *layout, p *Placard, look Theme) error {
 	f := faces()
 	one, _ := p.words()
 	market, ok := w.market.lay(f.bold, p.Market, wingInner)
@@ -65,11 +65,11 @@ func (w *wing) layPlace(l *layout, p *Placard) error {
 		return &FieldError{"market", "too-long", tooLong}
 	}
 	for _, t := range market {
-		t.x, t.colour = wingLeft, leaf
+		t.x, t.colour = wingLeft, look.ink()
 		l.texts = append(l.texts, t)
 	}
 
-	b := box{wingLeft, w.stall.y, wingInner, w.stall.h, w.stall.r, leaf}
+	b := box{wingLeft, w.stall.y, wingInner, w.stall.h, w.stall.r, look.ink()}
 	size, ok := f.heavy.fit(b.w-5, w.stall.size, 4, p.Stall)
 	if !ok {
 		return &FieldError{"stall", "too-long", tooLong}
@@ -92,13 +92,13 @@ func (w *wing) layPlace(l *layout, p *Placard) error {
 }
 
 // layTips says to the vendor, who sits behind the counter, how to be sure of the money.
-func (w *wing) layTips(l *layout, p *Placard) error {
+func (w *wing) layTips(l *layout, p *Placard, look Theme) error {
 	one, _ := p.words()
 	heading, _ := w.heading.lay(faces().heavy, one.learn, wingInner)
 	for _, t := range heading {
-		t.x, t.colour = wingLeft, leaf
+		t.x, t.colour = wingLeft, look.ink()
 		l.texts = append(l.texts, t)
 	}
-	w.tips.lay(l, []string{one.tips[0], one.tips[1], one.tips[3]})
+	w.tips.lay(l, look, []string{one.tips[0], one.tips[1], one.tips[3]})
 	return nil
 }

@@ -46,7 +46,7 @@ var (
 	}
 )
 
-func (t *tag) lay(p *Placard) (layout, error) {
+func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 	var l layout
 	var err error
 	if l.code, err = place(p.Code, t.code.x, t.code.y, t.code.side, t.code.band); err != nil {
@@ -72,7 +72,7 @@ func (t *tag) lay(p *Placard) (layout, error) {
 			y: t.bar.y + t.bar.h/2 + 0.446*size, colour: white}.centred())
 	}
 
-	b := box{x: left, y: t.stall.y, h: t.stall.h, r: t.stall.r, colour: leaf}
+	b := box{x: left, y: t.stall.y, h: t.stall.h, r: t.stall.r, colour: look.ink()}
 	b.w = min(t.stall.width+t.stall.letter*float64(utf8.RuneCountInString(p.Stall)), width)
 	size, ok := f.heavy.fit(b.w-2.6, t.stall.size, t.stall.size/2, p.Stall)
 	if !ok {
@@ -105,7 +105,7 @@ func (t *tag) lay(p *Placard) (layout, error) {
 	in := t.instruction
 	l.boxes = append(l.boxes,
 		box{left, in.y, width, in.h, in.r, black},
-		box{left + in.stroke, in.y + in.stroke, width - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, turmeric})
+		box{left + in.stroke, in.y + in.stroke, width - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, look.ground()})
 	size, _ = f.heavy.fit(width-2.4, in.first.size, 1, one.compare[:]...)
 	for i, at := range []line{in.first, in.second} {
 		l.texts = append(l.texts, text{say: one.compare[i], face: f.heavy, size: size, x: left + width/2, y: at.y}.centred())

@@ -8,7 +8,7 @@ import "strconv"
 type tipBox struct{ x, y, width, indent, size, leading, gap, end float64 }
 
 // lay sets the tips, smaller where they would go below the end, and reports false when even half the type does not help.
-func (b tipBox) lay(l *layout, tips []string) bool {
+func (b tipBox) lay(l *layout, look Theme, tips []string) bool {
 	f := faces()
 	for k := 1.0; k >= 0.5; k -= 0.05 {
 		var set []text
@@ -17,7 +17,7 @@ func (b tipBox) lay(l *layout, tips []string) bool {
 			if i > 0 {
 				y += k * b.gap
 			}
-			number := text{say: strconv.Itoa(i + 1), face: f.heavy, size: k * b.size, x: b.x, y: y, colour: leaf}
+			number := text{say: strconv.Itoa(i + 1), face: f.heavy, size: k * b.size, x: b.x, y: y, colour: look.ink()}
 			set = append(set, number)
 			for _, say := range f.regular.flow(tip, k*b.size, b.width-b.indent) {
 				set = append(set, text{say: say, face: f.regular, size: k * b.size, x: b.x + b.indent, y: y})

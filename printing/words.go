@@ -12,8 +12,8 @@ const (
 type words struct {
 	tail, number string    // before the last four; before the whole number
 	compare      [2]string // the instruction, to be broken here on a narrow tag
-	wrong        string    // label over the board's phone
-	wrongAsk     [2]string // label and answer when no phone is known
+	wrong        string    // label over the board's phone, with the board
+	wrongAsk     [2]string // label and answer, with the board, when no phone is known
 	serial       string    // label over the serial
 	board        string    // whom to call, when the theme does not name it
 	stall, fold  string    // on a stand: label over the stall's code; how to fold
@@ -27,8 +27,8 @@ var vocabulary = map[Language]words{
 	Vietnamese: {
 		tail: "số cuối", number: "STK",
 		compare:  [2]string{"Xem đúng tên", "rồi mới chuyển"},
-		wrong:    "Sai tên? Gọi Ban quản lý",
-		wrongAsk: [2]string{"Sai tên?", "Hỏi Ban quản lý"},
+		wrong:    "Sai tên? Gọi %s",
+		wrongAsk: [2]string{"Sai tên?", "Hỏi %s"},
 		serial:   "Số bảng",
 		board:    "Ban quản lý",
 		stall:    "Quầy", fold: "Gấp ra sau theo nét đứt",
@@ -44,8 +44,8 @@ var vocabulary = map[Language]words{
 	English: {
 		tail: "ending in", number: "Account",
 		compare:  [2]string{"Compare the name on", "your phone before you pay"},
-		wrong:    "Wrong name? Call the market board",
-		wrongAsk: [2]string{"Wrong name?", "Ask the market board"},
+		wrong:    "Wrong name? Call %s",
+		wrongAsk: [2]string{"Wrong name?", "Ask %s"},
 		serial:   "Placard no.",
 		board:    "the market board",
 		stall:    "Stall", fold: "Fold back along the dashes",
