@@ -41,6 +41,10 @@ type instruction struct {
 	first, second   line
 }
 
+func (i instruction) times(k float64) instruction {
+	return instruction{k * i.y, k * i.h, k * i.stroke, k * i.r, i.first.times(k), i.second.times(k)}
+}
+
 // The sizes of the card. Each band is the broadest of the usual symbols: version 5 with its quiet zone, 45 modules.
 var (
 	cardA6 = &card{
@@ -83,6 +87,34 @@ var (
 		turned: line{23.2, 10.0},
 	}
 )
+
+// times is the card with all its measures k times as large.
+func (c *card) times(k float64) *card {
+	s := *c
+	for _, v := range []*float64{
+		&s.w, &s.h, &s.margin, &s.scale, &s.strip.x, &s.strip.y, &s.strip.tile,
+		&s.stall.y, &s.stall.h, &s.stall.r, &s.stall.base, &s.stall.size, &s.stall.width, &s.stall.letter,
+		&s.one.y, &s.one.most, &s.one.least, &s.two.upper, &s.two.lower, &s.two.most, &s.two.least,
+		&s.code.x, &s.code.y, &s.code.side,
+	} {
+		*v *= k
+	}
+	for _, l := range []*line{&s.market, &s.vendor, &s.account, &s.label, &s.value, &s.turned} {
+		*l = l.times(k)
+	}
+	s.instruction = s.instruction.times(k)
+	s.code.band = int(k * float64(s.code.band))
+	return &s
+}
+
+// area is where a card has ink or quiet zone: at the sides, a mark's turned words go furthest.
+func (c *card) area() area {
+	side := 4.8 * c.scale
+	return area{side, c.margin, c.w - side, c.value.y + 0.3*c.value.size}
+}
+
+// least is the smallest type of a kind, given for A6; no card is read below LeastType.
+func (c *card) least(size float64) float64 { return max(size*c.scale, LeastType) }
 
 // left and right are the margins, where all lines begin and end.
 func (c *card) left() float64  { return c.margin }
@@ -203,7 +235,7 @@ func (c *card) headLines(p *Placard, width float64) (market, vendor set, field s
 		size, ok := face.fit(width, most, least, lines...)
 		return set{lines, size}, ok
 	}
-	least := 2.8 * c.scale
+	least := c.least(2.8)
 	oneMarket, marketFits := try(c.market.size, least, f.bold, []string{p.Market})
 	oneVendor, vendorFits := try(c.vendor.size, c.vendor.size, f.regular, vendors[:1])
 	if !vendorFits {
@@ -228,7 +260,7 @@ func (c *card) headLines(p *Placard, width float64) (market, vendor set, field s
 		}
 		return market, vendor, "vendor"
 	}
-	least = 2.6 * c.scale
+	least = c.least(2.6)
 	market, marketFits = try(least, least, f.bold, f.bold.wrap(p.Market, 2))
 	vendor, vendorFits = try(least, least, f.regular, f.regular.wrap(name, 2))
 	switch {
@@ -280,21 +312,14 @@ func (c *card) layHolder(l *layout, p *Placard, quiet float64) error {
 // layAccount sets provider and account on one line, in one size. quiet is where the quiet zone ends.
 func (c *card) layAccount(l *layout, p *Placard, quiet float64) error {
 	f := faces().bold
-	one, _ := p.words()
-	account, field := one.tail+" "+p.Tail, "provider"
-	if p.Number != "" {
-		account = one.number + " " + p.Number
-	}
+	field, account := p.account()
 	left, right := f.measure(p.Provider), f.measure(account)
-	if right.width > left.width {
-		field = "number"
-		if p.Number == "" {
-			field = "tail"
-		}
+	if left.width >= right.width {
+		field = "provider"
 	}
 	both := float64(left.width+right.width) / perEm
 	above := float64(max(left.above, right.above)) / perEm
-	size, ok := shrink(c.account.size, 2.8*c.scale, func(size float64) bool {
+	size, ok := shrink(c.account.size, c.least(2.8), func(size float64) bool {
 		return both*size+4*c.scale <= c.right()-c.left() && c.account.y-above*size >= quiet
 	})
 	if !ok {
@@ -328,7 +353,7 @@ func (c *card) layFoot(l *layout, p *Placard, look Theme) error {
 		label, call, field = one.wrongAsk[0], fmt.Sprintf(one.wrongAsk[1], look.ofBoard(one)), "board"
 	}
 	serial := text{say: p.Serial, face: f.bold, size: c.value.size, x: c.right(), y: c.value.y}.right()
-	size, ok := f.bold.fit(serial.x-4*c.scale-c.left(), c.value.size, 2.4*c.scale, call)
+	size, ok := f.bold.fit(serial.x-4*c.scale-c.left(), c.value.size, c.least(2.4), call)
 	if serial.x < c.w/2 {
 		return &FieldError{"serial", "too-long", tooLong}
 	}
@@ -349,12 +374,12 @@ func (c *card) layFoot(l *layout, p *Placard, look Theme) error {
 
 // labels is the size at which both labels of the foot stand on one line; false when there is none.
 func (c *card) labels(look Theme, w words) (float64, bool) {
-	return faces().regular.fit(c.right()-c.left()-4*c.scale, c.label.size, 2.2*c.scale, fmt.Sprintf(w.wrong, look.ofBoard(w))+w.serial)
+	return faces().regular.fit(c.right()-c.left()-4*c.scale, c.label.size, c.least(2.2), fmt.Sprintf(w.wrong, look.ofBoard(w))+w.serial)
 }
 
 // asks reports whether the board itself can stand where its phone would, beside any serial.
 func (c *card) asks(look Theme, w words) bool {
-	return faces().bold.width(fmt.Sprintf(w.wrongAsk[1], look.ofBoard(w)), 2.4*c.scale) <= c.w/2-4*c.scale-c.left()
+	return faces().bold.width(fmt.Sprintf(w.wrongAsk[1], look.ofBoard(w)), c.least(2.4)) <= c.w/2-4*c.scale-c.left()
 }
 
 // layTurned sets the mark's words on both sides of the code, reading up on the left and down on the right. quiet is

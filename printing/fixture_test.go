@@ -3,6 +3,8 @@ package printing
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,8 +123,28 @@ func fitting(t testing.TB, s Sheet) []Placard {
 	return all
 }
 
+// boxed are the sizes of stickers that shops in Vietnam sell, and some that make a design difficult.
+var boxed = map[string]Measures{
+	"a6-stickers":   {Paper: "a4", Columns: 2, Rows: 2, Left: 4.65, Top: 9.5, Width: 99.1, Height: 139, GapX: 2.5},
+	"upright":       {Paper: "a4", Columns: 3, Rows: 3, Left: 6, Top: 7, Width: 64, Height: 93, GapX: 3, GapY: 2},
+	"eight":         {Paper: "a4", Columns: 2, Rows: 4, Left: 4.65, Top: 13.1, Width: 99.1, Height: 67.7, GapX: 2.5},
+	"fourteen":      {Paper: "a4", Columns: 2, Rows: 7, Left: 4.65, Top: 15.1, Width: 99.1, Height: 38.1, GapX: 2.5},
+	"twenty-four":   {Paper: "a4", Columns: 3, Rows: 8, Left: 0, Top: 0.5, Width: 70, Height: 37},
+	"small-upright": {Paper: "a4", Columns: 4, Rows: 4, Left: 5, Top: 6.5, Width: 50, Height: 71},
+	"square":        {Paper: "a4", Columns: 3, Rows: 4, Left: 8, Top: 14.5, Width: 63, Height: 63, GapX: 2.5, GapY: 5},
+	"small-square":  {Paper: "a4", Columns: 3, Rows: 5, Left: 20, Top: 13.5, Width: 51, Height: 51, GapX: 8.5, GapY: 3.75},
+}
+
 // every is each way to cut paper that a test of paper looks at.
 func every(t testing.TB) []Sheet {
 	t.Helper()
-	return Sheets()
+	all := Sheets()
+	for _, name := range slices.Sorted(maps.Keys(boxed)) {
+		s, err := Stickers(name, boxed[name])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, s)
+	}
+	return all
 }

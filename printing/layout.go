@@ -177,3 +177,8 @@ func (f *face) flow(say string, size, width float64) []string {
 
 // line is where a line stands and how large it is at most: baseline and em, millimetres.
 type line struct{ y, size float64 }
+
+func (l line) times(k float64) line { return line{k * l.y, k * l.size} }
+
+// area is a rectangle in millimetres.
+type area struct{ x1, y1, x2, y2 float64 }

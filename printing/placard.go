@@ -44,8 +44,18 @@ type Placard struct {
 	Code                         Modules
 }
 
+// account is what a placard says of the account beside its provider, and the field that it comes from.
+func (p *Placard) account() (field, say string) {
+	one, _ := p.words()
+	if p.Number != "" {
+		return "number", one.number + " " + p.Number
+	}
+	return "tail", one.tail + " " + p.Tail
+}
+
 // FieldError is one part of a placard that cannot be printed. Field is the name of the part in lower case ("holder",
-// "code"); Code is stable: required, encoding, control, not-nfc, no-glyph, not-plain, too-long, module-small, range, unknown.
+// "code"); Code is stable: required, encoding, control, not-nfc, no-glyph, not-plain, too-long, module-small, range,
+// no-room, too-small, not-a-colour, contrast, size, unknown.
 // Detail is safe to show; it is for the person who mends the record.
 type FieldError struct {
 	Field  string

@@ -6,6 +6,7 @@ import "unicode/utf8"
 // for market, vendor, goods and the board's phone. All measures are millimetres from the cell's top left.
 type tag struct {
 	w, h        float64
+	scale       float64 // against the sizes below
 	right       float64 // where the words end
 	code        codeBox
 	bar         struct{ y, h float64 } // the mark's, empty without one
@@ -23,7 +24,7 @@ type threeLines struct{ top, first, end, most, least float64 }
 
 var (
 	tag8 = &tag{
-		w: 105, h: 74, right: 99,
+		w: 105, h: 74, scale: 1, right: 99,
 		code:        codeBox{8.5 + 52.07/2, 37, 52.2, 15 * 49},
 		bar:         struct{ y, h float64 }{5.2, 4.6},
 		stall:       stallBox{11, 8.2, 1.1, 17.3, 6.2, 4.6, 3.8},
@@ -34,7 +35,7 @@ var (
 		serial:      line{66.8, 3.0},
 	}
 	tag10 = &tag{
-		w: 105, h: 59.4, right: 99,
+		w: 105, h: 59.4, scale: 1, right: 99,
 		code:        codeBox{7 + 41.66/2, 29.7, 42, 12 * 49},
 		bar:         struct{ y, h float64 }{5.2, 4.0},
 		stall:       stallBox{10, 7.0, 1.0, 15.35, 5.3, 4, 3.3},
@@ -45,6 +46,34 @@ var (
 		serial:      line{54.0, 2.8},
 	}
 )
+
+// times is the tag with all its measures k times as large.
+func (t *tag) times(k float64) *tag {
+	s := *t
+	for _, v := range []*float64{
+		&s.w, &s.h, &s.scale, &s.right, &s.code.x, &s.code.y, &s.code.side, &s.bar.y, &s.bar.h,
+		&s.stall.y, &s.stall.h, &s.stall.r, &s.stall.base, &s.stall.size, &s.stall.width, &s.stall.letter,
+		&s.holder.top, &s.holder.first, &s.holder.end, &s.holder.most, &s.holder.least,
+	} {
+		*v *= k
+	}
+	for _, l := range []*line{&s.provider, &s.account, &s.serial} {
+		*l = l.times(k)
+	}
+	s.instruction = s.instruction.times(k)
+	s.code.band = int(k * float64(s.code.band))
+	s.holder.least = max(s.holder.least, LeastHolder)
+	return &s
+}
+
+// area is where a tag has ink or quiet zone.
+func (t *tag) area() area {
+	half := float64(t.code.band) * mmPerDot / 2
+	return area{t.code.x - half, min(t.bar.y, t.code.y-half), t.right, max(t.serial.y+0.3*t.serial.size, t.code.y+half)}
+}
+
+// least is the smallest type of a kind; no tag is read below LeastType.
+func (t *tag) least(size float64) float64 { return max(size*t.scale, LeastType) }
 
 func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 	var l layout
@@ -74,7 +103,7 @@ func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 
 	b := box{x: left, y: t.stall.y, h: t.stall.h, r: t.stall.r, colour: look.ink()}
 	b.w = min(t.stall.width+t.stall.letter*float64(utf8.RuneCountInString(p.Stall)), width)
-	size, ok := f.heavy.fit(b.w-2.6, t.stall.size, t.stall.size/2, p.Stall)
+	size, ok := f.heavy.fit(b.w-2.6*t.scale, t.stall.size, t.stall.size/2, p.Stall)
 	if !ok {
 		return l, &FieldError{"stall", "too-long", tooLong}
 	}
@@ -91,14 +120,11 @@ func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 		l.texts = append(l.texts, line)
 	}
 
-	account, field := one.tail+" "+p.Tail, "tail"
-	if p.Number != "" {
-		account, field = one.number+" "+p.Number, "number"
-	}
-	if err := add("provider", p.Provider, f.bold, t.provider, 2.4); err != nil {
+	field, account := p.account()
+	if err := add("provider", p.Provider, f.bold, t.provider, t.least(2.4)); err != nil {
 		return l, err
 	}
-	if err := add(field, account, f.bold, t.account, 2.4); err != nil {
+	if err := add(field, account, f.bold, t.account, t.least(2.4)); err != nil {
 		return l, err
 	}
 
@@ -106,11 +132,13 @@ func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 	l.boxes = append(l.boxes,
 		box{left, in.y, width, in.h, in.r, black},
 		box{left + in.stroke, in.y + in.stroke, width - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, look.ground()})
-	size, _ = f.heavy.fit(width-2.4, in.first.size, 1, one.compare[:]...)
+	if size, ok = f.heavy.fit(width-2.4*t.scale, in.first.size, LeastType, one.compare[:]...); !ok {
+		return l, &FieldError{"languages", "too-long", tooLong}
+	}
 	for i, at := range []line{in.first, in.second} {
 		l.texts = append(l.texts, text{say: one.compare[i], face: f.heavy, size: size, x: left + width/2, y: at.y}.centred())
 	}
-	return l, add("serial", p.Serial, f.bold, t.serial, 2.2)
+	return l, add("serial", p.Serial, f.bold, t.serial, t.least(2.2))
 }
 
 // lay sets text at the left edge, in the number of lines that lets it be largest, of equals in the fewest.
