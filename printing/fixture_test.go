@@ -138,7 +138,7 @@ var boxed = map[string]Measures{
 // every is each way to cut paper that a test of paper looks at.
 func every(t testing.TB) []Sheet {
 	t.Helper()
-	all := Sheets()
+	all := append(Sheets(), slip)
 	for _, name := range slices.Sorted(maps.Keys(boxed)) {
 		s, err := Stickers(name, boxed[name])
 		if err != nil {

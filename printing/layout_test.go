@@ -51,7 +51,12 @@ func said(panels []layout) string {
 
 // must is what a sheet has to say of a placard, letter by letter.
 func must(s Sheet, p Placard) []string {
-	all := []string{p.Stall, p.Holder, p.Provider, p.Serial, markWords[p.Mark]}
+	all := []string{p.Stall, p.Provider, markWords[p.Mark]}
+	if _, ok := s.panels[0].design.(tips); ok {
+		all = append(all, p.Vendor, p.Call, p.Helper, p.Helped)
+	} else {
+		all = append(all, p.Holder, p.Serial)
+	}
 	if _, large := s.panels[0].design.(*card); large {
 		all = append(all, p.Market, p.Vendor, p.Call)
 	}

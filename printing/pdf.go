@@ -20,6 +20,7 @@ type Print struct {
 	Sheet    Sheet
 	Skip     int       // cells of the first page that are used up already
 	Copies   int       // of each placard, one cell after the other; 0 is 1
+	Back     bool      // after each page one of backs, for printing on both sides over the long edge; only a6x4, a5x2, a4x1
 	CutMarks bool      // lines to cut along; needless on paper that is cut or perforated
 	Offset   Offset    // of this printer
 	Theme    Theme     // of the market; all placards of a document have one
@@ -61,15 +62,27 @@ func (o Offset) dots() (right, down float64) {
 var errNoSheet = errors.New("printing: no sheet given")
 
 // Check says whether placard can be printed this way, as Placard.Check does of a sheet alone: a logo takes room from the
-// market and the vendor beside it.
+// market and the vendor beside it, and a back has to fit as well.
 func (p Print) Check(placard Placard) error {
-	_, err := p.Sheet.lay(&placard, p.Theme)
+	_, _, err := p.lay(&placard)
 	return err
+}
+
+// lay is what a placard says on each panel, and on its back when there is one.
+func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
+	if panels, err = p.Sheet.lay(placard, p.Theme); err != nil || !p.Back {
+		return panels, back, err
+	}
+	if p.Sheet.back == nil {
+		return nil, back, &FieldError{"back", "unknown", fault.Say("This sheet has no backs. Choose a6x4, a5x2 or a4x1.")}
+	}
+	back, err = p.Sheet.back.lay(placard, p.Theme)
+	return panels, back, err
 }
 
 // Write prints the placards in their order as one PDF, filling each page row by row. The same input gives the same
 // bytes, from any number of goroutines. Nothing is written when a placard cannot be printed; the error then wraps its
-// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
+// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, back, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
 	whole, err := document(p, placards, true)
 	if err != nil {
@@ -111,8 +124,13 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 	}
 	copies := max(p.Copies, 1)
 	n, last := p.Skip, p.Skip+len(placards)*copies-1
+	type behind struct {
+		back layout
+		at   cell
+	}
+	var backs []behind // of the cells on the page
 	for i := range placards {
-		panels, err := p.Sheet.lay(&placards[i], p.Theme)
+		panels, back, err := p.lay(&placards[i])
 		if err != nil {
 			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
 		}
@@ -129,10 +147,19 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 				c.draw(l, placards[i].Code, p.Sheet.panels[k].at.in(at))
 			}
 			c.folds(p.Sheet.folds, at)
-			n++
+			if p.Back {
+				backs = append(backs, behind{back, p.Sheet.behind(at)})
+			}
+			if n++; len(backs) > 0 && (n%perPage == 0 || n > last) {
+				c.page(p.Offset)
+				for _, b := range backs {
+					c.draw(b.back, nil, b.at)
+				}
+				backs = backs[:0]
+			}
 		}
 	}
-	return c.finish()
+	return c.finish(p.Back)
 }
 
 // canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
@@ -447,14 +474,18 @@ func (c *canvas) folds(folds []cut, at cell) {
 	c.flush()
 }
 
-// finish closes the document and tells viewers not to scale it on printing, for which the library has no call: the
+// finish closes the document and tells viewers not to scale it on printing, and how to turn the paper for backs, for which the library has no call: the
 // catalogue is the last object, so only the place of the table after it moves.
-func (c *canvas) finish() ([]byte, error) {
+func (c *canvas) finish(backs bool) ([]byte, error) {
 	var out bytes.Buffer
 	if err := c.pdf.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
 	}
-	const catalogue, noScaling = "/Type /Catalog\n", "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
+	const catalogue = "/Type /Catalog\n"
+	wishes := "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
+	if backs {
+		wishes = "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
+	}
 	file := out.Bytes()
 	at := bytes.LastIndex(file, []byte(catalogue))
 	table := bytes.LastIndex(file, []byte("\nxref\n")) + 1
@@ -463,9 +494,9 @@ func (c *canvas) finish() ([]byte, error) {
 	}
 	at += len(catalogue)
 	end := bytes.LastIndex(file, []byte("startxref\n"))
-	whole := make([]byte, 0, len(file)+len(noScaling))
+	whole := make([]byte, 0, len(file)+len(wishes))
 	whole = append(whole, file[:at]...)
-	whole = append(whole, noScaling...)
+	whole = append(whole, wishes...)
 	whole = append(whole, file[at:end]...)
-	return fmt.Appendf(whole, "startxref\n%d\n%%%%EOF\n", table+len(noScaling)), nil
+	return fmt.Appendf(whole, "startxref\n%d\n%%%%EOF\n", table+len(wishes)), nil
 }

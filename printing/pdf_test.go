@@ -70,6 +70,8 @@ func TestWriteRefuses(t *testing.T) {
 		{"a whole page skipped", Print{Sheet: s, Made: made, Skip: 4}, one},
 		{"fewer copies than none", Print{Sheet: s, Made: made, Copies: -1}, one},
 		{"too many copies", Print{Sheet: s, Made: made, Copies: 21}, one},
+		{"backs of a tent", Print{Sheet: sheetOf(t, "tent"), Made: made, Back: true}, one},
+		{"backs of stickers", Print{Sheet: every(t)[len(every(t))-1], Made: made, Back: true}, one},
 		{"an offset too far", Print{Sheet: s, Made: made, Offset: Offset{Right: 10.1}}, one},
 		{"an offset of no number", Print{Sheet: s, Made: made, Offset: Offset{Down: math.NaN()}}, one},
 		{"an offset without end", Print{Sheet: s, Made: made, Offset: Offset{Right: math.Inf(-1)}}, one},
@@ -111,6 +113,9 @@ func TestSheets(t *testing.T) {
 		if s, ok := SheetOf(w.name); !ok || s.PerPage() != w.perPage || all[i].Name() != w.name {
 			t.Errorf("sheet %d is %s, %s has %d cells; want %v", i, all[i].Name(), w.name, s.PerPage(), w)
 		}
+	}
+	if s, ok := SheetOf("slip"); !ok || s.PerPage() != 4 {
+		t.Errorf("SheetOf(slip) = %v with %d cells", ok, s.PerPage())
 	}
 	if s, ok := SheetOf("a7x8"); ok || s.PerPage() != 0 || s.Name() != "" {
 		t.Errorf("SheetOf(a7x8) = %v, %v; want none", s, ok)

@@ -42,6 +42,7 @@ type Placard struct {
 	Mark                         Mark        // MarkNone on anything that is hung up
 	Languages                    [2]Language // the second says only the instruction; empty: Vietnamese, then English
 	Code                         Modules
+	Helper, Helped               string // who helped the vendor, and on which day (22/11/2026): at the foot of backs and slips; may be empty
 }
 
 // account is what a placard says of the account beside its provider, and the field that it comes from.
@@ -111,6 +112,8 @@ func (p *Placard) checkText() error {
 		{"number", p.Number, false, true},
 		{"call", p.Call, false, true},
 		{"serial", p.Serial, true, true},
+		{"helper", p.Helper, false, false},
+		{"helped", p.Helped, false, true},
 	} {
 		if part.text == "" {
 			if part.required {

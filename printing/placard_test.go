@@ -48,6 +48,8 @@ func TestCheck(t *testing.T) {
 		{"a phone too long", func(p *Placard) { p.Call = strings.Repeat("0293 ", 12) }, "call", "too-long"},
 		{"a serial too long", func(p *Placard) { p.Serial = strings.Repeat("7K3Q-", 9) }, "serial", "too-long"},
 		{"an accent in a number", func(p *Placard) { p.Number = "07Ẫ5" }, "number", "not-plain"},
+		{"a helper with a control character", func(p *Placard) { p.Helper = "An\x00" }, "helper", "control"},
+		{"a day in words", func(p *Placard) { p.Helped = "thứ Hai" }, "helped", "not-plain"},
 		{"a mark that is none", func(p *Placard) { p.Mark = 9 }, "mark", "unknown"},
 		{"a language that is none", func(p *Placard) { p.Languages[1] = "km" }, "languages", "unknown"},
 		{"modules under 0.6 mm", func(p *Placard) { p.Code = blank(105) }, "code", "module-small"},
@@ -118,7 +120,7 @@ func TestEveryLanguageCanBeDrawn(t *testing.T) {
 	all := []string{}
 	for _, w := range vocabulary {
 		all = append(all, w.tail, w.number, w.compare[0], w.compare[1], w.wrong, w.wrongAsk[0], w.wrongAsk[1], w.serial,
-			w.board, w.stall, w.fold, w.learn, w.pasted[0], w.pasted[1])
+			w.board, w.stall, w.fold, w.learn, w.pasted[0], w.pasted[1], w.helper, w.helped)
 		all = append(all, w.tips[:]...)
 	}
 	for _, say := range markWords {
@@ -153,7 +155,7 @@ func anyPlacard(rt *rapid.T, code Modules) Placard {
 	return Placard{
 		Market: draw("Chợ Vị Thanh", "market"), Vendor: draw("Lý Minh Tâm", "vendor"), Goods: draw("Rau củ", "goods"),
 		Stall: draw("A-12", "stall"), Holder: draw("LY MINH TAM", "holder"), Provider: draw("Viettel Money", "provider"),
-		Tail: draw("5678", "tail"), Number: draw("", "number"), Call: draw("0293 000 0040", "call"), Serial: "7K3Q-40M2-VTC",
+		Tail: draw("5678", "tail"), Number: draw("", "number"), Call: draw("0293 000 0040", "call"), Serial: "7K3Q-40M2-VTC", Helper: draw("Trần Văn An", "helper"), Helped: draw("22/11/2026", "helped"),
 		Mark: rapid.SampledFrom([]Mark{MarkNone, MarkSample, MarkProvisional}).Draw(rt, "mark"), Code: code,
 	}
 }

@@ -13,6 +13,7 @@ type sheet struct {
 	rows          [][]cell  // from the top, each from the left; all rows are of one length
 	across, down  []float64 // x and y of the cuts between columns and rows, millimetres
 	folds         []cut     // in each cell, from its top left
+	back          *tips     // of each cell; nil where there is none
 }
 
 // cell is where a card goes: its own top left on the paper, in millimetres. A turned card stands on its head, and so
@@ -33,11 +34,11 @@ type panel struct {
 
 // usual are the sheets of placards. a6x4 is the one that most markets take.
 var usual = []Sheet{
-	{&sheet{name: "a6x4", width: 210, height: 297, w: 105, h: 148, panels: whole(cardA6),
+	{&sheet{name: "a6x4", width: 210, height: 297, w: 105, h: 148, panels: whole(cardA6), back: &tips{card: cardA6},
 		rows: grid([]float64{0, 105}, []float64{0.25, 148.75}), across: []float64{105}, down: []float64{148.5}}},
-	{&sheet{name: "a5x2", width: 297, height: 210, w: 148.5, h: 210, panels: whole(cardA5),
+	{&sheet{name: "a5x2", width: 297, height: 210, w: 148.5, h: 210, panels: whole(cardA5), back: &tips{card: cardA5},
 		rows: grid([]float64{0, 148.5}, []float64{0}), across: []float64{148.5}}},
-	{&sheet{name: "a4x1", width: 210, height: 297, w: 210, h: 297, panels: whole(cardA4),
+	{&sheet{name: "a4x1", width: 210, height: 297, w: 210, h: 297, panels: whole(cardA4), back: &tips{card: cardA4},
 		rows: grid([]float64{0}, []float64{0})}},
 	// A tent's upper face is its lower one turned about the middle of the fold.
 	{&sheet{name: "tent", width: 210, height: 297, w: 105, h: 297,
@@ -55,6 +56,10 @@ var usual = []Sheet{
 		rows:   grid([]float64{0, 105}, []float64{0, 59.4, 118.8, 178.2, 237.6}),
 		across: []float64{105}, down: []float64{59.4, 118.8, 178.2, 237.6}}},
 }
+
+// slip is no placard, and so not among the usual sheets: the tips alone, to be torn off and left.
+var slip = Sheet{&sheet{name: "slip", width: 210, height: 297, w: 105, h: 148, panels: whole(tips{cardA6, true}),
+	rows: grid([]float64{0, 105}, []float64{0.25, 148.75}), across: []float64{105}, down: []float64{148.5}}}
 
 // foldClear is how far a fold's line stays off the cell's edge, which may be the paper's.
 const foldClear = 6
@@ -77,9 +82,10 @@ func grid(xs, ys []float64) [][]cell {
 // Sheets lists every sheet of placards; the first is the usual one.
 func Sheets() []Sheet { return slices.Clone(usual) }
 
-// SheetOf is the sheet of that name: a6x4, a5x2, a4x1, tent, stand, tag8, tag10.
+// SheetOf is the sheet of that name: one of Sheets, or slip, which shows the placards' owners how to be sure of their
+// money and has no codes.
 func SheetOf(name string) (Sheet, bool) {
-	for _, s := range usual {
+	for _, s := range append(Sheets(), slip) {
 		if s.name == name {
 			return s, true
 		}
@@ -107,6 +113,17 @@ func (s Sheet) PerPage() int {
 func (s Sheet) at(n int) cell {
 	columns := len(s.rows[0])
 	return s.rows[n/columns][n%columns]
+}
+
+// behind is where a card's back goes on its own page, so that paper turned over its long edge has it behind the card.
+// Upright paper is turned like a book's page: columns change places. Paper that lies on its side has its long edges above
+// and below: columns stay, rows change places, and the back stands on its head, so that a card that is cut out and then
+// turned like a page reads upright.
+func (s Sheet) behind(at cell) cell {
+	if s.width > s.height {
+		return cell{x: at.x + s.back.card.w, y: s.height - at.y, turned: true}
+	}
+	return cell{x: s.width - at.x - s.back.card.w, y: at.y}
 }
 
 // lay is what p says on each panel, or the *FieldError of what cannot be printed.

@@ -20,6 +20,8 @@ type words struct {
 	learn        string    // heading of the tips
 	tips         [4]string // for the vendor: own phone, no picture, every morning, no PIN
 	pasted       [2]string // the fifth, with the board and its phone, and without a phone
+	helper       string    // at the foot of the tips, with a name
+	helped       string    // after it, with a date
 }
 
 // vocabulary holds every language; a new one is an entry here, once a speaker has read it and the faces can draw it.
@@ -40,6 +42,7 @@ var vocabulary = map[Language]words{
 			"Không ai trong tổ hay ngân hàng hỏi mã PIN, mã OTP.",
 		},
 		pasted: [2]string{"Thấy giấy dán đè lên mã: gỡ ra, gọi %s %s.", "Thấy giấy dán đè lên mã: gỡ ra, báo %s."},
+		helper: "Người giúp: %s", helped: "Ngày %s",
 	},
 	English: {
 		tail: "ending in", number: "Account",
@@ -57,6 +60,7 @@ var vocabulary = map[Language]words{
 			"Nobody from the team or a bank asks for a PIN or an OTP.",
 		},
 		pasted: [2]string{"A sticker over your code: take it off and call %s, %s.", "A sticker over your code: take it off and tell %s."},
+		helper: "Helped by %s", helped: "Date %s",
 	},
 }
 
