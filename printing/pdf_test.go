@@ -242,21 +242,39 @@ func TestGoldenPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := readable(file)
-			name := filepath.Join("testdata", s.Name()+".golden")
-			if *update {
-				if err := os.WriteFile(name, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got) < 1000 || !bytes.Equal(got, want) {
-				t.Errorf("%s differs; run with -update and look at the pages", name)
-			}
+			compare(t, filepath.Join("testdata", s.Name()+".golden"), readable(file))
 		})
+	}
+}
+
+// Backs and a theme with all its parts, drawn on the sheet that turns its backs.
+func TestGoldenBacksAndTheme(t *testing.T) {
+	t.Parallel()
+	placards := hard(t)[:3]
+	for i := range placards {
+		placards[i].Code, placards[i].Helper, placards[i].Helped = corner(37), "Trần Thị Bích Ngọc", "22/11/2026"
+	}
+	file, err := document(Print{Sheet: sheetOf(t, "a5x2"), Back: true, CutMarks: true, Offset: Offset{Right: 1, Down: -1}, Theme: indigo(), Made: made}, placards, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, filepath.Join("testdata", "backs.golden"), readable(file))
+}
+
+// compare holds a drawing to its golden file.
+func compare(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) < 1000 || !bytes.Equal(got, want) {
+		t.Errorf("%s differs; run with -update and look at the pages", name)
 	}
 }
 
