@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,6 +206,48 @@ func FuzzText(f *testing.F) {
 		}
 		if err := Write(io.Discard, Print{Sheet: s, Made: made}, fine); err != nil {
 			t.Fatalf("Write = %v of what Check let through", err)
+		}
+	})
+}
+
+// Whatever people type, on whatever sheet: either a fault that names its field, or a file on which no letter is lost.
+func FuzzPlacard(f *testing.F) {
+	for i, say := range []string{"Lý Minh Tâm", "🍚", "A\u0302", "\x00", "\xff", "()\\", "\u202e", " ", "ẪỆỮ QJgp", strings.Repeat("Ẫ ", 90), strings.Repeat("W", 10_000)} {
+		f.Add(say, "Lý Minh Tâm", "A-12", "LY MINH TAM", "Viettel Money", "5678", "", "0293 000 0040", "An", byte(i))
+		f.Add("Chợ Vị Thanh", say, say, say, "Viettel Money", "5678", "", say, say, byte(i))
+		f.Add("Chợ Vị Thanh", "", "A-12", "LY MINH TAM", say, say, say, "", "", byte(i))
+	}
+	sheets, base := every(f), plain(f)
+	fields := []string{"market", "vendor", "stall", "holder", "provider", "tail", "number", "call", "helper", "languages", "serial"}
+	f.Fuzz(func(t *testing.T, market, vendor, stall, holder, provider, tail, number, call, helper string, how byte) {
+		p := base
+		p.Market, p.Vendor, p.Goods, p.Stall, p.Holder, p.Provider = market, vendor, vendor, stall, holder, provider
+		p.Tail, p.Number, p.Call, p.Helper = tail, number, call, helper
+		p.Mark = Mark(how % 3)
+		if how%2 == 1 {
+			p.Languages = [2]Language{English, Vietnamese}
+		}
+		s := sheets[int(how)%len(sheets)]
+		job := Print{Sheet: s, Made: made, Back: s.back != nil}
+		if how%5 == 0 {
+			job.Theme = indigo()
+		}
+		panels, back, err := job.lay(&p)
+		if err != nil {
+			var bad *FieldError
+			if !errors.As(err, &bad) || !slices.Contains(fields, bad.Field) {
+				t.Fatalf("%s: %v, want a fault of one of %q", s.Name(), err, fields)
+			}
+			return
+		}
+		all := squeeze(said(append(panels, back)))
+		for _, say := range must(s, p) {
+			if !strings.Contains(all, squeeze(say)) {
+				t.Errorf("%s: %q is not on the card: %q", s.Name(), say, all)
+			}
+		}
+		if err := Write(io.Discard, job, []Placard{p}); err != nil {
+			t.Errorf("%s: Write = %v of what Check let through", s.Name(), err)
 		}
 	})
 }
