@@ -62,8 +62,8 @@ func (b *label) layTall(p *Placard, look Theme) (layout, error) {
 		return l, err
 	}
 	from := b.h - b.padY - bottom
-	holder, ok := threeLines{top: from, first: from + 0.75*0.75*bottom, end: floor, most: 0.75 * bottom, least: LeastHolder}.
-		lay(f.heavy, p.Holder, right-left)
+	holder, ok := threeLines{top: from, first: from + 0.75*0.75*bottom, end: floor - 0.05*bottom, most: 0.7 * bottom, least: LeastHolder}.
+		shrink(f.heavy, p.Holder, right-left)
 	if !ok {
 		return l, &FieldError{"holder", "too-long", tooLong}
 	}
@@ -116,7 +116,7 @@ func (b *label) layBroad(p *Placard, look Theme) (layout, error) {
 	}
 	most := 0.2 * inner
 	from := stall.y + stall.h + 0.03*inner
-	holder, ok := threeLines{top: from, first: from + 0.8*most, end: floor - 0.01*inner, most: most, least: LeastHolder}.lay(f.heavy, p.Holder, right-left)
+	holder, ok := threeLines{top: from, first: from + 0.8*most, end: floor - 0.01*inner, most: most, least: LeastHolder}.shrink(f.heavy, p.Holder, right-left)
 	if !ok {
 		return l, &FieldError{"holder", "too-long", tooLong}
 	}

@@ -60,7 +60,7 @@ func (w *wing) lay(p *Placard, look Theme) (layout, error) {
 func (w *wing) layPlace(l *layout, p *Placard, look Theme) error {
 	f := faces()
 	one, _ := p.words()
-	market, ok := w.market.lay(f.bold, p.Market, wingInner)
+	market, ok := w.market.shrink(f.bold, p.Market, wingInner)
 	if !ok {
 		return &FieldError{"market", "too-long", tooLong}
 	}
@@ -83,7 +83,7 @@ func (w *wing) layPlace(l *layout, p *Placard, look Theme) error {
 		return nil
 	}
 	// Goods too long are left unsaid, as on the card.
-	goods, _ := w.goods.lay(f.bold, p.Goods, wingInner)
+	goods, _ := w.goods.shrink(f.bold, p.Goods, wingInner)
 	for _, t := range goods {
 		t.x = wingLeft
 		l.texts = append(l.texts, t)
@@ -94,7 +94,7 @@ func (w *wing) layPlace(l *layout, p *Placard, look Theme) error {
 // layTips says to the vendor, who sits behind the counter, how to be sure of the money.
 func (w *wing) layTips(l *layout, p *Placard, look Theme) error {
 	one, _ := p.words()
-	heading, _ := w.heading.lay(faces().heavy, one.learn, wingInner)
+	heading, _ := w.heading.shrink(faces().heavy, one.learn, wingInner)
 	for _, t := range heading {
 		t.x, t.colour = wingLeft, look.ink()
 		l.texts = append(l.texts, t)

@@ -141,7 +141,8 @@ func (t *tag) lay(p *Placard, look Theme) (layout, error) {
 	return l, add("serial", p.Serial, f.bold, t.serial, t.least(2.2))
 }
 
-// lay sets text at the left edge, in the number of lines that lets it be largest, of equals in the fewest.
+// lay sets text at the left edge, in the number of lines that lets it be largest, of equals in the fewest. A number of
+// lines that is too high at the size that the width allows is not tried in a smaller one: tags that hang have it so.
 func (t threeLines) lay(f *face, say string, width float64) ([]text, bool) {
 	var best []text
 	for n := 1; n <= 3; n++ {
@@ -150,21 +151,43 @@ func (t threeLines) lay(f *face, say string, width float64) ([]text, bool) {
 		if !ok || len(best) > 0 && size <= best[0].size {
 			continue
 		}
-		y := t.first - 0.74*(t.most-size)
-		var set []text
-		for i, say := range lines {
-			e := f.measure(say)
-			if i == 0 {
-				y = max(y, t.top+float64(e.above)*size/perEm)
-			} else {
-				y += max(1.14*size, float64(e.above+f.measure(lines[i-1]).below+100)*size/perEm)
-			}
-			set = append(set, text{say: say, face: f, size: size, y: y})
-			ok = y+float64(e.below)*size/perEm <= t.end
-		}
-		if ok {
+		if set, ok := t.stack(f, lines, size); ok {
 			best = set
 		}
 	}
 	return best, best != nil
+}
+
+// shrink is lay that also tries smaller type where the height is what lacks.
+func (t threeLines) shrink(f *face, say string, width float64) ([]text, bool) {
+	var best []text
+	for n := 1; n <= 3; n++ {
+		lines := f.wrap(say, n)
+		broad, ok := f.fit(width, t.most, t.least, lines...)
+		if !ok {
+			continue
+		}
+		size, ok := shrink(broad, t.least, func(size float64) bool { _, ok := t.stack(f, lines, size); return ok })
+		if ok && (best == nil || size > best[0].size) {
+			best, _ = t.stack(f, lines, size)
+		}
+	}
+	return best, best != nil
+}
+
+// stack sets the lines one below the other, and reports whether they end above the end.
+func (t threeLines) stack(f *face, lines []string, size float64) ([]text, bool) {
+	y := t.first - 0.74*(t.most-size)
+	var set []text
+	for i, say := range lines {
+		e := f.measure(say)
+		if i == 0 {
+			y = max(y, t.top+float64(e.above)*size/perEm)
+		} else {
+			y += max(1.14*size, float64(e.above+f.measure(lines[i-1]).below+100)*size/perEm)
+		}
+		set = append(set, text{say: say, face: f, size: size, y: y})
+	}
+	last := set[len(set)-1]
+	return set, last.y+last.below() <= t.end
 }

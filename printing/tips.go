@@ -66,7 +66,7 @@ func (t tips) layOwner(l *layout, p *Placard, look Theme) error {
 	if p.Vendor != "" {
 		who, field = p.Stall+" · "+p.Vendor, "vendor"
 	}
-	lines, ok := threeLines{top: 112.8 * k, first: 118 * k, end: 126.5 * k, most: 4.6 * k, least: c.least(2.4)}.lay(f.bold, who, width)
+	lines, ok := threeLines{top: 112.8 * k, first: 118 * k, end: 126.5 * k, most: 4.6 * k, least: c.least(2.4)}.shrink(f.bold, who, width)
 	if !ok {
 		return &FieldError{field, "too-long", tooLong}
 	}
