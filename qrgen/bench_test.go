@@ -41,6 +41,23 @@ func BenchmarkNewSymbol(b *testing.B) {
 	}
 }
 
+func BenchmarkReadModules(b *testing.B) {
+	text, err := qrgen.Static("971005", "0981234567")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := qrgen.NewSymbol(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := qrgen.ReadModules(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkPNG(b *testing.B) {
 	s, err := qrgen.NewSymbol("0981234567")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/makiuchi-d/gozxing"
 	zxing "github.com/makiuchi-d/gozxing/qrcode"
+	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 	qrcode "github.com/skip2/go-qrcode"
 )
 
@@ -127,6 +128,36 @@ func (s Symbol) read() (string, error) {
 	result, err := zxing.NewQRCodeReader().Decode(bitmap, pure)
 	if err != nil {
 		return "", err
+	}
+	return result.GetText(), nil
+}
+
+// ReadModules is what the modules of a symbol say, without any picture between: for symbols that were found in a
+// document or are kept in a record. It takes every version and level, and corrects faults as any reader does; a symbol
+// in the mirror is none of ours and is not read. Error: *FieldError symbol_unreadable.
+func ReadModules(m interface {
+	Size() int
+	Dark(x, y int) bool
+}) (string, error) {
+	unreadable := &FieldError{Code: "symbol_unreadable"}
+	n := m.Size()
+	if n < 21 || n > 177 || n%4 != 1 {
+		return "", unreadable
+	}
+	matrix, err := gozxing.NewSquareBitMatrix(n)
+	if err != nil {
+		return "", unreadable
+	}
+	for y := range n {
+		for x := range n {
+			if m.Dark(x, y) {
+				matrix.Set(x, y)
+			}
+		}
+	}
+	result, err := decoder.NewDecoder().Decode(matrix, nil)
+	if err != nil || result.GetOther() != nil { // the decoder's note that it took the symbol for mirrored
+		return "", unreadable
 	}
 	return result.GetText(), nil
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
+	qrcode "github.com/skip2/go-qrcode"
 	"pgregory.net/rapid"
 )
 
@@ -52,6 +53,78 @@ func modulesAt(s qrgen.Symbol) (text, level string, err error) {
 		return "", "", err
 	}
 	return result.GetText(), result.GetECLevel(), nil
+}
+
+// grid is a symbol as rows of dark modules.
+type grid [][]bool
+
+func (g grid) Size() int          { return len(g) }
+func (g grid) Dark(x, y int) bool { return g[y][x] }
+
+// Every version and level that a placard or a vendor's own code may have, mixed segments and all.
+func TestReadModules(t *testing.T) {
+	t.Parallel()
+	for version := 1; version <= 17; version++ {
+		for _, level := range []qrcode.RecoveryLevel{qrcode.Low, qrcode.Medium, qrcode.High, qrcode.Highest} {
+			for _, say := range []string{"1", "VND 0981", "cho Vi Thanh, 0123456789 SAP A-012"} {
+				q, err := qrcode.NewWithForcedVersion(say, version, level)
+				if err != nil {
+					continue // too long for so small a symbol
+				}
+				q.DisableBorder = true
+				g := grid(q.Bitmap())
+				if got, err := qrgen.ReadModules(g); err != nil || got != say || len(g) != 17+4*version {
+					t.Errorf("version %d, level %d: %q, %v; want %q", version, level, got, err, say)
+				}
+			}
+		}
+	}
+}
+
+func TestReadModulesRefuses(t *testing.T) {
+	t.Parallel()
+	q, err := qrcode.New("000201", qrcode.Medium)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.DisableBorder = true
+	good := grid(q.Bitmap())
+	made := func(n int, dark func(x, y int) bool) grid {
+		g := make(grid, n)
+		for y := range g {
+			g[y] = make([]bool, n)
+			for x := range n {
+				g[y][x] = dark(x, y)
+			}
+		}
+		return g
+	}
+	for _, tt := range []struct {
+		name string
+		m    grid
+	}{
+		{"nothing", nil},
+		{"too small", made(17, func(x, y int) bool { return true })},
+		{"too large", made(181, func(x, y int) bool { return true })},
+		{"no such size", made(23, func(x, y int) bool { return true })},
+		{"all light", made(21, func(x, y int) bool { return false })},
+		{"all dark", made(57, func(x, y int) bool { return true })},
+		{"light for dark", made(len(good), func(x, y int) bool { return !good[y][x] })},
+		{"in the mirror", made(len(good), func(x, y int) bool { return good[x][y] })},
+		{"upside down", made(len(good), func(x, y int) bool { return good[len(good)-1-y][len(good)-1-x] })},
+		{"half of it lost", made(len(good), func(x, y int) bool { return good[y][x] && x < len(good)/2 })},
+	} {
+		_, err := qrgen.ReadModules(tt.m)
+		var bad *qrgen.FieldError
+		if !errors.As(err, &bad) || bad.Code != "symbol_unreadable" {
+			t.Errorf("%s: %v, want symbol_unreadable", tt.name, err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := 17 + 4*rapid.IntRange(1, 10).Draw(t, "version")
+		noise := rapid.SliceOfN(rapid.Bool(), n*n, n*n).Draw(t, "modules")
+		_, _ = qrgen.ReadModules(made(n, func(x, y int) bool { return noise[y*n+x] })) // only that it returns
+	})
 }
 
 // Every version that a code can have, up to the 512 bytes that the format advises, at each level.
