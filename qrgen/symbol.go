@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"github.com/makiuchi-d/gozxing"
-	zxing "github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 	qrcode "github.com/skip2/go-qrcode"
 )
@@ -56,7 +55,7 @@ type Need struct {
 }
 
 // NewSymbol makes the smallest symbol of level M for a payload, which must be printable ASCII: anything else would need
-// a mark that many readers do not know. The symbol is read back by another library, margin and all, and is returned
+// a mark that many readers do not know. The symbol is read back by another library and is returned
 // only when that gives the payload. Errors: *FieldError empty, control_character, non_ascii, too_long, symbol_unreadable.
 func NewSymbol(payload string) (Symbol, error) { return newSymbol(payload, LevelM) }
 
@@ -106,7 +105,7 @@ func newSymbol(payload string, level Level) (Symbol, error) {
 			}
 		}
 	}
-	if text, err := s.read(); err != nil || text != payload {
+	if text, err := ReadModules(s); err != nil || text != payload {
 		return Symbol{}, &FieldError{Code: "symbol_unreadable"}
 	}
 	return s, nil
@@ -115,25 +114,9 @@ func newSymbol(payload string, level Level) (Symbol, error) {
 // String is the letter of the level: M, Q, H.
 func (l Level) String() string { return "MQH"[l : l+1] }
 
-// pure tells the reader that a picture holds nothing but one upright symbol. Looking for the symbol as in a photo,
-// this reader misses up to one clean picture in 150 (3,000 placards at 2 to 8 dots a module) that it decodes with the hint.
-var pure = map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true}
-
-// read decodes a picture of the symbol with its quiet zone.
-func (s Symbol) read() (string, error) {
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(s.picture(2))
-	if err != nil {
-		return "", err
-	}
-	result, err := zxing.NewQRCodeReader().Decode(bitmap, pure)
-	if err != nil {
-		return "", err
-	}
-	return result.GetText(), nil
-}
-
 // ReadModules is what the modules of a symbol say, without any picture between: for symbols that were found in a
-// document or are kept in a record. It takes every version and level, and corrects faults as any reader does; a symbol
+// document or are kept in a record. It takes every version and level, and corrects faults as any reader does, but not in
+// the corner squares and the lines of turns between them: by those a camera finds a symbol at all. A symbol
 // in the mirror is none of ours and is not read. Error: *FieldError symbol_unreadable.
 func ReadModules(m interface {
 	Size() int
@@ -145,7 +128,7 @@ func ReadModules(m interface {
 		return "", unreadable
 	}
 	matrix, err := gozxing.NewSquareBitMatrix(n)
-	if err != nil {
+	if err != nil || !findable(n, m.Dark) {
 		return "", unreadable
 	}
 	for y := range n {
@@ -161,6 +144,33 @@ func ReadModules(m interface {
 	}
 	return result.GetText(), nil
 }
+
+// findable reports whether the patterns by which a camera finds a symbol of n modules are whole: three corner squares of
+// 7 × 7 with their light border, and the lines of dark and light in turn between them. The decoder never looks at them.
+func findable(n int, dark func(x, y int) bool) bool {
+	for _, corner := range [][2]int{{0, 0}, {n - 7, 0}, {0, n - 7}} {
+		for y := -1; y <= 7; y++ {
+			for x := -1; x <= 7; x++ {
+				left, top := corner[0]+x, corner[1]+y
+				if left < 0 || top < 0 || left >= n || top >= n {
+					continue
+				}
+				ring := max(abs(x-3), abs(y-3)) // 0 and 1 the core, 2 light, 3 dark, 4 the border
+				if dark(left, top) != (ring <= 1 || ring == 3) {
+					return false
+				}
+			}
+		}
+	}
+	for i := 8; i < n-8; i++ {
+		if dark(i, 6) != (i%2 == 0) || dark(6, i) != (i%2 == 0) {
+			return false
+		}
+	}
+	return true
+}
+
+func abs(n int) int { return max(n, -n) }
 
 // picture draws the symbol with its quiet zone, dots pixels a module.
 func (s Symbol) picture(dots int) *image.Paletted {

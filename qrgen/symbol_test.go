@@ -112,6 +112,9 @@ func TestReadModulesRefuses(t *testing.T) {
 		{"light for dark", made(len(good), func(x, y int) bool { return !good[y][x] })},
 		{"in the mirror", made(len(good), func(x, y int) bool { return good[x][y] })},
 		{"upside down", made(len(good), func(x, y int) bool { return good[len(good)-1-y][len(good)-1-x] })},
+		{"a corner square with a hole", made(len(good), func(x, y int) bool { return good[y][x] && (x != 3 || y != 3) })},
+		{"a corner square without its border", made(len(good), func(x, y int) bool { return good[y][x] || x == 7 && y < 8 })},
+		{"a line of turns filled", made(len(good), func(x, y int) bool { return good[y][x] || y == 6 && x > 8 && x < 12 })},
 		{"half of it lost", made(len(good), func(x, y int) bool { return good[y][x] && x < len(good)/2 })},
 	} {
 		_, err := qrgen.ReadModules(tt.m)
