@@ -140,7 +140,7 @@ func (c *canvas) rulers(s Sheet) {
 		}
 	}
 	c.strokes(0.15, cell{}, lines...)
-	c.words(l, cell{})
+	l.words(c, cell{})
 }
 
 // barLength is that of the bars to be measured, in millimetres.
@@ -158,7 +158,7 @@ func (c *canvas) bars(s Sheet) {
 	level.x, level.y = s.width/2, y-1.5
 	upright.x, upright.y, upright.turn = right-1.5, s.height/2+label.width()/2, 1
 	ground := box{level.x - label.width()/2 - 1, y - 5.2, label.width() + 2, 5, 0, white} // no frame runs through it
-	c.words(layout{boxes: []box{ground}, texts: []text{level.centred(), upright}}, cell{})
+	layout{boxes: []box{ground}, texts: []text{level.centred(), upright}}.words(c, cell{})
 }
 
 // steps says what to do, on white so that no frame runs through a word.
@@ -197,7 +197,7 @@ func (c *canvas) steps(s Sheet, o Offset) {
 	step("2", calibration.fold)
 	step("3", calibration.read)
 	step("4", calibration.end)
-	c.words(l, cell{})
+	l.words(c, cell{})
 }
 
 // scales are two crossing ones of MaxOffset each way, in halves of a millimetre, about the paper's middle if the printer
@@ -249,9 +249,9 @@ func (c *canvas) scales(s Sheet, o Offset) {
 	words(calibration.up, 2.5, -to+1.2, func(t text) text { return t })
 	words(calibration.down, 2.5, to-0.4, func(t text) text { return t })
 
-	c.words(layout{boxes: l.boxes}, still)
+	layout{boxes: l.boxes}.words(c, still)
 	c.strokes(0.12, still, lines...)
-	c.words(layout{texts: l.texts}, still)
+	layout{texts: l.texts}.words(c, still)
 	c.ring(s.width/2, s.height/2, 0.75)
 }
 

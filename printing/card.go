@@ -336,13 +336,17 @@ func (c *card) layFoot(l *layout, p *Placard, look Theme) error {
 	f := faces()
 	one, two := p.words()
 	in := c.instruction
+	lines := []text{
+		{say: one.compare[0] + " " + one.compare[1], face: f.heavy, size: in.first.size, y: in.first.y},
+		{say: two.compare[0] + " " + two.compare[1], face: f.regular, size: in.second.size, y: in.second.y},
+	}
+	if p.Languages[1] == Khmer {
+		in, lines = c.layKhmer(l, in, lines[0])
+	}
 	l.boxes = append(l.boxes,
 		box{c.left(), in.y, c.right() - c.left(), in.h, in.r, black},
 		box{c.left() + in.stroke, in.y + in.stroke, c.right() - c.left() - 2*in.stroke, in.h - 2*in.stroke, in.r - in.stroke, look.ground()})
-	for _, t := range []text{
-		{say: one.compare[0] + " " + one.compare[1], face: f.heavy, size: in.first.size, y: in.first.y},
-		{say: two.compare[0] + " " + two.compare[1], face: f.regular, size: in.second.size, y: in.second.y},
-	} {
+	for _, t := range lines {
 		t.x = c.w / 2
 		t.size, _ = t.face.fit(c.right()-c.left()-4*c.scale, t.size, t.size/2, t.say)
 		l.texts = append(l.texts, t.centred())

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-//go:embed fonts/*.ttf fonts/OFL.txt
+//go:embed fonts/*.ttf fonts/OFL*.txt
 var fontFiles embed.FS
 
 // perEm is the unit of every face measure: thousandths of the type size, as in the PDF's own width table.
@@ -31,6 +31,7 @@ type face struct {
 	ttf    []byte // never handed out uncloned: the PDF library writes into it
 	glyphs map[rune]glyph
 	kerns  map[[2]rune]int
+	font   *sfnt.Font // for the shapes of letters in pictures; any number of goroutines may read it
 }
 
 type typeface struct{ regular, bold, heavy *face }
@@ -78,7 +79,7 @@ func newFace(family, file string) *face {
 	if err != nil {
 		panic(fmt.Sprintf("printing: %s: %v", file, err))
 	}
-	f := &face{family: family, glyphs: map[rune]glyph{}, kerns: map[[2]rune]int{}}
+	f := &face{family: family, glyphs: map[rune]glyph{}, kerns: map[[2]rune]int{}, font: parsed}
 	var (
 		buf   sfnt.Buffer
 		size  = fixed.I(perEm)

@@ -90,11 +90,12 @@ func (s symbol) quiet(modules int) float64 { return s.side(modules + 2*QuietZone
 
 // layout is all that a card shows, in the order in which it is drawn. A code of no dots is none.
 type layout struct {
-	strips []petals
-	boxes  []box
-	logo   box // where the theme's logo goes; without width: none
-	texts  []text
-	code   symbol
+	strips   []petals
+	boxes    []box
+	logo     box // where the theme's logo goes; without width: none
+	texts    []text
+	outlines []outline
+	code     symbol
 }
 
 // design is a kind of card: it places what a placard says in the theme's look, or gives the *FieldError of what it has no room for.

@@ -54,6 +54,10 @@ func crop(g *image.Gray, dpi int, x, y, w, h float64) *image.Gray {
 	return g.SubImage(image.Rect(px(x), px(y), px(x+w), px(y+h)).Intersect(g.Rect)).(*image.Gray)
 }
 
+func cropArea(g *image.Gray, dpi int, a area) *image.Gray {
+	return crop(g, dpi, a.x1, a.y1, a.x2-a.x1, a.y2-a.y1)
+}
+
 // scan is what a code reader sees in the picture.
 func scan(t *testing.T, g *image.Gray) string {
 	t.Helper()
@@ -63,6 +67,30 @@ func scan(t *testing.T, g *image.Gray) string {
 		out.Write(g.Pix[g.PixOffset(g.Rect.Min.X, y):g.PixOffset(g.Rect.Max.X, y)])
 	}
 	return strings.TrimSuffix(string(tool(t, "zbar-tools", "zbarimg", "-q", "--raw", file(t, "cell.pgm", out.Bytes()))), "\n")
+}
+
+// face is a card of a placard that shows its code, and where it stands.
+type coded struct {
+	layout
+	at   cell
+	zone area // symbol, quiet zone and a millimetre around, on the paper
+}
+
+// facesOf are those of a placard in the nth cell of a page.
+func facesOf(t *testing.T, s Sheet, p *Placard, n int) []coded {
+	t.Helper()
+	panels, err := s.lay(p, Theme{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []coded
+	for k, l := range panels {
+		if l.code.dots > 0 {
+			at, quiet := s.panels[k].at.in(s.at(n)), l.code.quiet(p.Code.Size())/2+1
+			all = append(all, coded{l, at, area{l.code.x - quiet, l.code.y - quiet, l.code.x + quiet, l.code.y + quiet}.on(at)})
+		}
+	}
+	return all
 }
 
 func TestEveryPlacardIsReadBack(t *testing.T) {
@@ -83,19 +111,10 @@ func TestEveryPlacardIsReadBack(t *testing.T) {
 				if page == nil || n%s.PerPage() == 0 {
 					page = raster(t, path, n/s.PerPage()+1, dpi)
 				}
-				panels, err := s.lay(&placard, Theme{})
-				if err != nil {
-					t.Fatal(err)
-				}
 				want := placard.Code.(bitmap).payload
-				for k, l := range panels {
-					if l.code.dots == 0 {
-						continue
-					}
-					quiet := l.code.quiet(placard.Code.Size())/2 + 1
-					zone := area{l.code.x - quiet, l.code.y - quiet, l.code.x + quiet, l.code.y + quiet}.on(s.panels[k].at.in(s.at(n % s.PerPage())))
-					if got := scan(t, crop(page, dpi, zone.x1, zone.y1, 2*quiet, 2*quiet)); got != want {
-						t.Errorf("placard %d (%s), panel %d reads %q, want %q", i, placard.Holder, k, got, want)
+				for k, f := range facesOf(t, s, &placard, n%s.PerPage()) {
+					if got := scan(t, cropArea(page, dpi, f.zone)); got != want {
+						t.Errorf("placard %d (%s), face %d reads %q, want %q", i, placard.Holder, k, got, want)
 					}
 				}
 			}

@@ -93,16 +93,12 @@ func Write(w io.Writer, p Print, placards []Placard) error {
 }
 
 func document(p Print, placards []Placard, compress bool) ([]byte, error) {
-	perPage := p.Sheet.PerPage()
-	switch {
-	case perPage == 0:
-		return nil, errNoSheet
-	case p.Skip < 0 || p.Skip >= perPage:
-		return nil, fmt.Errorf("printing: skip %d cells of %d", p.Skip, perPage)
-	case p.Made.IsZero():
+	pages, err := p.pages(len(placards))
+	if err != nil {
+		return nil, err
+	}
+	if p.Made.IsZero() {
 		return nil, errors.New("printing: no date given")
-	case len(placards) == 0:
-		return nil, errors.New("printing: no placards given")
 	}
 	if p.Copies < 0 || p.Copies > MaxCopies {
 		return nil, &FieldError{"copies", "range", fault.Say("A number from 1 to %d.", MaxCopies)}
@@ -122,41 +118,10 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	copies := max(p.Copies, 1)
-	n, last := p.Skip, p.Skip+len(placards)*copies-1
-	type behind struct {
-		back layout
-		at   cell
-	}
-	var backs []behind // of the cells on the page
-	for i := range placards {
-		panels, back, err := p.lay(&placards[i])
-		if err != nil {
-			return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
-		}
-		for range copies {
-			if n == p.Skip || n%perPage == 0 {
-				c.page(p.Offset)
-				if p.CutMarks {
-					page := n - n%perPage
-					c.cutMarks(p.Sheet.cuts(func(cell int) bool { return page+cell >= p.Skip && page+cell <= last }))
-				}
-			}
-			at := p.Sheet.at(n % perPage)
-			for k, l := range panels {
-				c.draw(l, placards[i].Code, p.Sheet.panels[k].at.in(at))
-			}
-			c.folds(p.Sheet.folds, at)
-			if p.Back {
-				backs = append(backs, behind{back, p.Sheet.behind(at)})
-			}
-			if n++; len(backs) > 0 && (n%perPage == 0 || n > last) {
-				c.page(p.Offset)
-				for _, b := range backs {
-					c.draw(b.back, nil, b.at)
-				}
-				backs = backs[:0]
-			}
+	for page := range pages {
+		c.page(p.Offset)
+		if err := p.draw(c, placards, page); err != nil {
+			return nil, err
 		}
 	}
 	return c.finish(p.Back)
@@ -207,37 +172,18 @@ func (c *canvas) page(o Offset) {
 	}
 }
 
-// draw puts a card at the given cell. The symbol of a turned one is placed on the page itself, whose dots it stands on.
-func (c *canvas) draw(l layout, code Modules, at cell) {
-	if at.turned {
-		c.op("q")
-		c.op("cm", -1, 0, 0, -1, at.x*ptPerMM, 2*c.height-at.y*ptPerMM)
-		c.flush()
-		c.words(l, cell{})
-		c.op("Q")
-		c.flush()
-	} else {
-		c.words(l, at)
-	}
-	if l.code.dots > 0 {
-		c.symbol(l.code, code, at)
-	}
+// turned lets draw put something on the page that stands on its head, with its own top left at the cell's.
+func (c *canvas) turned(at cell, draw func()) {
+	c.op("q")
+	c.op("cm", -1, 0, 0, -1, at.x*ptPerMM, 2*c.height-at.y*ptPerMM)
+	c.flush()
+	draw()
+	c.op("Q")
+	c.flush()
 }
 
-// words draws all of a card but its symbol.
-func (c *canvas) words(l layout, at cell) {
-	for _, s := range l.strips {
-		c.petals(s, at)
-	}
-	for _, b := range l.boxes {
-		c.box(b, at)
-	}
-	if l.logo.w > 0 {
-		c.pdf.ImageOptions(logoName, at.x+l.logo.x, at.y+l.logo.y, l.logo.w, l.logo.h, false, gofpdf.ImageOptions{}, 0, "")
-	}
-	for _, t := range l.texts {
-		c.text(t, at)
-	}
+func (c *canvas) logo(b box, at cell) {
+	c.pdf.ImageOptions(logoName, at.x+b.x, at.y+b.y, b.w, b.h, false, gofpdf.ImageOptions{}, 0, "")
 }
 
 // op appends an operator after its operands; points come with two decimals, which is finer than any printer.
@@ -408,35 +354,24 @@ func (c *canvas) symbol(s symbol, code Modules, at cell) {
 	c.flush()
 }
 
-// The marks at both ends of a cut, in millimetres: clear of the crossing, then a line; dots lead from one to the other.
-const (
-	markClear  = 1.5
-	markLength = 3.5
-	markWidth  = 0.25
-	dotLength  = 0.4
-	dotGap     = 2.4
-	dotWidth   = 0.12
-)
-
 func (c *canvas) cutMarks(cuts []cut) {
 	c.op("q")
 	c.op("G", 0)
 	for _, cut := range cuts {
-		length := cut.x2 - cut.x1 + cut.y2 - cut.y1
-		dx, dy := (cut.x2-cut.x1)/length, (cut.y2-cut.y1)/length
+		length := cut.length()
 		stroke := func(from, to float64) {
-			c.op("m", (cut.x1+dx*from)*ptPerMM, c.height-(cut.y1+dy*from)*ptPerMM)
-			c.op("l", (cut.x1+dx*to)*ptPerMM, c.height-(cut.y1+dy*to)*ptPerMM)
+			x1, y1 := cut.at(from)
+			x2, y2 := cut.at(to)
+			c.op("m", x1*ptPerMM, c.height-y1*ptPerMM)
+			c.op("l", x2*ptPerMM, c.height-y2*ptPerMM)
 		}
-		mark := markClear + markLength
 		c.op("[] 0 d")
 		c.op("w", markWidth*ptPerMM)
-		stroke(markClear, mark)
-		stroke(length-mark, length-markClear)
+		stroke(markClear, markEnd)
+		stroke(length-markEnd, length-markClear)
 		c.op("S")
 
-		dots := math.Floor((length - 2*mark - dotGap) / (dotLength + dotGap))
-		from := (length - dots*(dotLength+dotGap) + dotGap) / 2 // the same distance at both ends
+		from := cut.dots()
 		c.buf = append(c.buf, '[')
 		c.buf = appendNumber(c.buf, dotLength*ptPerMM)
 		c.buf = append(c.buf, ' ')
@@ -450,13 +385,6 @@ func (c *canvas) cutMarks(cuts []cut) {
 	c.flush()
 }
 
-// A fold is a line of dashes, long enough to be told from the dots of a cut.
-const (
-	foldWidth = 0.15
-	foldDash  = 3
-	foldGap   = 2
-)
-
 func (c *canvas) folds(folds []cut, at cell) {
 	if len(folds) == 0 {
 		return
@@ -468,8 +396,8 @@ func (c *canvas) folds(folds []cut, at cell) {
 	for _, f := range folds {
 		c.op("m", (at.x+f.x1)*ptPerMM, c.height-(at.y+f.y1)*ptPerMM)
 		c.op("l", (at.x+f.x2)*ptPerMM, c.height-(at.y+f.y2)*ptPerMM)
+		c.op("S")
 	}
-	c.op("S")
 	c.op("Q")
 	c.flush()
 }

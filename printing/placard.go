@@ -56,7 +56,7 @@ func (p *Placard) account() (field, say string) {
 
 // FieldError is one part of a placard that cannot be printed. Field is the name of the part in lower case ("holder",
 // "code"); Code is stable: required, encoding, control, not-nfc, no-glyph, not-plain, too-long, module-small, range,
-// no-room, too-small, not-a-colour, contrast, size, unknown.
+// no-room, too-small, not-a-colour, contrast, size, unknown, unread, not-first.
 // Detail is safe to show; it is for the person who mends the record.
 type FieldError struct {
 	Field  string
@@ -95,8 +95,8 @@ const longest = 200
 // plainLetters are what numbers, phones and serials are made of.
 const plainLetters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz +-./()"
 
-// checkText looks at the text itself, before any of it is measured.
-func (p *Placard) checkText() error {
+// checkText looks at the text itself, before any of it is measured. unread lets languages through that no speaker has read.
+func (p *Placard) checkText(unread bool) error {
 	for _, part := range []struct {
 		field, text string
 		required    bool
@@ -134,8 +134,15 @@ func (p *Placard) checkText() error {
 	if p.Mark < MarkNone || p.Mark > MarkProvisional {
 		return &FieldError{"mark", "unknown", fault.Say("There is no such mark.")}
 	}
-	for _, l := range p.Languages {
-		if _, ok := vocabulary[l]; l != "" && !ok {
+	for i, l := range p.Languages {
+		switch _, ok := vocabulary[l]; {
+		case l == "", ok:
+		case l == Khmer && !KhmerRead && !unread:
+			return &FieldError{"languages", "unread", fault.Say("No speaker of Khmer has read the wording yet. Choose another language.")}
+		case l == Khmer && i == 1:
+		case l == Khmer:
+			return &FieldError{"languages", "not-first", fault.Say("Khmer can only be the second language of a placard.")}
+		default:
 			return &FieldError{"languages", "unknown", fault.Say("Placards do not speak the language “%s” yet.", string(l))}
 		}
 	}

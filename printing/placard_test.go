@@ -52,7 +52,8 @@ func TestCheck(t *testing.T) {
 		{"a helper with a control character", func(p *Placard) { p.Helper = "An\x00" }, "helper", "control"},
 		{"a day in words", func(p *Placard) { p.Helped = "thứ Hai" }, "helped", "not-plain"},
 		{"a mark that is none", func(p *Placard) { p.Mark = 9 }, "mark", "unknown"},
-		{"a language that is none", func(p *Placard) { p.Languages[1] = "km" }, "languages", "unknown"},
+		{"a language that is none", func(p *Placard) { p.Languages[1] = "lo" }, "languages", "unknown"},
+		{"a language that no speaker has read", func(p *Placard) { p.Languages[1] = Khmer }, "languages", "unread"},
 		{"modules under 0.6 mm", func(p *Placard) { p.Code = blank(105) }, "code", "module-small"},
 		{"modules of just 0.6 mm", func(p *Placard) { p.Code = blank(97) }, "", ""},
 	} {

@@ -1,6 +1,9 @@
 package printing
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Sheet is a way to cut paper into placards. The zero Sheet is none; take one from SheetOf or Sheets.
 type Sheet struct{ *sheet }
@@ -14,6 +17,7 @@ type sheet struct {
 	across, down  []float64 // x and y of the cuts between columns and rows, millimetres
 	folds         []cut     // in each cell, from its top left
 	back          *tips     // of each cell; nil where there is none
+	unread        bool      // takes languages that no speaker has read yet, as only tests may
 }
 
 // cell is where a card goes: its own top left on the paper, in millimetres. A turned card stands on its head, and so
@@ -131,7 +135,7 @@ func (s Sheet) lay(p *Placard, look Theme) ([]layout, error) {
 	if s.sheet == nil {
 		return nil, errNoSheet
 	}
-	if err := p.checkText(); err != nil {
+	if err := p.checkText(s.unread); err != nil {
 		return nil, err
 	}
 	all := make([]layout, len(s.panels))
@@ -146,6 +150,37 @@ func (s Sheet) lay(p *Placard, look Theme) ([]layout, error) {
 
 // cut is a line between cells, from crossing to crossing or to the paper's edge; or a fold.
 type cut struct{ x1, y1, x2, y2 float64 }
+
+// The marks at both ends of a cut, in millimetres: clear of the crossing, then a line; dots lead from one to the other.
+const (
+	markClear  = 1.5
+	markLength = 3.5
+	markEnd    = markClear + markLength
+	markWidth  = 0.25
+	dotLength  = 0.4
+	dotGap     = 2.4
+	dotWidth   = 0.12
+)
+
+// A fold is a line of dashes, long enough to be told from the dots of a cut; millimetres.
+const (
+	foldWidth = 0.15
+	foldDash  = 3
+	foldGap   = 2
+)
+
+func (c cut) length() float64 { return c.x2 - c.x1 + c.y2 - c.y1 }
+
+// at is the place so many millimetres from the cut's beginning.
+func (c cut) at(d float64) (x, y float64) {
+	return c.x1 + (c.x2-c.x1)/c.length()*d, c.y1 + (c.y2-c.y1)/c.length()*d
+}
+
+// dots is how far from either end the dots begin: the same distance, with whole dots and gaps between.
+func (c cut) dots() float64 {
+	n := math.Floor((c.length() - 2*markEnd - dotGap) / (dotLength + dotGap))
+	return (c.length() - n*(dotLength+dotGap) + dotGap) / 2
+}
 
 // cuts are the lines beside a cell that is in use. Half a sheet that stays white stays free of marks for the next time.
 func (s Sheet) cuts(used func(n int) bool) []cut {

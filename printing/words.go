@@ -6,6 +6,7 @@ type Language string
 const (
 	Vietnamese Language = "vi"
 	English    Language = "en"
+	Khmer      Language = "km" // second only, and off until KhmerRead
 )
 
 // words are what a card says in one language.
