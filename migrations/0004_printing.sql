@@ -68,6 +68,7 @@ ALTER TABLE print_batches
 	ADD COLUMN offset_right numeric(4,2) NOT NULL DEFAULT 0,
 	ADD COLUMN offset_down  numeric(4,2) NOT NULL DEFAULT 0,
 	ADD COLUMN back         boolean      NOT NULL DEFAULT false,
+	ADD COLUMN helper       text         NOT NULL DEFAULT '',
 	ADD COLUMN reason       text         NOT NULL DEFAULT '',
 	ADD COLUMN design_id    uuid,
 	ADD COLUMN measures     jsonb,
@@ -78,6 +79,7 @@ ALTER TABLE print_batches
 ALTER TABLE print_batches VALIDATE CONSTRAINT print_batches_copies;
 ALTER TABLE print_batches VALIDATE CONSTRAINT print_batches_offset;
 ALTER TABLE print_batches VALIDATE CONSTRAINT print_batches_design;
+COMMENT ON COLUMN print_batches.helper IS 'name of the person who made it, as the cards'' backs say it';
 COMMENT ON COLUMN print_batches.reason IS 'why it was printed; a reprint has one';
 COMMENT ON COLUMN print_batches.design_id IS 'the version of the market''s own design; null: standard';
 COMMENT ON COLUMN print_batches.measures IS 'of the market''s own sheet as it was then; null: one of the built-in sheets';

@@ -91,6 +91,14 @@ type Actor struct {
 	Grants    []Grant
 }
 
+// helper is the name by which a vendor knows who helped: a person's; programs and the console have none.
+func (a Actor) helper() string {
+	if strings.HasPrefix(a.ID, "person:") {
+		return a.Name
+	}
+	return ""
+}
+
 // Console is whoever may run the program against the database. It may do everything but approve.
 func Console() Actor { return Actor{ID: "console", Name: "console", Via: "console"} }
 

@@ -30,6 +30,7 @@ type Batch struct {
 	Copies      int             `json:"copies"` // of each placard
 	CutMarks    bool            `json:"cut_marks"`
 	Back        bool            `json:"back"`         // with the other side
+	Helper      string          `json:"-"`            // name of the person who made it, as the backs say it
 	OffsetRight float64         `json:"offset_right"` // millimetres, of the printer it was made for
 	OffsetDown  float64         `json:"offset_down"`
 	Layout      int             `json:"-"`
@@ -122,12 +123,12 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		}
 		batch.Placards = len(issue)
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO print_batches (market_id, id, sheet, measures, design, design_id, skip, copies, cut_marks, back, offset_right, offset_down,
+			INSERT INTO print_batches (market_id, id, sheet, measures, design, design_id, skip, copies, cut_marks, back, helper, offset_right, offset_down,
 			                           layout, placards, reason, left_out, warnings, created_by, created_at)
-			VALUES (@market, @id, @sheet, @measures, @design, @design_id, @skip, @copies, @cut_marks, @back, @right, @down,
+			VALUES (@market, @id, @sheet, @measures, @design, @design_id, @skip, @copies, @cut_marks, @back, @helper, @right, @down,
 			        @layout, @placards, @reason, @left_out, @warnings, @by, @now)`,
 			pgx.StrictNamedArgs{"market": m.ID, "id": batch.ID, "sheet": batch.Sheet, "measures": []byte(batch.Measures), "design": batch.Design,
-				"design_id": batch.DesignID, "skip": batch.Skip, "copies": batch.Copies, "cut_marks": batch.CutMarks, "back": batch.Back,
+				"design_id": batch.DesignID, "skip": batch.Skip, "copies": batch.Copies, "cut_marks": batch.CutMarks, "back": batch.Back, "helper": batch.Helper,
 				"right": batch.OffsetRight, "down": batch.OffsetDown, "layout": batch.Layout, "placards": batch.Placards, "reason": batch.Reason,
 				"left_out": asJSON(batch.LeftOut), "warnings": asJSON(batch.Warnings), "by": by.ID, "now": now}); err != nil {
 			return err
@@ -179,7 +180,7 @@ func (s *Service) plannedBatch(by Actor, in *NewBatch, now time.Time) (Batch, er
 	if err := fault.Check("batch-invalid", bad); err != nil {
 		return Batch{}, err
 	}
-	return Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Copies: in.Copies, CutMarks: !in.NoCutMarks, Back: in.Back,
+	return Batch{ID: id.New[Batch](), Sheet: in.Sheet, Design: in.Design, Skip: in.Skip, Copies: in.Copies, CutMarks: !in.NoCutMarks, Back: in.Back, Helper: by.helper(),
 		Layout: Layout, Reason: in.Reason, LeftOut: []LeftOut{}, Warnings: []Warning{}, CreatedBy: by.ID, CreatedAt: now}, nil
 }
 
@@ -558,29 +559,19 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 }
 
 const batchColumns = `
-	SELECT id, sheet, measures, design, design_id, skip, copies, cut_marks, back, offset_right, offset_down, layout, placards, reason,
+	SELECT id, sheet, measures, design, design_id, skip, copies, cut_marks, back, helper, offset_right, offset_down, layout, placards, reason,
 	       created_by, created_at, `
 
 // Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden; Gone batch-gone, once a
 // person in it was erased.
 func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []Placard, error) {
-	none := fault.New(fault.NotFound, "batch-not-found", "There is no such print batch here.")
 	m, err := market(ctx, s.db, by, PrintPlacards, ref.Market)
 	if err != nil {
-		return Batch{}, nil, notFoundAs(err, none)
+		return Batch{}, nil, notFoundAs(err, batchNotFound())
 	}
-	b, err := one[Batch](ctx, s.db, none, batchColumns+`left_out, warnings FROM print_batches WHERE market_id = @market AND id = @id`,
-		pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
+	b, err := s.batch(ctx, m, ref.ID)
 	if err != nil {
-		return Batch{}, nil, err
-	}
-	b.Ref = ref
-	if !b.DesignID.IsZero() {
-		d, err := design(ctx, s.db, m, none, `WHERE market_id = @market AND id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": b.DesignID})
-		if err != nil {
-			return b, nil, err
-		}
-		b.Theme = &d
+		return b, nil, err
 	}
 	gone, err := postgres.One[bool](ctx, s.db, `
 		SELECT EXISTS (SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
@@ -595,6 +586,28 @@ func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []P
 	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
 	return b, ps, err
+}
+
+func batchNotFound() *fault.Error {
+	return fault.New(fault.NotFound, "batch-not-found", "There is no such print batch here.")
+}
+
+// batch is a batch with the design it was made with.
+func (s *Service) batch(ctx context.Context, m Market, which id.ID[Batch]) (Batch, error) {
+	b, err := one[Batch](ctx, s.db, batchNotFound(), batchColumns+`left_out, warnings FROM print_batches WHERE market_id = @market AND id = @id`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": which})
+	if err != nil {
+		return Batch{}, err
+	}
+	b.Ref = BatchRef{m.Code, which}
+	if !b.DesignID.IsZero() {
+		d, err := design(ctx, s.db, m, batchNotFound(), `WHERE market_id = @market AND id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": b.DesignID})
+		if err != nil {
+			return b, err
+		}
+		b.Theme = &d
+	}
+	return b, nil
 }
 
 // Batches lists a market's print batches, newest first, without what each says of single stalls. Faults: NotFound; Forbidden.

@@ -20,37 +20,38 @@ type PlacardID = id.ID[Placard]
 
 // Placard is a printed payment code and its life. What stands on the paper is frozen when it is issued.
 type Placard struct {
-	Serial       Serial     `json:"serial"`
-	ID           PlacardID  `json:"-"`
-	Kind         string     `json:"kind"` // ours, or provider: a stand that a wallet or bank gave
-	State        string     `json:"state"`
-	Mark         string     `json:"mark,omitempty"` // sample, provisional
-	Market       string     `json:"market" db:"-"`
-	MarketName   string     `json:"market_name"`
-	Stall        string     `json:"stall"`
-	Goods        string     `json:"-"`
-	Vendor       string     `json:"vendor"`
-	Holder       string     `json:"holder"`
-	Heard        *string    `json:"-"`                   // the name that was heard last when the code was scanned
-	NameDiffers  bool       `json:"name_differs" db:"-"` // and it is not the one printed: the placard must not hang
-	Provider     string     `json:"provider"`
-	ProviderName string     `json:"provider_name"`
-	Tail         string     `json:"last_digits"` // last four of the account
-	Number       string     `json:"-"`           // the whole number, only where the vendor asked for it on the card
-	ShowNumber   bool       `json:"show_number"`
-	Languages    string     `json:"languages"` // of the card's words, vi+km; empty: the design's own
-	Call         string     `json:"-"`
-	IssuedAt     time.Time  `json:"issued_at"`
-	InstalledAt  *time.Time `json:"installed_at"`
-	CheckedAt    *time.Time `json:"checked_at"`
-	CheckResult  *string    `json:"check_result"`
-	RemovedAt    *time.Time `json:"removed_at"` // taken down, or taken back after another one took its place
-	AccountID    AccountID  `json:"-"`
-	VendorID     VendorID   `json:"-"`
-	StallID      StallID    `json:"-"`
-	Payload      string     `json:"-"`
-	Symbol       []byte     `json:"-"`
-	AccountState State      `json:"-"`
+	Serial       Serial       `json:"serial"`
+	ID           PlacardID    `json:"-"`
+	Kind         string       `json:"kind"` // ours, or provider: a stand that a wallet or bank gave
+	State        string       `json:"state"`
+	Mark         string       `json:"mark,omitempty"` // sample, provisional
+	Market       string       `json:"market" db:"-"`
+	MarketName   string       `json:"market_name"`
+	Stall        string       `json:"stall"`
+	Goods        string       `json:"-"`
+	Vendor       string       `json:"vendor"`
+	Holder       string       `json:"holder"`
+	Heard        *string      `json:"-"`                   // the name that was heard last when the code was scanned
+	NameDiffers  bool         `json:"name_differs" db:"-"` // and it is not the one printed: the placard must not hang
+	Provider     string       `json:"provider"`
+	ProviderName string       `json:"provider_name"`
+	Tail         string       `json:"last_digits"` // last four of the account
+	Number       string       `json:"-"`           // the whole number, only where the vendor asked for it on the card
+	ShowNumber   bool         `json:"show_number"`
+	Languages    string       `json:"languages"` // of the card's words, vi+km; empty: the design's own
+	Call         string       `json:"-"`
+	IssuedAt     time.Time    `json:"issued_at"`
+	InstalledAt  *time.Time   `json:"installed_at"`
+	CheckedAt    *time.Time   `json:"checked_at"`
+	CheckResult  *string      `json:"check_result"`
+	RemovedAt    *time.Time   `json:"removed_at"` // taken down, or taken back after another one took its place
+	AccountID    AccountID    `json:"-"`
+	VendorID     VendorID     `json:"-"`
+	StallID      StallID      `json:"-"`
+	BatchID      id.ID[Batch] `json:"-"`
+	Payload      string       `json:"-"`
+	Symbol       []byte       `json:"-"`
+	AccountState State        `json:"-"`
 }
 
 // liveStates are those of a placard that is, or may soon be, where shoppers scan it.
@@ -66,7 +67,7 @@ func (p Placard) InUse() bool {
 
 const placardColumns = `
 	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
-	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
+	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, p.batch_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
 	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number,
 	       e.installed_at, e.checked_at, e.check_result, e.removed_at, e.heard,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
@@ -158,6 +159,29 @@ func (s *Service) Placard(ctx context.Context, by Actor, serial string) (Placard
 		p.Holder, p.Vendor = maskedName(p.Holder), maskedName(p.Vendor)
 	}
 	return p, err
+}
+
+// PlacardToShow is one of our placards with its batch, to be drawn again for the vendor. Faults: NotFound, also outside the actor's
+// scope and for a stand that a wallet or bank gave; Forbidden; Conflict placard-state, when it is over; Gone.
+func (s *Service) PlacardToShow(ctx context.Context, by Actor, serial string) (Batch, Placard, error) {
+	m, which, err := s.claimed(ctx, serial)
+	if err != nil {
+		return Batch{}, Placard{}, err
+	}
+	if _, err := market(ctx, s.db, by, PrintPlacards, m.Code); err != nil {
+		return Batch{}, Placard{}, notFoundAs(err, placardNotFound())
+	}
+	p, err := s.placard(ctx, s.db, m, which)
+	switch {
+	case err != nil:
+		return Batch{}, p, err
+	case p.BatchID.IsZero():
+		return Batch{}, p, placardNotFound()
+	case !p.InUse():
+		return Batch{}, p, fault.New(fault.Conflict, "placard-state", "This placard is not in use, so its picture is not shown.")
+	}
+	b, err := s.batch(ctx, m, p.BatchID)
+	return b, p, err
 }
 
 func (s *Service) placard(ctx context.Context, db postgres.Querier, m Market, which PlacardID) (Placard, error) {

@@ -106,6 +106,18 @@ func Masked(number string) string {
 	return "••••"
 }
 
+// Grouped is a whole number as it is read aloud and typed again: 0912 345 678, others by fours.
+func Grouped(number string) string {
+	if len(number) == 10 && number[0] == '0' {
+		return number[:4] + " " + number[4:7] + " " + number[7:]
+	}
+	var parts []string
+	for len(number) > 4 {
+		parts, number = append(parts, number[:4]), number[4:]
+	}
+	return strings.Join(append(parts, number), " ")
+}
+
 // maskedName leaves the first letter of each word.
 func maskedName(name string) string {
 	words := strings.Fields(name)

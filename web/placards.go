@@ -3,11 +3,14 @@ package web
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"image"
+	"image/png"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cho40/internal/fault"
@@ -21,86 +24,192 @@ import (
 // perFile is how many placards one PDF holds; the library keeps all pages in memory.
 const perFile = 500
 
-// SheetFor finds the sheet of a new batch; an empty name is the usual one. Faults: Invalid.
-func SheetFor(name string, skip int) (printing.Sheet, error) {
+// SheetFor finds the sheet of a new batch among those everybody has and the market's own; an empty name is the usual one. Faults: Invalid.
+func SheetFor(name string, skip int, own []registry.Sheet) (printing.Sheet, error) {
 	if name == "" {
 		name = printing.Sheets()[0].Name()
 	}
-	sheet, ok := printing.SheetOf(name)
-	if !ok {
-		var names []string
-		for _, s := range printing.Sheets() {
-			names = append(names, s.Name())
+	var names []string
+	var sheet printing.Sheet
+	for _, s := range printing.Sheets() {
+		if names = append(names, s.Name()); s.Name() == name {
+			sheet = s
 		}
+	}
+	for _, o := range own {
+		if names = append(names, o.Name); o.Name == name {
+			var err error
+			if sheet, err = stickers(o.Name, o.Measures); err != nil {
+				return sheet, err
+			}
+		}
+	}
+	if sheet.PerPage() == 0 {
 		return sheet, fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").
 			With(fault.At("sheet", "unknown", "One of: %s.", strings.Join(names, ", ")))
 	}
-	if skip >= sheet.PerPage() {
+	if skip < 0 || skip >= sheet.PerPage() {
 		return sheet, fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").
 			With(fault.At("skip", "range", "A number from 0 to %d.", sheet.PerPage()-1))
 	}
 	return sheet, nil
 }
 
-// Fits says why a placard cannot be printed on a sheet; an empty text when it can.
-func Fits(sheet printing.Sheet) registry.Fits {
-	return func(_ registry.Batch, p registry.Placard) (why, warning fault.Text) {
-		card, err := card(p)
+// stickers is a sheet of a market's own from its measures in the record.
+func stickers(name string, measures []byte) (printing.Sheet, error) {
+	m := printing.Measures{Paper: "a4"} // unless they say another one
+	d := json.NewDecoder(bytes.NewReader(measures))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return printing.Sheet{}, fmt.Errorf("measures of sheet %s: %w", name, err)
+	}
+	return printing.Stickers(name, m)
+}
+
+// printOf is how a batch goes on paper. Its date is the batch's own, so that the same batch gives the same bytes.
+func printOf(b registry.Batch) (printing.Print, error) {
+	p := printing.Print{Skip: b.Skip, Copies: b.Copies, Back: b.Back, CutMarks: b.CutMarks,
+		Offset: printing.Offset{Right: b.OffsetRight, Down: b.OffsetDown}, Made: b.CreatedAt, Title: "cho40 " + b.Ref.String()}
+	var err error
+	if len(b.Measures) > 0 {
+		p.Sheet, err = stickers(b.Sheet, b.Measures)
+	} else {
+		p.Sheet, err = SheetFor(b.Sheet, 0, nil)
+	}
+	if err == nil && b.Theme != nil {
+		p.Theme, err = themeOf(b.Theme.Colour, b.Theme.Tint, b.Theme.Board, b.Theme.Logo)
+	}
+	return p, err
+}
+
+// themeOf is the look of a market's own design. Errors: *printing.FieldError, or that of the logo's PNG.
+func themeOf(colour, tint, board string, logo []byte) (printing.Theme, error) {
+	t := printing.Theme{Colour: printing.Colour(colour), Tint: printing.Colour(tint), Board: board}
+	if len(logo) > 0 {
+		var err error
+		if t.Logo, err = png.Decode(bytes.NewReader(logo)); err != nil {
+			return t, err
+		}
+	}
+	return t, t.Check()
+}
+
+// Fits says why a placard cannot be printed in a batch, an empty text when it can, and then what somebody should look at.
+func Fits() registry.Fits {
+	var of registry.Batch // the batch that p was made for: one after the other, never two at once
+	var p printing.Print
+	return func(b registry.Batch, placard registry.Placard) (why, warning fault.Text) {
+		var err error
+		if of.ID != b.ID || p.Sheet.PerPage() == 0 {
+			if p, err = printOf(b); err == nil {
+				of = b
+			}
+		}
+		var c printing.Placard
 		if err == nil {
-			err = card.Check(sheet)
+			c, err = card(b, placard)
+		}
+		if err == nil {
+			err = p.Check(c)
 		}
 		var field *printing.FieldError
 		switch {
 		case errors.As(err, &field):
-			why = field.Detail
+			return field.Detail, warning
 		case err != nil:
-			why = fault.Say("Its code cannot be read back.")
+			return fault.Say("Its code cannot be read back."), warning
+		}
+		for _, w := range c.Warnings(p.Sheet) {
+			warning = w
 		}
 		return why, warning
 	}
 }
 
-// card is a placard of the record as paper shows it.
-func card(p registry.Placard) (printing.Placard, error) {
+// card is a placard of the record as paper shows it. Its symbol says what was approved, or it is an error.
+func card(b registry.Batch, p registry.Placard) (printing.Placard, error) {
 	var symbol qrgen.Symbol
 	if err := symbol.UnmarshalBinary(p.Symbol); err != nil {
 		return printing.Placard{}, err
 	}
+	if text, err := qrgen.ReadModules(symbol); err != nil || text != p.Payload {
+		return printing.Placard{}, fmt.Errorf("its stored symbol does not say its payload: %w", err)
+	}
 	mark := map[string]printing.Mark{"sample": printing.MarkSample, "provisional": printing.MarkProvisional}[p.Mark]
-	return printing.Placard{Market: p.MarketName, Vendor: p.Vendor, Goods: p.Goods, Stall: p.Stall, Holder: p.Holder, Provider: p.ProviderName,
-		Tail: p.Tail, Call: p.Call, Serial: p.Serial.String(), Mark: mark, Code: symbol}, nil
+	c := printing.Placard{Market: p.MarketName, Vendor: p.Vendor, Goods: p.Goods, Stall: p.Stall, Holder: p.Holder, Provider: p.ProviderName,
+		Tail: p.Tail, Number: registry.Grouped(p.Number), Call: p.Call, Serial: p.Serial.String(), Mark: mark, Code: symbol,
+		Helper: b.Helper, Helped: registry.Local(b.CreatedAt).Format("02/01/2006")}
+	if first, second, two := strings.Cut(p.Languages, "+"); first != "" {
+		if c.Languages[0] = printing.Language(first); two {
+			c.Languages[1] = printing.Language(second)
+		}
+	}
+	return c, nil
 }
 
-// Draw writes the PDF of some placards of a batch. The same batch gives the same bytes: its date is the batch's own.
-func Draw(w io.Writer, b registry.Batch, skip int, ps []registry.Placard) error {
-	sheet, err := SheetFor(b.Sheet, 0)
+// draw writes one file of a batch and reads it back: every code in its place, module by module, or nothing.
+func draw(p printing.Print, b registry.Batch, ps []registry.Placard) ([]byte, error) {
+	cards := make([]printing.Placard, len(ps))
+	for i, placard := range ps {
+		var err error
+		if cards[i], err = card(b, placard); err != nil {
+			return nil, fmt.Errorf("placard %s: %w", placard.Serial, err)
+		}
+	}
+	var pdf bytes.Buffer
+	if err := printing.Write(&pdf, p, cards); err != nil {
+		return nil, err
+	}
+	if err := printing.ReadBack(pdf.Bytes(), p, cards); err != nil {
+		return nil, fmt.Errorf("the finished file was read back: %w", err)
+	}
+	return pdf.Bytes(), nil
+}
+
+// Files cuts a batch into PDFs of at most 500 placards, draws two at a time, and hands each to put, in order. Only the first begins
+// on the used sheet. Every file has been read back before it is handed out; a difference is an error.
+func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []byte) error) error {
+	p, err := printOf(b)
 	if err != nil {
 		return err
 	}
-	cards := make([]printing.Placard, len(ps))
-	for i, p := range ps {
-		if cards[i], err = card(p); err != nil {
-			return fmt.Errorf("placard %s: %w", p.Serial, err)
-		}
-	}
-	return printing.Write(w, printing.Print{Sheet: sheet, Skip: skip, CutMarks: true, Made: b.CreatedAt, Title: "cho40 " + b.Ref.String()}, cards)
-}
-
-// Files cuts a batch into PDFs of at most 500 placards and hands each to put, in order. Only the first begins on the used sheet.
-func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []byte) error) error {
 	of := (len(ps) + perFile - 1) / perFile
-	for n := range of {
-		part := ps[n*perFile : min((n+1)*perFile, len(ps))]
-		skip := 0
-		if n == 0 {
-			skip = b.Skip
+	type file struct {
+		pdf []byte
+		err error
+	}
+	const atOnce = 2
+	made := make([]chan file, of)
+	var stopped atomic.Bool
+	turn := make(chan struct{}, atOnce)
+	for n := range made {
+		made[n] = make(chan file, 1)
+	}
+	defer stopped.Store(true)
+	go func() {
+		for n := range made {
+			turn <- struct{}{} // given back when the file is taken, so that few are held
+			if stopped.Load() {
+				return
+			}
+			go func() {
+				part, p := ps[n*perFile:min((n+1)*perFile, len(ps))], p
+				if n > 0 {
+					p.Skip = 0
+				}
+				pdf, err := draw(p, b, part)
+				made[n] <- file{pdf, err}
+			}()
 		}
-		var pdf bytes.Buffer
-		if err := Draw(&pdf, b, skip, part); err != nil {
-			return err
+	}()
+	for n := range made {
+		f := <-made[n]
+		if f.err == nil {
+			f.err = put(n+1, of, f.pdf)
 		}
-		if err := put(n+1, of, pdf.Bytes()); err != nil {
-			return err
+		<-turn
+		if f.err != nil {
+			return f.err
 		}
 	}
 	return nil
@@ -109,10 +218,17 @@ func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []by
 // batchAnswer is a batch as the API shows it.
 type batchAnswer struct {
 	registry.Batch
-	PDF     string             `json:"pdf,omitempty"`
-	ZIP     string             `json:"zip,omitempty"`
-	LeftOut []leftOut          `json:"left_out"`
-	Items   []registry.Placard `json:"items"`
+	PDF      string             `json:"pdf,omitempty"`
+	ZIP      string             `json:"zip,omitempty"`
+	LeftOut  []leftOut          `json:"left_out"`
+	Warnings []warning          `json:"warnings"`
+	Items    []registry.Placard `json:"items"`
+}
+
+type warning struct {
+	Stall  string `json:"stall"`
+	Serial string `json:"serial"`
+	Detail string `json:"detail"`
 }
 
 type leftOut struct {
@@ -124,7 +240,10 @@ type leftOut struct {
 
 func (s *Server) batchAnswer(c echo.Context, b registry.Batch, ps []registry.Placard) batchAnswer {
 	l := language(c)
-	a := batchAnswer{Batch: b, Items: ps, LeftOut: make([]leftOut, len(b.LeftOut))}
+	a := batchAnswer{Batch: b, Items: ps, LeftOut: make([]leftOut, len(b.LeftOut)), Warnings: make([]warning, len(b.Warnings))}
+	for i, w := range b.Warnings {
+		a.Warnings[i] = warning{w.Stall, w.Serial, l.Text(w.Detail)}
+	}
 	for i, o := range b.LeftOut {
 		a.LeftOut[i] = leftOut{o.Stall, o.Reason, o.Serial, l.Text(o.Why())}
 	}
@@ -136,14 +255,23 @@ func (s *Server) batchAnswer(c echo.Context, b registry.Batch, ps []registry.Pla
 	return a
 }
 
+// sheet fills the sheet's name and holds the wish to it: the record does not know how many cells a sheet has.
+func (s *Server) sheet(c echo.Context, market string, in *registry.NewBatch) error {
+	own, err := s.reg(c).Sheets(c.Request().Context(), actor(c), market)
+	if err != nil {
+		return err
+	}
+	sheet, err := SheetFor(in.Sheet, in.Skip, own)
+	in.Sheet = sheet.Name()
+	return err
+}
+
 // issue makes a batch; drawing it once, after its rows are committed, is what makes its placards printed.
 func (s *Server) issue(c echo.Context, market string, in registry.NewBatch) (registry.Batch, error) {
-	sheet, err := SheetFor(in.Sheet, in.Skip)
-	if err != nil {
+	if err := s.sheet(c, market, &in); err != nil {
 		return registry.Batch{}, err
 	}
-	in.Sheet = sheet.Name()
-	b, err := s.reg(c).Issue(c.Request().Context(), actor(c), market, in, Fits(sheet))
+	b, err := s.reg(c).Issue(c.Request().Context(), actor(c), market, in, Fits())
 	if err != nil {
 		return b, err
 	}
@@ -219,9 +347,13 @@ func (s *Server) getBatch(c echo.Context) error {
 	return hashed(c, http.StatusOK, s.batchAnswer(c, b, ps))
 }
 
-// getPlacard answers GET /api/v1/placards/{serial}.
+// getPlacard answers GET /api/v1/placards/{serial}, and with .png behind it the placard as a picture for the vendor's phone.
 func (s *Server) getPlacard(c echo.Context) error {
-	p, err := s.reg(c).Placard(c.Request().Context(), actor(c), param(c, "serial"))
+	serial, picture := strings.CutSuffix(param(c, "serial"), ".png")
+	if picture {
+		return s.getPlacardPicture(c, serial)
+	}
+	p, err := s.reg(c).Placard(c.Request().Context(), actor(c), serial)
 	if err != nil {
 		return err
 	}
@@ -239,4 +371,73 @@ func (s *Server) postPlacardEvent(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, p)
+}
+
+// pictureWidth is that of a cheap phone's screen, in pixels.
+const pictureWidth = 720
+
+// getPlacardPicture answers GET /api/v1/placards/{serial}.png: what hangs, as it looks, to be sent to the vendor.
+func (s *Server) getPlacardPicture(c echo.Context, serial string) error {
+	b, p, err := s.reg(c).PlacardToShow(c.Request().Context(), actor(c), serial)
+	if err != nil {
+		return err
+	}
+	print, err := printOf(b)
+	if err != nil {
+		return err
+	}
+	shown, err := card(b, p)
+	if err != nil {
+		return fmt.Errorf("placard %s: %w", serial, err)
+	}
+	img, err := printing.Picture(shown, printing.Sheets()[0], print.Theme, pictureWidth)
+	if err != nil {
+		return drawnFault(err)
+	}
+	c.Response().Header().Set(echo.HeaderContentDisposition, `inline; filename="`+p.Serial.String()+`.png"`)
+	return sendPNG(c, img)
+}
+
+// sendPNG answers with a picture.
+func sendPNG(c echo.Context, img image.Image) error {
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "image/png", out.Bytes())
+}
+
+// drawnFault makes what printing says of one field a fault of the request.
+func drawnFault(err error) error {
+	var field *printing.FieldError
+	if !errors.As(err, &field) {
+		return err
+	}
+	return fault.New(fault.Invalid, "cannot-print", "Some fields need mending.").With(fault.Field{Pointer: field.Field, Code: field.Code, Detail: field.Detail})
+}
+
+// getPlacardEvents answers GET /api/v1/placards/{serial}/events: the whole log.
+func (s *Server) getPlacardEvents(c echo.Context) error {
+	events, err := s.reg(c).PlacardEvents(c.Request().Context(), actor(c), param(c, "serial"))
+	return items(c, events, err)
+}
+
+// postStand answers POST /api/v1/markets/{market}/stalls/{stall}/stands: a code that a wallet or bank gave the vendor.
+func (s *Server) postStand(c echo.Context) error {
+	in, err := bindJSON[registry.NewStand](c)
+	if err != nil {
+		return err
+	}
+	p, err := s.reg(c).RegisterStand(c.Request().Context(), actor(c), c.Param("market"), param(c, "stall"), in)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/placards/"+p.Serial.String())
+	return c.JSON(http.StatusCreated, p)
+}
+
+// getOldPlacards answers GET /api/v1/markets/{market}/old-placards: who still has one that is over.
+func (s *Server) getOldPlacards(c echo.Context) error {
+	olds, err := s.reg(c).Outstanding(c.Request().Context(), actor(c), c.Param("market"))
+	return items(c, olds, err)
 }

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,16 @@ import (
 	registry "cho40/vendor_registry"
 	"cho40/web"
 )
+
+// drawn is the one file of a batch.
+func drawn(t *testing.T, b registry.Batch, ps ...registry.Placard) (pdf []byte) {
+	t.Helper()
+	b.CreatedAt = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	if err := web.Files(b, ps, func(_, _ int, file []byte) error { pdf = file; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return pdf
+}
 
 // What the record says of a placard is what stands on its paper: above all that a sample is no placard, and that nobody
 // approved a provisional one.
@@ -38,13 +47,9 @@ func TestSheetsSayWhatTheRecordSays(t *testing.T) {
 	} {
 		serial := registry.NewSerial()
 		p := registry.Placard{Serial: serial, Mark: tt.mark, MarketName: "Chợ Vị Thanh", Stall: "A-12", Goods: "Rau củ", Vendor: "Lý Minh Tâm",
-			Holder: "LY MINH TAM", ProviderName: "Viettel Money", Tail: "5678", Call: "0293 000 0040", Symbol: stored}
-		for _, sheet := range []string{"a6x4", "a5x2", "a4x1", "tag8", "tag10"} {
-			var pdf bytes.Buffer
-			if err := web.Draw(&pdf, registry.Batch{Sheet: sheet, CreatedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}, 0, []registry.Placard{p}); err != nil {
-				t.Fatal(err)
-			}
-			text, err := pdfText(pdf.Bytes())
+			Holder: "LY MINH TAM", ProviderName: "Viettel Money", Tail: "5678", Call: "0293 000 0040", Symbol: stored, Payload: payload}
+		for _, sheet := range []string{"a6x4", "a5x2", "a4x1", "tent", "stand", "tag8", "tag10"} {
+			text, err := pdfText(drawn(t, registry.Batch{Sheet: sheet}, p))
 			if err != nil {
 				t.Fatalf("pdftotext is needed (Debian: apt-get install poppler-utils): %v", err)
 			}

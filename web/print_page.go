@@ -132,7 +132,7 @@ func (s *Server) print(c echo.Context) error {
 			bad.Fields["section"] = l.T("Choose a section.")
 		}
 	case "stalls":
-		batch.Stalls = strings.FieldsFunc(in.Stalls, func(r rune) bool { return strings.ContainsRune(",;\n\r\t ", r) })
+		batch.Stalls = stallCodes(in.Stalls)
 		if len(batch.Stalls) == 0 {
 			bad.Fields["stalls"] = l.T("Write the stalls' codes.")
 		}
@@ -208,10 +208,11 @@ func (s *Server) batchPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	sheet, err := SheetFor(b.Sheet, 0)
+	print, err := printOf(b)
 	if err != nil {
 		return err
 	}
+	sheet := print.Sheet
 	p := batchPage{frame: s.frame(c, say(l, b.Placards, "1 placard is ready", "%s placards are ready"), &m, "print"), Market: m,
 		Home: marketPath(m.Code), Back: marketPath(m.Code, "print"), Batch: b, Sheet: l.T(sheetWords[b.Sheet][0]),
 		Sheets: sheets(b.Placards, b.Skip, sheet), Who: names[b.CreatedBy], Left: len(b.LeftOut)}

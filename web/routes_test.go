@@ -11,6 +11,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
+	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +33,7 @@ var matrix = map[string]string{
 	"approve a change":           "-+--+---",
 	"import":                     "++------",
 	"print":                      "++++----",
+	"sheets and designs":         "++------",
 	"consent, placard at stall":  "++++----",
 	"suspend":                    "+++++---",
 	"resume":                     "-+--+---",
@@ -78,11 +80,23 @@ var tries = []try{
 	{route: "GET /api/v1/imports/{import}", row: "import", path: "/api/v1/imports/$import", other: "/api/v1/imports/" + noRecord, status: 200, fresh: "preview"},
 	{route: "DELETE /api/v1/imports/{import}", row: "import", path: "/api/v1/imports/$import", other: "/api/v1/imports/" + noRecord, status: 204, fresh: "preview"},
 	{route: "POST /api/v1/imports/{import}/commit", row: "import", path: "/api/v1/imports/$import/commit", other: "/api/v1/imports/" + noRecord + "/commit", body: `{"attested":"vi-1"}`, status: 200, fresh: "preview"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/stands", row: "consent, placard at stall", path: near + "/stalls/$stall/stands", other: "/api/v1/markets/NONE/stalls/$stall/stands", body: `{"payload":"$stand","consent":{"version":"vi-1","given":"face_to_face"}}`, status: 201, fresh: "stall"},
+	{route: "GET /api/v1/markets/{market}/print-preview.png", row: "print", path: near + "/print-preview.png?stalls=$stall&provisional=1", other: "/api/v1/markets/NONE/print-preview.png", status: 200, fresh: "proposal"},
+	{route: "GET /api/v1/markets/{market}/calibration.pdf", row: "print", path: near + "/calibration.pdf", other: "/api/v1/markets/NONE/calibration.pdf", status: 200},
+	{route: "GET /api/v1/markets/{market}/old-placards", row: "name and stall, masked too", path: near + "/old-placards", other: "/api/v1/markets/NONE/old-placards", status: 200},
+	{route: "GET /api/v1/markets/{market}/printers", row: "print", path: near + "/printers", other: "/api/v1/markets/NONE/printers", status: 200},
+	{route: "POST /api/v1/markets/{market}/printers", row: "print", path: near + "/printers", other: "/api/v1/markets/NONE/printers", body: `{"name":"$code","offset_right":1.5,"offset_down":-2}`, status: 201},
+	{route: "GET /api/v1/markets/{market}/sheets", row: "print", path: near + "/sheets", other: "/api/v1/markets/NONE/sheets", status: 200},
+	{route: "POST /api/v1/markets/{market}/sheets", row: "sheets and designs", path: near + "/sheets", other: "/api/v1/markets/NONE/sheets", body: `{"name":"tomy-104","measures":{"columns":3,"rows":8,"left":0,"top":0.5,"width":70,"height":37}}`, status: 201},
+	{route: "GET /api/v1/markets/{market}/designs", row: "print", path: near + "/designs", other: "/api/v1/markets/NONE/designs", status: 200},
+	{route: "POST /api/v1/markets/{market}/designs", row: "sheets and designs", path: near + "/designs", other: "/api/v1/markets/NONE/designs", body: `{"name":"Cham","colour":"#274690","tint":"#fcefc9","board":"Ban quản lý chợ Vị Thanh"}`, status: 201},
 	{route: "POST /api/v1/markets/{market}/print-batches", row: "print", path: near + "/print-batches", other: "/api/v1/markets/NONE/print-batches", body: `{"stalls":["$stall"],"provisional":true}`, status: 201, fresh: "proposal"},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch", other: "/api/v1/print-batches/" + noRecord, status: 200},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.pdf", other: "/api/v1/print-batches/" + noRecord + ".pdf", status: 200},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.zip", other: "/api/v1/print-batches/" + noRecord + ".zip", status: 200},
 	{route: "GET /api/v1/placards/{serial}", row: "name and stall, masked too", path: "/api/v1/placards/$printed", other: "/api/v1/placards/0000-0000-000", status: 200},
+	{route: "GET /api/v1/placards/{serial}", row: "print", path: "/api/v1/placards/$printed.png", other: "/api/v1/placards/0000-0000-000.png", status: 200},
+	{route: "GET /api/v1/placards/{serial}/events", row: "name and stall, masked too", path: "/api/v1/placards/$printed/events", other: "/api/v1/placards/0000-0000-000/events", status: 200},
 	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"handed_over"}`, status: 200, fresh: "placard"},
 	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"installed"}`, status: 200, fresh: "placard"},
 	{route: "POST /api/v1/placards/{serial}/events", row: "suspend", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"suspended"}`, status: 200, fresh: "placard"},
@@ -134,6 +148,11 @@ func (s *scene) prepare(t *testing.T, what string) {
 	s.n++
 	s.vars["code"] = fmt.Sprintf("N-%d", s.n)
 	number := fmt.Sprintf("07%08d", s.n)
+	stand, err := qrgen.Static("971011", fmt.Sprintf("03%08d", s.n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vars["stand"] = stand
 	bring := func() {
 		for name, v := range s.stall(t, stallJSON(s.vars["code"], "Mới", "Trần Văn Bê", number)) {
 			s.vars[name] = v

@@ -60,6 +60,8 @@ var sheetWords = map[string][2]string{
 	"a6x4":  {"A6, four to a sheet", "Hangs at the front of a stall. The usual one."},
 	"a5x2":  {"A5, two to a sheet", "For wide stalls, where buyers stand back."},
 	"a4x1":  {"A4, one to a sheet", "For gates and large stalls."},
+	"tent":  {"Tents, two to a sheet", "Stands on the counter, both sides show the code. Fold along the dashes."},
+	"stand": {"Counter stands, two to a sheet", "A6 with two wings folded back. Stands without glue."},
 	"tag8":  {"Small cards, eight to a sheet", "To wear, or to clip to the scales."},
 	"tag10": {"Small cards, ten to a sheet", "The code's squares are 1.0 mm: scan from near."},
 }

@@ -81,12 +81,12 @@ func (a *app) loadDemo(ctx context.Context) error {
 	if err := demoApprove(ctx, day(2), manager, func(i int) bool { return i%3 > 0 }); err != nil {
 		return err
 	}
-	sheet, err := web.SheetFor("", 0)
+	sheet, err := web.SheetFor("", 0, nil)
 	if err != nil {
 		return err
 	}
 	for i, section := range []string{"Khu A", "Khu B", "Khu C"} {
-		b, err := day(60-15*i).Issue(ctx, manager, demoMarket, registry.NewBatch{Sheet: sheet.Name(), Section: section}, web.Fits(sheet))
+		b, err := day(60-15*i).Issue(ctx, manager, demoMarket, registry.NewBatch{Sheet: sheet.Name(), Section: section}, web.Fits())
 		if fault.CodeOf(err) == "nothing-to-print" {
 			continue
 		}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image/png"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,10 +22,17 @@ type placardsCmd struct {
 	Section     string   `xor:"which" help:"Only this section, as it stands in the record."`
 	Stall       []string `xor:"which" help:"Only these stalls."`
 	More        []string `arg:"" optional:"" hidden:""`
-	Sheet       string   `default:"a6x4" help:"a4x1 a5x2 a6x4 tag8 tag10."`
-	Design      string   `default:"standard" help:"The design."`
+	Sheet       string   `default:"a6x4" help:"a4x1 a5x2 a6x4 tent stand tag8 tag10, or a sheet of the market's own."`
+	Design      string   `default:"standard" help:"The design: standard, or one of the market's own."`
 	Provider    string   `help:"Only accounts at this wallet or bank; else each vendor's default."`
 	Skip        int      `help:"Cells of the first sheet that are used already."`
+	Copies      int      `default:"1" help:"Of each placard, side by side; at most 9."`
+	NoCutMarks  bool     `help:"Without lines to cut along."`
+	Printer     string   `help:"A saved printer, whose offsets are applied (see: cho40 paper printer)."`
+	Back        bool     `help:"Safety tips on the other side; print on both sides over the long edge."`
+	Reprint     bool     `help:"Also where a placard is already: a new serial takes its place, the old one ends. Needs --reason."`
+	Reason      string   `help:"Why it is printed; kept with the batch."`
+	Preview     bool     `help:"Only draw the first sheet as a picture, marked as a sample; issues nothing. The file is then a .png."`
 	Provisional bool     `help:"First accounts that nobody approved yet too, marked TẠM across the face."`
 	Batch       string   `xor:"which" help:"Write the sheets of a batch that was issued before, once more."`
 	Out         string   `short:"o" required:"" help:"The PDF; over 500 placards F-1.pdf, F-2.pdf …"`
@@ -46,13 +55,22 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 			return err
 		}
 	} else {
-		sheet, err := web.SheetFor(p.Sheet, p.Skip)
+		own, err := a.registry.Sheets(ctx, by, p.Market)
+		if err != nil {
+			return err
+		}
+		sheet, err := web.SheetFor(p.Sheet, p.Skip, own)
 		if err != nil {
 			return err
 		}
 		stalls := append(p.Stall, p.More...)
-		issued, err := a.registry.Issue(ctx, by, p.Market, registry.NewBatch{Sheet: p.Sheet, Design: p.Design, Provider: p.Provider, Skip: p.Skip,
-			Provisional: p.Provisional, Stalls: stalls, Section: p.Section, All: len(stalls) == 0 && p.Section == ""}, web.Fits(sheet))
+		in := registry.NewBatch{Sheet: sheet.Name(), Design: p.Design, Provider: p.Provider, Skip: p.Skip, Copies: p.Copies, NoCutMarks: p.NoCutMarks,
+			Printer: p.Printer, Back: p.Back, Reprint: p.Reprint, Reason: p.Reason, Provisional: p.Provisional,
+			Stalls: stalls, Section: p.Section, All: len(stalls) == 0 && p.Section == ""}
+		if p.Preview {
+			return p.preview(ctx, a, in, out)
+		}
+		issued, err := a.registry.Issue(ctx, by, p.Market, in, web.Fits())
 		if err != nil {
 			return err
 		}
@@ -63,6 +81,8 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		return err
 	}
 	var files []string
+	bar := progress(len(placards))
+	defer bar.done()
 	err = web.Files(b, placards, func(n, of int, pdf []byte) error {
 		name := p.Out
 		if of > 1 {
@@ -70,6 +90,7 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 			name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
 		}
 		files = append(files, name)
+		bar.to(min(n*len(placards)/of, len(placards)))
 		return writeWhole(name, pdf)
 	})
 	if err != nil {
@@ -79,6 +100,29 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		return err
 	}
 	return p.print(c, out, b, placards, files)
+}
+
+// previewDots is how fine a preview is drawn, dots an inch.
+const previewDots = 150
+
+// preview draws what would be printed first.
+func (p placardsCmd) preview(ctx context.Context, a *app, in registry.NewBatch, out output) error {
+	if filepath.Ext(p.Out) != ".png" {
+		return fault.New(fault.Invalid, "file-kind", "A preview is a picture: name the file .png.")
+	}
+	img, err := web.Preview(ctx, a.registry, registry.Console(), p.Market, in, previewDots)
+	if err != nil {
+		return err
+	}
+	var data bytes.Buffer
+	if err := png.Encode(&data, img); err != nil {
+		return err
+	}
+	if err := writeWhole(p.Out, data.Bytes()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "preview: %s\n", p.Out)
+	return err
 }
 
 func (p placardsCmd) print(c *config, out output, b registry.Batch, placards []registry.Placard, files []string) error {
@@ -92,6 +136,12 @@ func (p placardsCmd) print(c *config, out output, b registry.Batch, placards []r
 	}
 	if _, err := fmt.Fprintf(out, "%d placards on %s, batch %s: %s\n", len(placards), b.Sheet, b.Ref, strings.Join(files, " ")); err != nil {
 		return err
+	}
+	if n := len(b.Warnings); n > 0 {
+		text := b.Warnings[0].Detail
+		if _, err := fmt.Fprintf(out, "%d placards to look at (%s …): %s / %s\n", n, b.Warnings[0].Stall, lang.Vi.Text(text), lang.En.Text(text)); err != nil {
+			return err
+		}
 	}
 	byReason := map[string][]string{}
 	for _, o := range b.LeftOut {
