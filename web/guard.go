@@ -54,7 +54,7 @@ func (s *Server) panicked(c echo.Context, err error, _ []byte) error {
 }
 
 // csp lets a page use the service's own files and nothing else.
-const csp = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // secure sets the headers that every answer carries.
 func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {

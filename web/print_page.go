@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"cho40/internal/fault"
 	"cho40/printing"
 	registry "cho40/vendor_registry"
+	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
 )
@@ -23,6 +25,9 @@ type printPage struct {
 	Sections             []choice
 	Cards                []sheetCard
 	Providers            []choice
+	Designs, Printers    []choice // the market's own; empty: none is saved
+	Preview              string   // address of the picture of the first sheet; empty: nothing to show
+	PreviewOf            string   // the address without its fields
 	In                   printInput
 	Wrong                wrong
 	Before               []batchBefore
@@ -30,13 +35,63 @@ type printPage struct {
 
 // printInput is the form as it was sent.
 type printInput struct {
-	Who, Section, Stalls, Sheet, Skip, Provider string
-	Provisional                                 bool
+	Who, Section, Stalls, Sheet, Skip, Provider, Design, Printer, Copies, Reason string
+	Provisional, Back, NoCutMarks, Reprint                                       bool
 }
 
 type sheetCard struct {
-	Name, Words, About string
-	Chosen             bool
+	Name, Icon, Words, About string
+	Chosen                   bool
+}
+
+// query is the input as the preview takes it.
+func (in printInput) query() url.Values {
+	v := url.Values{"sheet": {in.Sheet}, "skip": {strings.TrimSpace(in.Skip)}, "copies": {in.Copies}, "provider": {in.Provider}, "design": {in.Design}}
+	switch in.Who {
+	case "section":
+		v.Set("section", in.Section)
+	case "stalls":
+		v.Set("stalls", in.Stalls)
+	}
+	for name, on := range map[string]bool{"provisional": in.Provisional, "back": in.Back, "no_cut_marks": in.NoCutMarks, "reprint": in.Reprint} {
+		if on {
+			v.Set(name, "1")
+		}
+	}
+	for name := range v {
+		if v.Get(name) == "" {
+			v.Del(name)
+		}
+	}
+	return v
+}
+
+// ownPaper adds what the market saved for its printing to the choices.
+func (s *Server) ownPaper(c echo.Context, p *printPage) error {
+	ctx, by, l, in := c.Request().Context(), actor(c), language(c), p.In
+	own, err := s.reg(c).Sheets(ctx, by, p.Market.Code)
+	if err != nil {
+		return err
+	}
+	for _, o := range own {
+		sheet, err := stickers(o.Name, o.Measures)
+		if err != nil {
+			return err
+		}
+		p.Cards = append(p.Cards, sheetCard{o.Name, "tag8", o.Name, say(l, sheet.PerPage(), "1 sticker to a sheet", "%s stickers to a sheet"), o.Name == in.Sheet})
+	}
+	designs, err := s.reg(c).Designs(ctx, by, p.Market.Code)
+	if err != nil {
+		return err
+	}
+	for _, d := range designs {
+		p.Designs = append(p.Designs, choice{d.Name, d.Name, d.Name == in.Design})
+	}
+	printers, err := s.reg(c).Printers(ctx, by, p.Market.Code)
+	for _, o := range printers {
+		p.Printers = append(p.Printers, choice{o.Name, o.Name, o.Name == in.Printer})
+	}
+	return err
 }
 
 type batchBefore struct {
@@ -55,6 +110,7 @@ func (s *Server) printPage(c echo.Context) error {
 	case in.Section != "":
 		in.Who = "section"
 	}
+	in.Copies = "1"
 	return s.printForm(c, http.StatusOK, in, wrong{})
 }
 
@@ -92,7 +148,14 @@ func (s *Server) printForm(c echo.Context, code int, in printInput, w wrong) err
 	p.frame = s.frame(c, title, &m, "print")
 	for _, sheet := range printing.Sheets() {
 		words := sheetWords[sheet.Name()]
-		p.Cards = append(p.Cards, sheetCard{sheet.Name(), l.T(words[0]), l.T(words[1]), sheet.Name() == in.Sheet})
+		p.Cards = append(p.Cards, sheetCard{sheet.Name(), sheet.Name(), l.T(words[0]), l.T(words[1]), sheet.Name() == in.Sheet})
+	}
+	if err := s.ownPaper(c, &p); err != nil {
+		return err
+	}
+	p.PreviewOf = "/api/v1/markets/" + url.PathEscape(m.Code) + "/print-preview.png"
+	if len(w.Fields) == 0 && (p.Approved > 0 || in.Who != "all" || in.Provisional || in.Reprint) {
+		p.Preview = p.PreviewOf + "?" + in.query().Encode()
 	}
 	for _, line := range plan {
 		if line.Provider != nil && !slices.ContainsFunc(p.Providers, func(c choice) bool { return c.Value == *line.Provider }) {
@@ -100,9 +163,17 @@ func (s *Server) printForm(c echo.Context, code int, in printInput, w wrong) err
 		}
 	}
 	for _, b := range before[:min(len(before), 10)] {
-		p.Before = append(p.Before, batchBefore{"/print-batches/" + b.Ref.String(), b.Placards, l.T(sheetWords[b.Sheet][0]), b.CreatedAt})
+		p.Before = append(p.Before, batchBefore{"/print-batches/" + b.Ref.String(), b.Placards, sheetName(l, b.Sheet), b.CreatedAt})
 	}
 	return s.show(c, code, "print.html", p)
+}
+
+// sheetName is a sheet in words; one of the market's own goes by its name.
+func sheetName(l lang.Lang, name string) string {
+	if words, ok := sheetWords[name]; ok {
+		return l.T(words[0])
+	}
+	return name
 }
 
 // sheets is how many sheets of paper n placards take.
@@ -121,8 +192,10 @@ func (s *Server) print(c echo.Context) error {
 		return err
 	}
 	in := printInput{Who: v.Get("who"), Section: v.Get("section"), Stalls: v.Get("stalls"), Sheet: v.Get("sheet"), Skip: v.Get("skip"),
-		Provider: v.Get("provider"), Provisional: v.Get("provisional") != ""}
-	batch := registry.NewBatch{Sheet: in.Sheet, Provider: in.Provider, Provisional: in.Provisional}
+		Provider: v.Get("provider"), Design: v.Get("design"), Printer: v.Get("printer"), Copies: v.Get("copies"), Reason: v.Get("reason"),
+		Provisional: v.Get("provisional") != "", Back: v.Get("back") != "", NoCutMarks: v.Get("no_cut_marks") != "", Reprint: v.Get("reprint") != ""}
+	batch := registry.NewBatch{Sheet: in.Sheet, Provider: in.Provider, Design: in.Design, Printer: in.Printer, Reason: in.Reason,
+		Provisional: in.Provisional, Back: in.Back, NoCutMarks: in.NoCutMarks, Reprint: in.Reprint}
 	bad := wrong{Detail: l.T("Some fields need mending."), Fields: map[string]string{}}
 	switch in.Who {
 	case "all":
@@ -142,8 +215,14 @@ func (s *Server) print(c echo.Context) error {
 	if batch.Skip, err = strconv.Atoi(strings.TrimSpace(in.Skip)); err != nil && strings.TrimSpace(in.Skip) != "" {
 		bad.Fields["skip"] = l.T("Write a number, 0 for a new sheet.")
 	}
+	if batch.Copies, err = strconv.Atoi(strings.TrimSpace(in.Copies)); err != nil && strings.TrimSpace(in.Copies) != "" {
+		bad.Fields["copies"] = l.T("Write a number, 1 for one of each.")
+	}
 	if len(bad.Fields) > 0 {
 		return s.printForm(c, http.StatusUnprocessableEntity, in, bad)
+	}
+	if v.Get("preview") != "" { // without a script, a button asks for it
+		return s.printForm(c, http.StatusOK, in, wrong{})
 	}
 	b, err := s.issue(c, c.Param("market"), batch)
 	if err == nil {
@@ -214,8 +293,8 @@ func (s *Server) batchPage(c echo.Context) error {
 	}
 	sheet := print.Sheet
 	p := batchPage{frame: s.frame(c, say(l, b.Placards, "1 placard is ready", "%s placards are ready"), &m, "print"), Market: m,
-		Home: marketPath(m.Code), Back: marketPath(m.Code, "print"), Batch: b, Sheet: l.T(sheetWords[b.Sheet][0]),
-		Sheets: sheets(b.Placards, b.Skip, sheet), Who: names[b.CreatedBy], Left: len(b.LeftOut)}
+		Home: marketPath(m.Code), Back: marketPath(m.Code, "print"), Batch: b, Sheet: sheetName(l, b.Sheet),
+		Sheets: sheets(b.Placards*b.Copies, b.Skip, sheet), Who: names[b.CreatedBy], Left: len(b.LeftOut)}
 	if file := "/api/v1/print-batches/" + ref.String(); len(placards) > perFile {
 		p.ZIP = file + ".zip"
 	} else {
@@ -225,7 +304,7 @@ func (s *Server) batchPage(c echo.Context) error {
 	var shown []placardShown
 	for i, pl := range placards {
 		one := s.placard(c, pl)
-		at := i + b.Skip
+		at := i*b.Copies + b.Skip
 		one.Cell = strconv.Itoa(at/sheet.PerPage()+1) + ", " + strconv.Itoa(at%sheet.PerPage()+1)
 		p.Provisional = p.Provisional || pl.Mark == "provisional"
 		shown = append(shown, one)
@@ -238,7 +317,7 @@ func (s *Server) batchPage(c echo.Context) error {
 func (s *Server) leftOut(c echo.Context, market string, out []registry.LeftOut) []leftOutShown {
 	l := language(c)
 	var all []leftOutShown
-	for _, reason := range []string{"cannot-print", "unknown-stall", "not-approved", "other-provider", "already-issued", "no-account", "vacant"} {
+	for _, reason := range []string{"cannot-print", "suspended", "unknown-stall", "not-approved", "other-provider", "already-issued", "no-account", "vacant"} {
 		group := leftOutShown{Words: l.Text(registry.LeftOut{Reason: reason}.Why())}
 		for _, o := range out {
 			switch {

@@ -108,9 +108,10 @@ func (s *Server) stallPage(c echo.Context) error {
 	return s.show(c, http.StatusOK, "stall.html", p)
 }
 
+// liveOne reports whether one of our own placards is, or may soon be, at the stall.
 func liveOne(ps []registry.Placard) bool {
 	for _, p := range ps {
-		if p.Live() && p.Mark != "provisional" {
+		if p.Kind == "ours" && p.Live() && p.Mark != "provisional" { // a wallet's stand does not keep ours from being printed
 			return true
 		}
 	}

@@ -25,6 +25,7 @@ type cli struct {
 	Import    importCmd    `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
 	Accounts  accountsCmd  `cmd:"" help:"Approve receiving accounts: the second person's look."`
 	Placards  placardsCmd  `cmd:"" help:"Issue placards for what is approved and write the sheets."`
+	Paper     paperCmd     `cmd:"" help:"A market's printers, sheets of stickers and designs."`
 	Coverage  coverageCmd  `cmd:"" help:"Share of vendors who accept cashless payment."`
 	Providers providersCmd `cmd:"" help:"Banks and wallets: list them, and bring the list up to date."`
 	User      userCmd      `cmd:"" help:"People who sign in."`
