@@ -25,14 +25,29 @@ const leastKern = 30
 // glyph is how far a letter moves on, and how far its ink goes above and below the baseline (below is positive).
 type glyph struct{ advance, above, below int }
 
-// face is one weight of the typeface, cut to the alphabet.
+// face is one weight of the typeface, cut to the alphabet. Letters are looked up some hundred times a placard, and so
+// in tables: a letter's place in the others is in places, at its code; at place 0 is what no letter has.
 type face struct {
 	family string
 	ttf    []byte // never handed out uncloned: the PDF library writes into it
-	glyphs map[rune]glyph
-	kerns  map[[2]rune]int
+	places [lastRune + 1]uint16
+	glyphs []glyph
+	kerns  []int16    // from each place to each
 	font   *sfnt.Font // for the shapes of letters in pictures; any number of goroutines may read it
 }
+
+// place is where the tables have a letter, 0 when they do not.
+func (f *face) place(r rune) int {
+	if r < 0 || r > lastRune {
+		return 0
+	}
+	return int(f.places[r])
+}
+
+func (f *face) glyph(r rune) glyph { return f.glyphs[f.place(r)] }
+
+// kern is how much b moves away from a.
+func (f *face) kern(a, b rune) int { return int(f.kerns[f.place(a)*len(f.glyphs)+f.place(b)]) }
 
 type typeface struct{ regular, bold, heavy *face }
 
@@ -51,7 +66,7 @@ func (t *typeface) all() []*face { return []*face{t.regular, t.bold, t.heavy} }
 // drawable reports whether every weight has a glyph of its own for r.
 func (t *typeface) drawable(r rune) bool {
 	for _, f := range t.all() {
-		if _, ok := f.glyphs[r]; !ok {
+		if f.place(r) == 0 {
 			return false
 		}
 	}
@@ -70,6 +85,9 @@ var alphabet = func() []rune {
 	return append(all, []rune("ĂăĐđĨĩŨũƠơƯư–—‘’“”•…₫")...)
 }()
 
+// lastRune is the highest code in the alphabet.
+const lastRune = '₫'
+
 func newFace(family, file string) *face {
 	whole, err := fontFiles.ReadFile(file)
 	if err != nil {
@@ -79,11 +97,11 @@ func newFace(family, file string) *face {
 	if err != nil {
 		panic(fmt.Sprintf("printing: %s: %v", file, err))
 	}
-	f := &face{family: family, glyphs: map[rune]glyph{}, kerns: map[[2]rune]int{}, font: parsed}
+	f := &face{family: family, glyphs: make([]glyph, 1), font: parsed}
 	var (
 		buf   sfnt.Buffer
 		size  = fixed.I(perEm)
-		index = map[rune]sfnt.GlyphIndex{}
+		index = make([]sfnt.GlyphIndex, 1)
 		cut   strings.Builder
 	)
 	for _, r := range alphabet {
@@ -95,14 +113,17 @@ func newFace(family, file string) *face {
 		if err != nil {
 			continue
 		}
-		index[r] = i
-		f.glyphs[r] = glyph{advance.Round(), -box.Min.Y.Floor(), box.Max.Y.Ceil()}
+		f.places[r] = uint16(len(f.glyphs))
+		f.glyphs = append(f.glyphs, glyph{advance.Round(), -box.Min.Y.Floor(), box.Max.Y.Ceil()})
+		index = append(index, i)
 		cut.WriteRune(r)
 	}
-	for a, i := range index {
-		for b, j := range index {
-			if k, err := parsed.Kern(&buf, i, j, size, font.HintingNone); err == nil && abs(k.Round()) >= leastKern {
-				f.kerns[[2]rune{a, b}] = k.Round()
+	n := len(index)
+	f.kerns = make([]int16, n*n)
+	for a := 1; a < n; a++ {
+		for b := 1; b < n; b++ {
+			if k, err := parsed.Kern(&buf, index[a], index[b], size, font.HintingNone); err == nil && abs(k.Round()) >= leastKern {
+				f.kerns[a*n+b] = int16(k.Round())
 			}
 		}
 	}
@@ -119,11 +140,9 @@ func (f *face) measure(text string) extent {
 		e    extent
 		last rune
 	)
-	for i, r := range text {
-		g := f.glyphs[r]
-		if i > 0 {
-			e.width += f.kerns[[2]rune{last, r}]
-		}
+	for _, r := range text {
+		g := f.glyph(r)
+		e.width += f.kern(last, r) // 0 before the first, for no letter is 0
 		e.width += g.advance
 		e.above, e.below = max(e.above, g.above), max(e.below, g.below)
 		last = r

@@ -115,11 +115,11 @@ func (k *khmer) latin(o *outline, run []rune) {
 	face := faces().regular
 	var last rune
 	for _, r := range run {
-		o.extent.width += face.kerns[[2]rune{last, r}]
+		o.extent.width += face.kern(last, r)
 		if index, err := face.font.GlyphIndex(&k.glyphs, r); err == nil && index > 0 {
 			k.add(o, face.font, index, 0, 0)
 		}
-		o.extent.width += face.glyphs[r].advance
+		o.extent.width += face.glyph(r).advance
 		last = r
 	}
 }

@@ -52,7 +52,7 @@ func (t text) width() float64 {
 	}
 	w := -t.track
 	for _, r := range t.say {
-		w += float64(t.face.glyphs[r].advance)*t.size/perEm + t.track
+		w += float64(t.face.glyph(r).advance)*t.size/perEm + t.track
 	}
 	return w
 }

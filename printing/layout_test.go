@@ -228,7 +228,7 @@ func TestMeasureAgreesWithThePDF(t *testing.T) {
 		doc.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
 		doc.SetFont(f.family, "", perEm)
 		for _, r := range alphabet {
-			if got, want := f.glyphs[r].advance, int(math.Round(doc.GetStringWidth(string(r)))); got != want {
+			if got, want := f.glyph(r).advance, int(math.Round(doc.GetStringWidth(string(r)))); got != want {
 				t.Errorf("%s %q is %d wide, in the PDF %d", f.family, r, got, want)
 			}
 		}

@@ -297,12 +297,12 @@ func (c *canvas) text(t text, at cell) {
 		from, last := 0, rune(0)
 		advance, start := 0, 0
 		for i, r := range t.say {
-			if k := t.face.kerns[[2]rune{last, r}]; i > 0 && k != 0 {
+			if k := t.face.kern(last, r); i > 0 && k != 0 {
 				c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:i])
 				advance += k
 				from, start = i, advance
 			}
-			advance += t.face.glyphs[r].advance
+			advance += t.face.glyph(r).advance
 			last = r
 		}
 		c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:])

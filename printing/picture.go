@@ -268,10 +268,10 @@ func (c *pixels) text(t text, at cell) {
 	advance := 0.0 // millimetres
 	for i, r := range t.say {
 		if i > 0 && t.track == 0 {
-			advance += float64(t.face.kerns[[2]rune{last, r}]) * t.size / perEm
+			advance += float64(t.face.kern(last, r)) * t.size / perEm
 		}
 		c.glyph(t, r, advance, at)
-		advance += float64(t.face.glyphs[r].advance)*t.size/perEm + t.track
+		advance += float64(t.face.glyph(r).advance)*t.size/perEm + t.track
 		last = r
 	}
 	c.fill(t.colour)
