@@ -30,6 +30,9 @@ func (m matrix) set(x, y int) {
 
 // turned is m as it is after so many quarter turns counter-clockwise are undone.
 func (m matrix) turned(turn int) matrix {
+	if turn == 0 {
+		return m
+	}
 	last, upright := m.size-1, newMatrix(m.size)
 	for y := range m.size {
 		for x := range m.size {
@@ -125,7 +128,7 @@ func symbolOf(path []rectangle, evenOdd bool) (Drawn, bool) {
 	m := newMatrix(n)
 	for i, w := range winding {
 		if w != 0 && (!evenOdd || w%2 != 0) {
-			m.set(i%n, i/n)
+			m.bits[i/64] |= 1 << (i % 64)
 		}
 	}
 	turn, ok := m.turn()

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -342,6 +344,26 @@ func TestSymbolsIsBounded(t *testing.T) {
 				t.Errorf("%d symbols, %v", len(all), err)
 			}
 		})
+	}
+}
+
+// Numbers are read by hand: each must be what strconv makes of it, to the last bit.
+func TestNumbersAreReadAsWritten(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 100_000 {
+		token := strconv.FormatFloat((random.Float64()-0.5)*math.Pow10(random.IntN(9)), 'f', random.IntN(7), 64)
+		l := lexer{b: []byte(" " + token + " re")}
+		got, ok := l.number()
+		if want, err := strconv.ParseFloat(token, 64); err != nil || !ok || got != want || !l.is("re") {
+			t.Fatalf("%s is read as %v, want %v", token, got, want)
+		}
+	}
+	for _, token := range []string{"", "-", ".", "-.", "1-", "--1", "1.2.3", "+1", "1e5", "0x1", "1234567890123456"} {
+		l := lexer{b: []byte(token)}
+		if v, ok := l.number(); ok || string(l.next()) != token {
+			t.Errorf("%q is read as %v", token, v)
+		}
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// pageReader follows the operators of one page and collects its symbols. All places are in millimetres from the page's
-// top left, down and to the right.
+// pageReader follows the operators of one page after the other and collects their symbols. All places are in millimetres
+// from the page's top left, down and to the right.
 type pageReader struct {
 	number   int
 	height   float64 // points
@@ -31,30 +31,37 @@ type state struct {
 	clip rectangle
 }
 
-// symbols are those of a page, counted from 0.
+// symbols are those of a page, counted from 0; they last until the next page's, for a page takes over the room of the
+// one before.
 func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 	content, err := f.content(page)
 	if err != nil {
 		return nil, err
 	}
-	r := pageReader{number: page + 1, height: f.pages[page].height}
+	r := &f.reader
+	*r = pageReader{number: page + 1, height: f.pages[page].height, saved: r.saved[:0], operands: r.operands[:0],
+		path: r.path[:0], found: r.found[:0], painted: r.painted[:0]}
 	r.now = state{m: [6]float64{1, 0, 0, 1, 0, 0}, dark: true, line: 1,
 		clip: rectangle{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1), 0}}
 	r.clear()
 	l := lexer{b: content}
-	for token := l.next(); token != nil; token = l.next() {
-		if v, ok := number(token); ok {
+	for {
+		if v, ok := l.number(); ok {
 			if len(r.operands) == mostOperands {
 				return nil, errTooMuch
 			}
 			r.operands = append(r.operands, v)
 			continue
 		}
+		token := l.next()
+		if token == nil {
+			break
+		}
 		switch token[0] {
 		case '/', '(', '[', ']': // names, words, dashes: no shape depends on them
 			continue
 		}
-		if err := r.do(string(token)); err != nil {
+		if err := r.do(token); err != nil {
 			return nil, err
 		}
 		r.operands = r.operands[:0]
@@ -65,26 +72,41 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 	return r.found, nil
 }
 
-// operators have so many operands; those of lines and words, which are told apart by nothing here, any number.
-var operators = map[string]int{
-	"q": 0, "Q": 0, "cm": 6, "m": 2, "l": 2, "c": 6, "re": 4, "h": 0, "W": 0, "n": 0, "f": 0, "f*": 0, "S": 0, "B": 0,
-	"g": 1, "rg": 3, "w": 1, "BT": 0, "ET": 0, "Do": 0,
-	"G": -1, "RG": -1, "J": -1, "j": -1, "d": -1, "Tc": -1, "Td": -1, "Tf": -1, "Tj": -1,
+// takes is how many numbers come before an operator: any number, -1, before those of lines and words, which are told
+// apart by nothing here; false for what our documents do not have.
+func takes(operator []byte) (n int, known bool) {
+	switch string(operator) {
+	case "re":
+		return 4, true
+	case "m", "l":
+		return 2, true
+	case "cm", "c":
+		return 6, true
+	case "q", "Q", "h", "W", "n", "f", "f*", "S", "B", "BT", "ET", "Do":
+		return 0, true
+	case "g", "w":
+		return 1, true
+	case "rg":
+		return 3, true
+	case "G", "RG", "J", "j", "d", "Tc", "Td", "Tf", "Tj":
+		return -1, true
+	}
+	return 0, false
 }
 
-func (r *pageReader) do(operator string) error {
-	n, known := operators[operator]
+func (r *pageReader) do(operator []byte) error {
+	n, known := takes(operator)
 	v := r.operands
 	if !known || n >= 0 && n != len(v) {
 		return fmt.Errorf("%w: operator %.10q after %d numbers", errNotOurs, operator, len(v))
 	}
-	switch operator {
+	switch string(operator) {
 	case "q", "Q", "cm", "g", "rg", "w", "BT", "Do":
 		if r.drawn { // PDF has it so; a path is in one state
 			return fmt.Errorf("%w: operator %s in a path", errNotOurs, operator)
 		}
 	}
-	switch operator {
+	switch string(operator) {
 	case "q":
 		if len(r.saved) == mostDepth {
 			return errTooMuch
@@ -109,7 +131,7 @@ func (r *pageReader) do(operator string) error {
 	case "w":
 		r.now.line = v[0]
 	case "BT", "ET":
-		if r.text == (operator == "BT") {
+		if r.text == (string(operator) == "BT") {
 			return fmt.Errorf("%w: operator %s twice", errNotOurs, operator)
 		}
 		r.text = !r.text
@@ -130,7 +152,7 @@ func (r *pageReader) do(operator string) error {
 		}
 		return r.paint("f")
 	case "n", "f", "f*", "S", "B":
-		return r.paint(operator)
+		return r.paint(string(operator))
 	}
 	return nil
 }
