@@ -129,9 +129,10 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 
 // canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
 type canvas struct {
-	pdf    *gofpdf.Fpdf
-	height float64 // of the page in points, as its MediaBox rounds it
-	buf    []byte
+	pdf      *gofpdf.Fpdf
+	compress bool
+	height   float64 // of the page in points, as its MediaBox rounds it
+	buf      []byte
 }
 
 // logoName is what the library calls the document's one picture.
@@ -142,7 +143,7 @@ const ptPerMM = 72 / mmPerInch
 func newCanvas(p Print, compress bool) (*canvas, error) {
 	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm",
 		Size: gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height}})
-	pdf.SetCompression(compress)
+	pdf.SetCompression(false) // finish does it, with a compressor that is used again
 	pdf.SetCatalogSort(true)
 	pdf.SetCreationDate(p.Made.UTC())
 	pdf.SetModificationDate(p.Made.UTC())
@@ -160,7 +161,7 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 		}
 		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	return &canvas{pdf: pdf, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
+	return &canvas{pdf: pdf, compress: compress, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
 }
 
 // page begins a page, all of it moved by the offset.
@@ -402,29 +403,20 @@ func (c *canvas) folds(folds []cut, at cell) {
 	c.flush()
 }
 
-// finish closes the document and tells viewers not to scale it on printing, and how to turn the paper for backs, for which the library has no call: the
-// catalogue is the last object, so only the place of the table after it moves.
+// finish closes the document: it compresses the pages, and tells viewers not to scale it on printing and how to turn the paper for
+// backs, for which the library has no call.
 func (c *canvas) finish(backs bool) ([]byte, error) {
 	var out bytes.Buffer
+	pages := c.pdf.PageCount()
 	if err := c.pdf.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
 	}
-	const catalogue = "/Type /Catalog\n"
 	wishes := "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
 	if backs {
 		wishes = "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
 	}
-	file := out.Bytes()
-	at := bytes.LastIndex(file, []byte(catalogue))
-	table := bytes.LastIndex(file, []byte("\nxref\n")) + 1
-	if at < 0 || table < at {
-		return nil, errors.New("printing: the document has no catalogue")
+	if !c.compress {
+		pages = 0
 	}
-	at += len(catalogue)
-	end := bytes.LastIndex(file, []byte("startxref\n"))
-	whole := make([]byte, 0, len(file)+len(wishes))
-	whole = append(whole, file[:at]...)
-	whole = append(whole, wishes...)
-	whole = append(whole, file[at:end]...)
-	return fmt.Appendf(whole, "startxref\n%d\n%%%%EOF\n", table+len(wishes)), nil
+	return revise(out.Bytes(), pages, wishes)
 }
