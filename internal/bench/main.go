@@ -45,7 +45,7 @@ func run() error {
 	}
 
 	printMachine(os.Stdout, *markdown)
-	for _, make := range []func() (group, error){writing, reading, making, drawing, onePlacard, placards, growth} {
+	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth} {
 		g, err := make()
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -31,11 +32,12 @@ type way struct {
 }
 
 var ways = []way{
-	{"ours", "printing.Write, symbols stored", ours(stored), perFile},
-	{"ours, symbols made", "qrgen.NewSymbol for each while printing: made and read back", ours(func(_ *shelf, i int) (printing.Modules, error) {
+	{"ours, stored symbols, read back", "printing.Write, and printing.ReadBack of each file", ours(stored, true), perFile},
+	{"ours, stored symbols", "printing.Write alone", ours(stored, false), perFile},
+	{"ours, symbols made", "qrgen.NewSymbol for each while printing: made and read back; printing.Write alone", ours(func(_ *shelf, i int) (printing.Modules, error) {
 		return newSymbol(i)
-	}), perFile},
-	{"ours, one file", "all placards in one file, and so one worker", ours(stored), 1 << 30},
+	}, false), perFile},
+	{"ours, one file", "printing.Write alone, all placards in one file, and so one worker", ours(stored, false), 1 << 30},
 	{"gofpdf, PNG by skip2", "the naive way: a picture of 512 dots for each", plain(newGofpdf, pictures(func(payload string) ([]byte, error) {
 		return skip2.Encode(payload, skip2.Medium, 512)
 	})), perFile},
@@ -60,9 +62,13 @@ var ways = []way{
 
 func stored(s *shelf, i int) (printing.Modules, error) { return s.symbol(i) }
 
-// ours prints as the product does, on its usual sheet.
-func ours(symbol func(s *shelf, i int) (printing.Modules, error)) printer {
-	sheet := printing.Sheets()[0]
+// job is how ours prints, on the product's usual sheet.
+func job() printing.Print {
+	return printing.Print{Sheet: printing.Sheets()[0], CutMarks: true, Title: "Chợ Vị Thanh", Made: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
+}
+
+// ours prints as the product does, which reads each file back before anybody gets it.
+func ours(symbol func(s *shelf, i int) (printing.Modules, error), readBack bool) printer {
 	return func(out io.Writer, s *shelf, from, n int) error {
 		all := make([]printing.Placard, n)
 		for i := range all {
@@ -72,8 +78,18 @@ func ours(symbol func(s *shelf, i int) (printing.Modules, error)) printer {
 				return err
 			}
 		}
-		made := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-		return printing.Write(out, printing.Print{Sheet: sheet, CutMarks: true, Made: made, Title: "Chợ Vị Thanh"}, all)
+		if !readBack {
+			return printing.Write(out, job(), all)
+		}
+		var file bytes.Buffer
+		if err := printing.Write(&file, job(), all); err != nil {
+			return err
+		}
+		if err := printing.ReadBack(file.Bytes(), job(), all); err != nil {
+			return err
+		}
+		_, err := file.WriteTo(out)
+		return err
 	}
 }
 
@@ -92,7 +108,7 @@ func placards() (group, error) {
 }
 
 func growth() (group, error) {
-	g := group{name: "growth", title: "More and more placards, by " + ways[0].note}
+	g := group{name: "growth", title: "More and more placards, as the first row of those"}
 	for _, n := range []int{100, 1_000, 10_000, 100_000} {
 		g.rows = append(g.rows, row{name: count(float64(n)), full: n > 10_000,
 			note: fmt.Sprintf("files: %d", (n+perFile-1)/perFile),
