@@ -129,6 +129,7 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 
 // canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
 type canvas struct {
+	rows     map[row]string // operators of the rows of tiles drawn so far
 	pdf      *gofpdf.Fpdf
 	compress bool
 	height   float64 // of the page in points, as its MediaBox rounds it
@@ -137,6 +138,12 @@ type canvas struct {
 
 // logoName is what the library calls the document's one picture.
 const logoName = "logo"
+
+// row is a row of tiles at its place.
+type row struct {
+	petals
+	at cell
+}
 
 const ptPerMM = 72 / mmPerInch
 
@@ -161,7 +168,7 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 		}
 		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	return &canvas{pdf: pdf, compress: compress, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
+	return &canvas{pdf: pdf, compress: compress, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
 }
 
 // page begins a page, all of it moved by the offset.
@@ -197,12 +204,20 @@ func (c *canvas) op(operator string, operands ...float64) {
 	c.buf = append(c.buf, '\n')
 }
 
+// appendNumber writes v in whole hundredths, without zeros at the end.
 func appendNumber(b []byte, v float64) []byte {
-	v = math.Round(v*100) / 100
-	if v == 0 {
-		v = 0 // never -0
+	hundredths := int64(math.Round(v * 100))
+	if hundredths < 0 {
+		b, hundredths = append(b, '-'), -hundredths
 	}
-	return strconv.AppendFloat(b, v, 'f', -1, 64)
+	b = strconv.AppendInt(b, hundredths/100, 10)
+	switch tenth, last := byte(hundredths/10%10), byte(hundredths%10); {
+	case last != 0:
+		b = append(b, '.', '0'+tenth, '0'+last)
+	case tenth != 0:
+		b = append(b, '.', '0'+tenth)
+	}
+	return b
 }
 
 // flush hands the operators to the page.
@@ -251,6 +266,13 @@ func (c *canvas) box(b box, at cell) {
 // petals fills a row of tiles. Each petal lies between two quarter circles from the tile's middle to a corner; all
 // tiles are written alike, one moved on from the other, and so take next to no room in the file.
 func (c *canvas) petals(s petals, at cell) {
+	of := row{s, at}
+	if words, again := c.rows[of]; again { // each page has its rows where the one before has them
+		c.buf = append(c.buf, words...)
+		c.flush()
+		return
+	}
+	begin := len(c.buf)
 	r := s.tile / 2 * ptPerMM
 	h := r * arc
 	c.op("q")
@@ -269,6 +291,7 @@ func (c *canvas) petals(s petals, at cell) {
 		c.op("f")
 	}
 	c.op("Q")
+	c.rows[of] = string(c.buf[begin:])
 	c.flush()
 }
 
@@ -403,10 +426,21 @@ func (c *canvas) folds(folds []cut, at cell) {
 	c.flush()
 }
 
+// taken is what the library hands over in one piece, without a copy: it has no more use for it.
+type taken []byte
+
+func (t *taken) Write(b []byte) (int, error) {
+	if len(*t) > 0 {
+		return 0, errNoPages // it never writes twice
+	}
+	*t = b
+	return len(b), nil
+}
+
 // finish closes the document: it compresses the pages, and tells viewers not to scale it on printing and how to turn the paper for
 // backs, for which the library has no call.
 func (c *canvas) finish(backs bool) ([]byte, error) {
-	var out bytes.Buffer
+	var out taken
 	pages := c.pdf.PageCount()
 	if err := c.pdf.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
@@ -418,5 +452,5 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 	if !c.compress {
 		pages = 0
 	}
-	return revise(out.Bytes(), pages, wishes)
+	return revise(out, pages, wishes)
 }
