@@ -25,6 +25,7 @@ type marketPage struct {
 	Self           string // address of this page without its filters
 	Import         string // address; empty: not for this reader
 	Print          string
+	Old, Paper     string
 	Approved       int             // placards ready to print
 	Share          *coverage.Share // nil: not for this reader
 	Definition     string          // of the share: its number
@@ -157,6 +158,10 @@ func (s *Server) marketPage(c echo.Context) error {
 	}
 	p.Vendors = true
 	p.fill(s, c, plan)
+	p.Old = marketPath(m.Code, "old-placards")
+	if by.Can(registry.PrintPlacards, m) {
+		p.Paper = marketPath(m.Code, "paper")
+	}
 	if by.Can(registry.ImportLedger, m) {
 		p.Import = marketPath(m.Code, "import")
 	}
@@ -273,6 +278,16 @@ func (s *Server) tasks(c echo.Context, m registry.Market, p *marketPage, plan []
 	if suspended > 0 && by.Can(registry.SuspendPlacard, m) {
 		todo = append(todo, task{Tile: "stop", Head: say(l, suspended, "1 placard is suspended", "%s placards are suspended"),
 			Words: l.T("Somebody stopped it, or a check found another code. Go and look."), Path: "?status=suspended#stalls", Action: l.T("See which")})
+	}
+	if by.Can(registry.RecordField, m) {
+		olds, err := s.reg(c).Outstanding(ctx, by, m.Code)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(olds); n > 0 {
+			todo = append(todo, task{Tile: "vacant", Head: say(l, n, "1 old placard is still out", "%s old placards are still out"),
+				Words: l.T("Whoever scans one may pay into an account that is over."), Path: p.Old, Action: l.T("See which")})
+		}
 	}
 	if by.Can(registry.ApproveFirst, m) {
 		waiting, err := s.reg(c).Pending(ctx, by, m.Code)

@@ -82,11 +82,19 @@ func printOf(b registry.Batch) (printing.Print, error) {
 	return p, err
 }
 
+// maxLogo is the largest logo the record keeps, in bytes.
+const maxLogo = 256 << 10
+
 // themeOf is the look of a market's own design. Errors: *printing.FieldError, or that of the logo's PNG.
 func themeOf(colour, tint, board string, logo []byte) (printing.Theme, error) {
 	t := printing.Theme{Colour: printing.Colour(colour), Tint: printing.Colour(tint), Board: board}
 	if len(logo) > 0 {
-		var err error
+		// The header first: a small file may unpack to gigabytes.
+		head, err := png.DecodeConfig(bytes.NewReader(logo))
+		if err == nil && (len(logo) > maxLogo || head.Width > printing.MostLogo || head.Height > printing.MostLogo) {
+			return t, &printing.FieldError{Field: "logo", Code: "size",
+				Detail: fault.Say("A logo is a PNG picture of at most %d KiB and %d dots a side.", maxLogo>>10, printing.MostLogo)}
+		}
 		if t.Logo, err = png.Decode(bytes.NewReader(logo)); err != nil {
 			return t, err
 		}

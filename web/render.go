@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
@@ -242,14 +241,19 @@ func form(c echo.Context) (url.Values, error) {
 		}
 		return nil, fault.New(fault.Malformed, "request-malformed", "The request cannot be read.").Because(err)
 	}
-	for _, values := range r.PostForm {
+	return r.PostForm, readable(r.PostForm)
+}
+
+// readable refuses a form with text that the database cannot keep. Faults: Invalid bad-character.
+func readable(form url.Values) error {
+	for _, values := range form {
 		for _, v := range values {
-			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-				return nil, fault.New(fault.Invalid, "bad-character", "The form holds a character that cannot be stored. Type it again.")
+			if !storable(v) {
+				return fault.New(fault.Invalid, "bad-character", "The form holds a character that cannot be stored. Type it again.")
 			}
 		}
 	}
-	return r.PostForm, nil
+	return nil
 }
 
 // asked is a value of the address as it may be searched for and shown: text, and not too much of it.

@@ -125,6 +125,12 @@ func (s *Server) routes(e *echo.Echo) {
 	in.GET("/markets/:market/print", s.printPage)
 	in.POST("/markets/:market/print", s.print)
 	in.GET("/print-batches/:batch", s.batchPage)
+	in.GET("/markets/:market/paper", s.paperPage)
+	in.POST("/markets/:market/paper/printers", s.savePrinter)
+	in.POST("/markets/:market/paper/sheets", s.saveSheet)
+	in.POST("/markets/:market/paper/designs", s.saveDesign)
+	in.GET("/markets/:market/old-placards", s.oldPage)
+	in.POST("/markets/:market/old-placards", s.collect)
 }
 
 // behind is a group whose middleware runs on its own routes alone. Echo's would also answer every address it does not know, so
