@@ -76,7 +76,7 @@ func (s *Server) getSheets(c echo.Context) error {
 
 // builtIn are the names that no sheet of a market's own may have.
 func builtIn() []string {
-	names := []string{"slip"}
+	names := []string{slipSheet}
 	for _, s := range printing.Sheets() {
 		names = append(names, s.Name())
 	}

@@ -71,9 +71,12 @@ func printOf(b registry.Batch) (printing.Print, error) {
 	p := printing.Print{Skip: b.Skip, Copies: b.Copies, Back: b.Back, CutMarks: b.CutMarks,
 		Offset: printing.Offset{Right: b.OffsetRight, Down: b.OffsetDown}, Made: b.CreatedAt, Title: "cho40 " + b.Ref.String()}
 	var err error
-	if len(b.Measures) > 0 {
+	switch {
+	case len(b.Measures) > 0:
 		p.Sheet, err = stickers(b.Sheet, b.Measures)
-	} else {
+	case b.Sheet == slipSheet:
+		p.Sheet, _ = printing.SheetOf(slipSheet)
+	default:
 		p.Sheet, err = SheetFor(b.Sheet, 0, nil)
 	}
 	if err == nil && b.Theme != nil {
@@ -173,6 +176,15 @@ func draw(p printing.Print, b registry.Batch, ps []registry.Placard) ([]byte, er
 	}
 	return pdf.Bytes(), nil
 }
+
+// Slips is a batch whose sheets are the tips to leave with each vendor, with the account's tail and whom to call, and no code.
+func Slips(b registry.Batch) registry.Batch {
+	b.Sheet, b.Measures, b.Skip, b.Copies, b.Back, b.CutMarks = slipSheet, nil, 0, 1, false, true
+	return b
+}
+
+// slipSheet is no sheet of placards: a batch is never issued on it.
+const slipSheet = "slip"
 
 // Files cuts a batch into PDFs of at most 500 placards, draws two at a time, and hands each to put, in order. Only the first begins
 // on the used sheet. Every file has been read back before it is handed out; a difference is an error.
@@ -316,10 +328,12 @@ func (s *Server) postBatch(c echo.Context) error {
 	return c.JSON(http.StatusCreated, s.batchAnswer(c, b, ps))
 }
 
-// getBatch answers GET /api/v1/print-batches/{batch}, and with .pdf or .zip behind it the sheets themselves.
+// getBatch answers GET /api/v1/print-batches/{batch}, and with .pdf or .zip behind it the sheets themselves; .slips.pdf and .slips.zip
+// are the tips to leave with the vendors.
 func (s *Server) getBatch(c echo.Context) error {
 	name, pdf := strings.CutSuffix(c.Param("batch"), ".pdf")
 	name, zipped := strings.CutSuffix(name, ".zip")
+	name, slips := strings.CutSuffix(name, ".slips")
 	ref, err := registry.ParseRef[registry.Batch](name)
 	if err != nil {
 		return err
@@ -329,6 +343,9 @@ func (s *Server) getBatch(c echo.Context) error {
 		return err
 	}
 	file := "cho40-" + b.Ref.Market + "-" + registry.Local(b.CreatedAt).Format("20060102-1504")
+	if slips {
+		b, file = Slips(b), file+"-slips"
+	}
 	switch {
 	case zipped:
 		c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+file+`.zip"`)

@@ -249,6 +249,7 @@ type batchPage struct {
 	Sheet       string
 	Sheets      int
 	PDF, ZIP    string // address of the file; the other is empty
+	Slips       string // address of the tips to leave with the vendors
 	Who         string
 	LeftOut     []leftOutShown
 	Left        int
@@ -296,9 +297,9 @@ func (s *Server) batchPage(c echo.Context) error {
 		Home: marketPath(m.Code), Back: marketPath(m.Code, "print"), Batch: b, Sheet: sheetName(l, b.Sheet),
 		Sheets: sheets(b.Placards*b.Copies, b.Skip, sheet), Who: names[b.CreatedBy], Left: len(b.LeftOut)}
 	if file := "/api/v1/print-batches/" + ref.String(); len(placards) > perFile {
-		p.ZIP = file + ".zip"
+		p.ZIP, p.Slips = file+".zip", file+".slips.zip"
 	} else {
-		p.PDF = file + ".pdf"
+		p.PDF, p.Slips = file+".pdf", file+".slips.pdf"
 	}
 	p.LeftOut = s.leftOut(c, m.Code, b.LeftOut)
 	var shown []placardShown

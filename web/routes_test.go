@@ -93,6 +93,7 @@ var tries = []try{
 	{route: "POST /api/v1/markets/{market}/print-batches", row: "print", path: near + "/print-batches", other: "/api/v1/markets/NONE/print-batches", body: `{"stalls":["$stall"],"provisional":true}`, status: 201, fresh: "proposal"},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch", other: "/api/v1/print-batches/" + noRecord, status: 200},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.pdf", other: "/api/v1/print-batches/" + noRecord + ".pdf", status: 200},
+	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.slips.pdf", other: "/api/v1/print-batches/" + noRecord + ".slips.pdf", status: 200},
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.zip", other: "/api/v1/print-batches/" + noRecord + ".zip", status: 200},
 	{route: "GET /api/v1/placards/{serial}", row: "name and stall, masked too", path: "/api/v1/placards/$printed", other: "/api/v1/placards/0000-0000-000", status: 200},
 	{route: "GET /api/v1/placards/{serial}", row: "print", path: "/api/v1/placards/$printed.png", other: "/api/v1/placards/0000-0000-000.png", status: 200},

@@ -35,12 +35,13 @@ type placardsCmd struct {
 	Preview     bool     `help:"Only draw the first sheet as a picture, marked as a sample; issues nothing. The file is then a .png."`
 	Provisional bool     `help:"First accounts that nobody approved yet too, marked TẠM across the face."`
 	Batch       string   `xor:"which" help:"Write the sheets of a batch that was issued before, once more."`
+	Slips       bool     `help:"With --batch: the tips to leave with each vendor, instead of the placards."`
 	Out         string   `short:"o" required:"" help:"The PDF; over 500 placards F-1.pdf, F-2.pdf …"`
 }
 
 // Run answers `cho40 placards`.
 func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
-	if (p.Market == "") == (p.Batch == "") {
+	if (p.Market == "") == (p.Batch == "") || p.Slips && p.Batch == "" {
 		return fault.New(fault.Invalid, "choose-one", "Say --market, or --batch for sheets that were issued before.")
 	}
 	a, err := c.open(ctx)
@@ -81,6 +82,9 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		return err
 	}
 	var files []string
+	if p.Slips {
+		b = web.Slips(b)
+	}
 	bar := progress(len(placards))
 	defer bar.done()
 	err = web.Files(b, placards, func(n, of int, pdf []byte) error {
@@ -95,6 +99,10 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 	})
 	if err != nil {
 		return fmt.Errorf("%w\nThe batch is in the record; write its sheets with: cho40 placards --batch %s -o FILE.pdf", err, ref)
+	}
+	if p.Slips {
+		_, err := fmt.Fprintf(out, "%d slips: %s\n", len(placards), strings.Join(files, " "))
+		return err
 	}
 	if err := a.registry.Printed(ctx, by, ref); err != nil {
 		return err
