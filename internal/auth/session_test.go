@@ -224,6 +224,9 @@ func TestThrottle(t *testing.T) {
 		for i := range 30 {
 			wg.Go(func() {
 				_, err := services[i%2].SignIn(ctx, "Mai Ly", otherPassword, "")
+				for fault.CodeOf(err) == "sign-in-busy" { // a slow machine says: try again soon
+					_, err = services[i%2].SignIn(ctx, "Mai Ly", otherPassword, "")
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				codes[fault.CodeOf(err)]++
