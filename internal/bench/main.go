@@ -25,6 +25,7 @@ func run() error {
 		markdown = flag.Bool("markdown", false, "print tables as docs/benchmarks.md has them")
 		full     = flag.Bool("full", false, "also print 100,000 placards")
 		pages    = flag.String("pages", "", "measure nothing; write a page of each way to print into this `folder`, to be looked at")
+		read     = flag.Int("read", 0, "measure nothing; print so `many` placards and let another reader read each from its page")
 		child    = flag.String("child", "", "print placards this `way` and report on it; the program calls itself so")
 		count    = flag.Int("n", 10_000, "with -child: how many placards")
 	)
@@ -34,6 +35,8 @@ func run() error {
 		return fmt.Errorf("unknown argument %q", flag.Arg(0))
 	case *child != "":
 		return serveChild(os.Stdout, *child, *count, *duration)
+	case *read > 0:
+		return readPaper(*read)
 	case *pages != "":
 		return writePages(*pages)
 	case *rounds < 1:
