@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -321,4 +322,33 @@ func BenchmarkWrite1000(b *testing.B) {
 	}
 	b.ReportMetric(float64(size)/1000, "bytes/placard")
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "placards/s")
+}
+
+// Several print at once, as a service does, and each gets the bytes that one alone gets.
+func TestPrintsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := sheetOf(t, "a6x4")
+	p := Print{Sheet: s, CutMarks: true, Back: true, Made: made}
+	placards := fitting(t, s)
+	alone := printed(t, p, placards...)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var out bytes.Buffer
+			if err := Write(&out, p, placards); err != nil {
+				t.Error(err)
+				return
+			}
+			if !bytes.Equal(out.Bytes(), alone) {
+				t.Error("printed beside others, the file is another one")
+			}
+			if err := ReadBack(out.Bytes(), p, placards); err != nil {
+				t.Error(err)
+			}
+			if _, err := Preview(p, placards, 1, 60); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
