@@ -42,7 +42,7 @@ func making() (group, error) {
 		return nil
 	}
 	g := group{name: "symbol-make", title: fmt.Sprintf("A symbol of level M for one payload of %d letters", len(text)), rows: []row{
-		{name: "qrgen.NewSymbol", note: version(ours) + "; made and read back through a picture by gozxing", round: loop(1, checked)},
+		{name: "qrgen.NewSymbol", note: version(ours) + "; made, and read back from its modules by gozxing, corner squares compared", round: loop(1, checked)},
 		{name: "qrgen.NewSymbol, two at a time", note: "the same on two goroutines", round: loop(2, checked)},
 		{name: "skip2 and gozxing's decoder", note: "made and read back from its modules, without a picture", round: loop(1, modules)},
 		{name: "skip2 and gozxing's decoder, two at a time", note: "the same on two goroutines", round: loop(2, modules)},
