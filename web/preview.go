@@ -15,7 +15,7 @@ import (
 )
 
 // noSerial stands where a preview has no serial: nothing was issued.
-const noSerial = "XXXX-XXXX-XXX"
+const noSerial = "0000-0000-000"
 
 // Preview draws the first sheet of what a batch would print, in so many dots an inch. Every card is marked as a sample: the picture of
 // a code that nobody issued may not be paid to. Faults: those of registry.Service.Preview; Invalid.
