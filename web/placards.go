@@ -10,7 +10,6 @@ import (
 	"image/png"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"cho40/internal/fault"
@@ -144,7 +143,7 @@ func card(b registry.Batch, p registry.Placard) (printing.Placard, error) {
 		return printing.Placard{}, err
 	}
 	if text, err := qrgen.ReadModules(symbol); err != nil || text != p.Payload {
-		return printing.Placard{}, fmt.Errorf("its stored symbol does not say its payload: %w", err)
+		return printing.Placard{}, errors.Join(errors.New("its stored symbol does not say its payload"), err)
 	}
 	mark := map[string]printing.Mark{"sample": printing.MarkSample, "provisional": printing.MarkProvisional}[p.Mark]
 	c := printing.Placard{Market: p.MarketName, Vendor: p.Vendor, Goods: p.Goods, Stall: p.Stall, Holder: p.Holder, Provider: p.ProviderName,
@@ -200,16 +199,17 @@ func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []by
 	}
 	const atOnce = 2
 	made := make([]chan file, of)
-	var stopped atomic.Bool
+	stopped := make(chan struct{})
+	defer close(stopped)
 	turn := make(chan struct{}, atOnce)
 	for n := range made {
 		made[n] = make(chan file, 1)
 	}
-	defer stopped.Store(true)
 	go func() {
 		for n := range made {
-			turn <- struct{}{} // given back when the file is taken, so that few are held
-			if stopped.Load() {
+			select {
+			case turn <- struct{}{}: // given back when the file is taken, so that few are held
+			case <-stopped:
 				return
 			}
 			go func() {

@@ -67,3 +67,35 @@ func TestSheetsSayWhatTheRecordSays(t *testing.T) {
 		}
 	}
 }
+
+// A symbol that says another payload than the one approved stops the batch, wherever in it the placard stands.
+func TestFilesStopAtASymbolOfAnother(t *testing.T) {
+	t.Parallel()
+	placard := func(number, pays string) registry.Placard {
+		payload, err := qrgen.Static("971005", number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := qrgen.Static("971005", pays)
+		if err != nil {
+			t.Fatal(err)
+		}
+		symbol, err := qrgen.NewSymbol(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := symbol.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return registry.Placard{Serial: registry.NewSerial(), MarketName: "Chợ Vị Thanh", Stall: "A-12", Vendor: "Lý Minh Tâm",
+			Holder: "LY MINH TAM", ProviderName: "Viettel Money", Tail: "5678", Symbol: stored, Payload: payload}
+	}
+	good, bad := placard("0712345678", "0712345678"), placard("0712345678", "0799999999")
+	b := registry.Batch{Sheet: "a6x4", Copies: 1, CreatedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
+	put := 0
+	err := web.Files(b, []registry.Placard{good, bad, good}, func(int, int, []byte) error { put++; return nil })
+	if err == nil || !strings.Contains(err.Error(), bad.Serial.String()) && !strings.Contains(err.Error(), string(bad.Serial)) || put > 0 {
+		t.Errorf("%d files were given out, %v", put, err)
+	}
+}
