@@ -58,12 +58,16 @@ func calibrate(s Sheet, o Offset, made time.Time, compress bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	c.page(o)
-	c.frames(s)
-	c.rulers(s)
-	c.bars(s)
-	c.steps(s, o)
-	c.scales(s, o)
+	if err := c.page(o, func() error {
+		c.frames(s)
+		c.rulers(s)
+		c.bars(s)
+		c.steps(s, o)
+		c.scales(s, o)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
 	return c.finish(false)
 }
 

@@ -119,8 +119,7 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 		return nil, err
 	}
 	for page := range pages {
-		c.page(p.Offset)
-		if err := p.draw(c, placards, page); err != nil {
+		if err := c.page(p.Offset, func() error { return p.draw(c, placards, page) }); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +129,11 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 // canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
 type canvas struct {
 	rows     map[row]string // operators of the rows of tiles drawn so far
-	pdf      *gofpdf.Fpdf
+	file     *gofpdf.Fpdf   // its pages stay empty
+	pdf      *gofpdf.Fpdf   // the page that is being drawn
+	pages    [][]byte       // the contents of those that are done
+	face     *face          // in which the last line was set, and its size in points
+	size     float64
 	compress bool
 	height   float64 // of the page in points, as its MediaBox rounds it
 	buf      []byte
@@ -148,19 +151,10 @@ type row struct {
 const ptPerMM = 72 / mmPerInch
 
 func newCanvas(p Print, compress bool) (*canvas, error) {
-	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm",
-		Size: gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height}})
-	pdf.SetCompression(false) // finish does it, with a compressor that is used again
-	pdf.SetCatalogSort(true)
+	pdf := blankFile(gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height})
 	pdf.SetCreationDate(p.Made.UTC())
 	pdf.SetModificationDate(p.Made.UTC())
-	pdf.SetCreator("cho40", true)
 	pdf.SetTitle(p.Title, true)
-	pdf.SetMargins(0, 0, 0)
-	pdf.SetAutoPageBreak(false, 0)
-	for _, f := range faces().all() {
-		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
-	}
 	if p.Theme.Logo != nil {
 		logo, err := p.Theme.logoPNG()
 		if err != nil {
@@ -168,16 +162,84 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 		}
 		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	return &canvas{pdf: pdf, compress: compress, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
+	return &canvas{file: pdf, pdf: pdf, compress: compress, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
 }
 
-// page begins a page, all of it moved by the offset.
-func (c *canvas) page(o Offset) {
-	c.pdf.AddPage()
-	if right, down := o.dots(); right != 0 || down != 0 {
-		c.op("cm", 1, 0, 0, 1, right*72/dotsPerInch, -down*72/dotsPerInch)
-		c.flush()
+// a4 is the paper of nearly all sheets.
+var a4 = gofpdf.SizeType{Wd: 210, Ht: 297}
+
+// spare is a blank A4 document, made ready while the last one was drawn: the library hashes 65,536 widths of each face that it is given,
+// a third of the time that a single placard takes.
+var spare = make(chan *gofpdf.Fpdf, 1)
+
+// blankFile is a document of a paper that knows our faces and has no pages yet. It is one caller's alone.
+func blankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
+	if paper != a4 {
+		return newBlankFile(paper)
 	}
+	defer func() {
+		go func() {
+			if len(spare) == 0 {
+				select {
+				case spare <- newBlankFile(a4):
+				default: // another was quicker
+				}
+			}
+		}()
+	}()
+	select {
+	case pdf := <-spare:
+		return pdf
+	default:
+		return newBlankFile(a4)
+	}
+}
+
+func newBlankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
+	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: paper})
+	pdf.SetCompression(false) // page does it, with a compressor that is used again
+	pdf.SetCatalogSort(true)
+	pdf.SetCreator("cho40", true)
+	pdf.SetMargins(0, 0, 0)
+	pdf.SetAutoPageBreak(false, 0)
+	for _, f := range faces().all() {
+		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
+	}
+	return pdf
+}
+
+// page draws a page, all of it moved by the offset. The library holds the pages of a document uncompressed, twenty times their size in
+// the file. So each page is a template of its own, whose contents are packed as soon as it is drawn; the document's is left empty.
+func (c *canvas) page(o Offset, draw func() error) error {
+	c.file.AddPage()
+	width, height := c.file.GetPageSize()
+	var drawn error
+	page := c.file.CreateTemplateCustom(gofpdf.PointType{}, gofpdf.SizeType{Wd: width, Ht: height}, func(t *gofpdf.Tpl) {
+		c.pdf = &t.Fpdf
+		if right, down := o.dots(); right != 0 || down != 0 {
+			c.op("cm", 1, 0, 0, 1, right*72/dotsPerInch, -down*72/dotsPerInch)
+			c.flush()
+		}
+		drawn = draw()
+	})
+	if drawn != nil {
+		return drawn
+	}
+	if err := c.pdf.Error(); err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	if c.face != nil { // each page begins with the face in which the last one ended
+		c.file.SetFont(c.face.family, "", c.size)
+	}
+	contents := page.Bytes()
+	if c.compress {
+		var err error
+		if contents, err = packed(contents); err != nil {
+			return err
+		}
+	}
+	c.pages = append(c.pages, contents)
+	return nil
 }
 
 // turned lets draw put something on the page that stands on its head, with its own top left at the cell's.
@@ -297,7 +359,8 @@ func (c *canvas) petals(s petals, at cell) {
 
 // text draws a line. Kerned pairs part it: the library knows no other way to move on by less than a letter.
 func (c *canvas) text(t text, at cell) {
-	c.pdf.SetFont(t.face.family, "", t.size*ptPerMM)
+	c.face, c.size = t.face, t.size*ptPerMM
+	c.pdf.SetFont(c.face.family, "", c.size)
 	c.pdf.SetTextColor(t.colour.r, t.colour.g, t.colour.b)
 	x, y := at.x+t.x, at.y+t.y
 	turned := t.turn != 0
@@ -437,20 +500,20 @@ func (t *taken) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// finish closes the document: it compresses the pages, and tells viewers not to scale it on printing and how to turn the paper for
+// finish closes the document: it puts in the pages, and tells viewers not to scale it on printing and how to turn the paper for
 // backs, for which the library has no call.
 func (c *canvas) finish(backs bool) ([]byte, error) {
 	var out taken
-	pages := c.pdf.PageCount()
-	if err := c.pdf.Output(&out); err != nil {
+	if err := c.file.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
 	}
 	wishes := "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
 	if backs {
 		wishes = "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
 	}
-	if !c.compress {
-		pages = 0
+	filter := ""
+	if c.compress {
+		filter = "/Filter /FlateDecode "
 	}
-	return revise(out, pages, wishes)
+	return revise(out, c.pages, filter, wishes)
 }

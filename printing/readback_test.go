@@ -91,12 +91,16 @@ func TestSymbolsLieEveryWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.pdf.AddPage()
-		c.op("q")
-		c.op("cm", cm[:]...)
-		c.symbol(symbol{60, 70, 19}, code, cell{})
-		c.op("Q")
-		c.flush()
+		if err := c.page(Offset{}, func() error {
+			c.op("q")
+			c.op("cm", cm[:]...)
+			c.symbol(symbol{60, 70, 19}, code, cell{})
+			c.op("Q")
+			c.flush()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 		file, err := c.finish(false)
 		if err != nil {
 			t.Fatal(err)
