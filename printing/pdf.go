@@ -80,13 +80,17 @@ func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
 	return panels, back, err
 }
 
-// Write prints the placards in their order as one PDF, filling each page row by row. The same input gives the same
-// bytes, from any number of goroutines. Nothing is written when a placard cannot be printed; the error then wraps its
-// *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies, back, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
+// Write prints the placards in their order as one PDF, filling each page row by row, and reads the finished file back (ReadBack) before
+// it hands out the first byte. The same input gives the same bytes, from any number of goroutines. Nothing is written when a placard
+// cannot be printed; the error then wraps its *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies,
+// back, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
 	whole, err := document(p, placards, true)
 	if err != nil {
 		return err
+	}
+	if err := ReadBack(whole, p, placards); err != nil {
+		return fmt.Errorf("the finished file was read back: %w", err)
 	}
 	_, err = w.Write(whole)
 	return err

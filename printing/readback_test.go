@@ -322,6 +322,34 @@ func TestSymbolsReadsObjectsOnce(t *testing.T) {
 	}
 }
 
+// fickle is a symbol that changes once it has been drawn, as the one in memory may.
+type fickle struct {
+	Modules
+	looks int
+}
+
+func (f *fickle) Dark(x, y int) bool {
+	f.looks++
+	return f.Modules.Dark(x, y) != (f.looks > 1_000_000)
+}
+
+// Nobody gets a file that was not read back: Write itself does it.
+func TestWriteReadsBack(t *testing.T) {
+	t.Parallel()
+	p := Print{Sheet: sheetOf(t, "a6x4"), Made: made}
+	placard := plain(t)
+	code := &fickle{Modules: placard.Code}
+	placard.Code = code
+	if _, err := document(p, []Placard{placard}, true); err != nil {
+		t.Fatal(err)
+	}
+	code.looks = 1_000_000 - code.looks // it turns when it has been drawn
+	var out bytes.Buffer
+	if err := Write(&out, p, []Placard{placard}); err == nil || out.Len() > 0 {
+		t.Errorf("%d bytes, %v; want nothing and an error", out.Len(), err)
+	}
+}
+
 // A small file may not make us hold or do much.
 func TestSymbolsIsBounded(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -32,12 +31,11 @@ type way struct {
 }
 
 var ways = []way{
-	{"ours, stored symbols, read back", "printing.Write, and printing.ReadBack of each file", ours(stored, true), perFile},
-	{"ours, stored symbols", "printing.Write alone", ours(stored, false), perFile},
-	{"ours, symbols made", "qrgen.NewSymbol for each while printing: made and read back; printing.Write alone", ours(func(_ *shelf, i int) (printing.Modules, error) {
+	{"ours, stored symbols", "printing.Write: each file is read back", ours(stored), perFile},
+	{"ours, symbols made", "qrgen.NewSymbol for each while printing: made and read back; then as above", ours(func(_ *shelf, i int) (printing.Modules, error) {
 		return newSymbol(i)
-	}, false), perFile},
-	{"ours, one file", "printing.Write alone, all placards in one file, and so one worker", ours(stored, false), 1 << 30},
+	}), perFile},
+	{"ours, one file", "all placards in one file, and so one worker", ours(stored), 1 << 30},
 	{"gofpdf, PNG by skip2", "the naive way: a picture of 512 dots for each", plain(newGofpdf, pictures(func(payload string) ([]byte, error) {
 		return skip2.Encode(payload, skip2.Medium, 512)
 	})), perFile},
@@ -67,8 +65,8 @@ func job() printing.Print {
 	return printing.Print{Sheet: printing.Sheets()[0], CutMarks: true, Title: "Chợ Vị Thanh", Made: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
 }
 
-// ours prints as the product does, which reads each file back before anybody gets it.
-func ours(symbol func(s *shelf, i int) (printing.Modules, error), readBack bool) printer {
+// ours prints as the product does.
+func ours(symbol func(s *shelf, i int) (printing.Modules, error)) printer {
 	return func(out io.Writer, s *shelf, from, n int) error {
 		all := make([]printing.Placard, n)
 		for i := range all {
@@ -78,18 +76,7 @@ func ours(symbol func(s *shelf, i int) (printing.Modules, error), readBack bool)
 				return err
 			}
 		}
-		if !readBack {
-			return printing.Write(out, job(), all)
-		}
-		var file bytes.Buffer
-		if err := printing.Write(&file, job(), all); err != nil {
-			return err
-		}
-		if err := printing.ReadBack(file.Bytes(), job(), all); err != nil {
-			return err
-		}
-		_, err := file.WriteTo(out)
-		return err
+		return printing.Write(out, job(), all)
 	}
 }
 
