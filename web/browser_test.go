@@ -206,6 +206,7 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			if err := w.db.QueryRow(t.Context(), `SELECT serial FROM placards ORDER BY cell LIMIT 1`).Scan(&serial); err != nil {
 				t.Fatal(err)
 			}
+			b.goes("/placards/" + serial)
 			b.signOut()
 			b.goes("/v/" + serial)
 		})

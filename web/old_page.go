@@ -29,7 +29,7 @@ type oldSection struct {
 }
 
 type oldShown struct {
-	Serial, Check                string // number, and the address that says what became of it
+	Serial, Page                 string // number, and the address that says what became of it
 	Stall, StallPath             string
 	Vendor, Provider, Tail       string
 	Why                          string
@@ -54,11 +54,11 @@ func (s *Server) old(c echo.Context, code int, w wrong) error {
 	p := oldPage{frame: s.frame(c, l.T("Old placards still out"), &m, "market"), Market: m, Home: marketPath(m.Code),
 		Action: marketPath(m.Code, "old-placards"), Field: by.Can(registry.RecordField, m), Count: len(olds), Wrong: w}
 	for _, o := range olds {
-		shown := oldShown{Serial: o.Serial.String(), Check: "/v/" + o.Serial.String(), Stall: o.Stall, StallPath: stallPath(m.Code, o.Stall), Vendor: o.Vendor,
+		shown := oldShown{Serial: o.Serial.String(), Page: placardPath(o.Serial), Stall: o.Stall, StallPath: stallPath(m.Code, o.Stall), Vendor: o.Vendor,
 			Provider: o.ProviderName, Tail: o.Tail, Why: why(l, o.Reason), Ended: o.EndedAt, Hung: o.Hung, Stand: o.Kind == "provider"}
 		if o.ReplacedBy != nil {
 			shown.ReplacedByNumber = o.ReplacedBy.String()
-			shown.ReplacedBy = "/v/" + shown.ReplacedByNumber
+			shown.ReplacedBy = placardPath(*o.ReplacedBy)
 		}
 		if n := len(p.Sections); n == 0 || p.Sections[n-1].Name != o.Section {
 			p.Sections = append(p.Sections, oldSection{Name: o.Section})

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"cho40/internal/auth"
+	"cho40/internal/fault"
 	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 	"cho40/web/lang"
@@ -647,6 +648,36 @@ func TestCheckPage(t *testing.T) {
 	m.get("", "/v/"+serials["B-02"]).is(http.StatusOK).has("Đừng chuyển tiền.</h1>").hasNot("HO THUY HOA")
 }
 
+// A placard's own page tells its whole life; anybody in scope stops it there, a manager puts it back.
+func TestPlacardPage(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	m.approveAll()
+	_, serials := m.printAll(false)
+	at := "/placards/" + serials["A-01"]
+	m.get("thu", "/markets/VT/stalls/A-01").has(`href="` + at + `"`)
+	if _, err := m.reg.RecordPlacard(t.Context(), m.actor("an"), serials["A-01"], registry.NewPlacardEvent{Kind: "installed", HeardName: "LY MINH TAN",
+		Consent: &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}}); fault.CodeOf(err) != "name-differs" {
+		t.Fatal(err)
+	}
+	m.get("an", at).is(http.StatusOK).sound().has("Đã dựng trang in", "Nghe thấy tên khác", "Ứng dụng ngân hàng hiện tên: LY MINH TAN", "LY MINH TAM", "5678", `value="suspended"`, `/v/`+serials["A-01"], `.png`).
+		hasNot("0712345678", `value="resumed"`)
+	m.get("soat", at).is(http.StatusOK).hasNot("LY MINH TAM", "LY MINH TAN", "Lý Minh Tâm", `value="suspended"`, "/print-batches/", ".png")
+	m.get("doitac", at).is(http.StatusForbidden)
+	m.get("", at).is(http.StatusSeeOther)
+	m.get("thu", "/placards/"+registry.NewSerial().String()).is(http.StatusNotFound)
+
+	m.post("an", at, url.Values{"kind": {"suspended"}, "reason": {"mã lạ <b>"}}).is(http.StatusSeeOther)
+	m.get("", "/v/"+serials["A-01"]).has("Đừng chuyển tiền.</h1>")
+	m.get("an", at).sound().has("Tạm ngưng bảng", "mã lạ &lt;b&gt;").hasNot(`value="suspended"`, `value="resumed"`, ".png")
+	m.post("an", at, url.Values{"kind": {"resumed"}, "reason": {"đã xem"}}).is(http.StatusForbidden)
+	m.post("loan", at, url.Values{"kind": {"resumed"}}).is(http.StatusUnprocessableEntity).sound().has(`role="alert"`, `value="resumed"`, `aria-invalid="true"`)
+	m.post("loan", at, url.Values{"kind": {"resumed"}, "reason": {"đã xem"}}).is(http.StatusSeeOther)
+	m.get("", "/v/"+serials["A-01"]).hasNot("Đừng chuyển tiền.</h1>")
+	m.post("loan", at, url.Values{"kind": {"removed"}}).is(http.StatusUnprocessableEntity)
+	m.post("loan", at, url.Values{"kind": {"suspended"}, "reason": {strings.Repeat("dài ", 300)}}).is(http.StatusUnprocessableEntity).has(`aria-invalid="true"`)
+}
+
 // A sample says so before anything else: nobody may pay an invented account.
 func TestCheckPageOfASample(t *testing.T) {
 	t.Parallel()
@@ -668,8 +699,11 @@ func TestCheckPageOfASample(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.post("lan", "/markets/DEMO/print", url.Values{"who": {"all"}, "sheet": {"a6x4"}}).is(http.StatusSeeOther)
-	serial := regexp.MustCompile(`/v/[0-9A-Z-]{13}`).FindString(m.get("lan", "/markets/DEMO/stalls/M-1").has("Mẫu").body)
-	m.get("", serial).is(http.StatusOK).sound().has("Đừng chuyển tiền.</h1>", "bảng mẫu", "Dữ liệu ví dụ").hasNot("BIA RA", "Viettel Money", "tel:")
+	serial := regexp.MustCompile(`/placards/([0-9A-Z-]{13})`).FindStringSubmatch(m.get("lan", "/markets/DEMO/stalls/M-1").has("Mẫu").body)
+	if serial == nil {
+		t.Fatal("the stall's page leads to no placard")
+	}
+	m.get("", "/v/"+serial[1]).is(http.StatusOK).sound().has("Đừng chuyển tiền.</h1>", "bảng mẫu", "Dữ liệu ví dụ").hasNot("BIA RA", "Viettel Money", "tel:")
 }
 
 func TestHostileNames(t *testing.T) {

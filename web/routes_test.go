@@ -287,6 +287,9 @@ var pages = []try{
 	{route: "POST /markets/:market/paper/sheets", row: "sheets and designs", path: "/markets/NEAR/paper/sheets", body: raw{form, "name=tomy-104&columns=3&rows=8&left=0&top=0,5&width=70&height=37&gap_x=0&gap_y=0"}},
 	{route: "POST /markets/:market/paper/designs", row: "sheets and designs", path: "/markets/NEAR/paper/designs", body: raw{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nCham\r\n--x--\r\n"}},
 	{route: "GET /markets/:market/old-placards", row: "name and stall, masked too", path: "/markets/NEAR/old-placards"},
+	{route: "GET /placards/:serial", row: "name and stall, masked too", path: "/placards/$printed"},
+	{route: "POST /placards/:serial", row: "suspend", path: "/placards/$placard", body: raw{form, "kind=suspended&reason=x"}, fresh: "placard"},
+	{route: "POST /placards/:serial", row: "resume", path: "/placards/$placard", body: raw{form, "kind=resumed&reason=x"}, fresh: "stopped"},
 	{route: "POST /markets/:market/old-placards", row: "consent, placard at stall", path: "/markets/NEAR/old-placards", body: raw{form, "serial=$printed"}},
 }
 

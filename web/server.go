@@ -131,6 +131,8 @@ func (s *Server) routes(e *echo.Echo) {
 	in.POST("/markets/:market/paper/designs", s.saveDesign)
 	in.GET("/markets/:market/old-placards", s.oldPage)
 	in.POST("/markets/:market/old-placards", s.collect)
+	in.GET("/placards/:serial", s.placardPage)
+	in.POST("/placards/:serial", s.placardEvent)
 }
 
 // behind is a group whose middleware runs on its own routes alone. Echo's would also answer every address it does not know, so

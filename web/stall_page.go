@@ -31,7 +31,7 @@ type accountShown struct {
 
 type placardShown struct {
 	Serial                    registry.Serial
-	Check, Batch              string // addresses
+	Page, Check, Batch        string // addresses: among ourselves, for shoppers, of the batch
 	Provider, Holder, Tail    string
 	State, Mark, Result, Tile string
 	CheckedAt                 *time.Time
@@ -121,7 +121,7 @@ func liveOne(ps []registry.Placard) bool {
 // placard dresses a placard for a table.
 func (s *Server) placard(c echo.Context, p registry.Placard) placardShown {
 	l := language(c)
-	out := placardShown{Serial: p.Serial, Check: "/v/" + p.Serial.String(), Provider: p.ProviderName, Holder: p.Holder, Tail: p.Tail,
+	out := placardShown{Serial: p.Serial, Page: placardPath(p.Serial), Check: "/v/" + p.Serial.String(), Provider: p.ProviderName, Holder: p.Holder, Tail: p.Tail,
 		State: l.T(placardWords[p.State]), CheckedAt: p.CheckedAt, Live: p.Live(), Stall: p.Stall, StallPath: stallPath(p.Market, p.Stall)}
 	if p.Mark != "" {
 		out.Mark = l.T(markWords[p.Mark])

@@ -52,6 +52,7 @@ var happened = map[string]struct{ tile, words string }{
 	"withdrawn": {"vacant", "Account taken back"}, "expired": {"vacant", "Account waited too long"},
 	"issued": {"t3", "Placard made"}, "handed_over": {"t3", "Placard handed over"}, "installed": {"t4", "Placard hung"},
 	"checked": {"t5", "Placard checked"}, "suspended": {"stop", "Placard suspended"}, "resumed": {"t4", "Placard in use again"},
+	"printed": {"t3", "Sheet drawn"}, "heard": {"stop", "Another name was heard, so it was not hung"},
 	"removed": {"vacant", "Placard taken down"}, "lost": {"vacant", "Placard lost"}, "replaced": {"vacant", "Placard replaced"},
 }
 

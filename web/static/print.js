@@ -18,3 +18,12 @@ let soon;
 form.addEventListener("input", () => { clearTimeout(soon); soon = setTimeout(show, 300); });
 picture.addEventListener("load", () => { picture.hidden = false; none.hidden = true; });
 picture.addEventListener("error", () => { picture.hidden = true; none.hidden = false; });
+
+// A market of 5,000 stalls takes some seconds: say so, and let nobody press twice.
+form.addEventListener("submit", (e) => {
+  const button = e.submitter;
+  if (!button.dataset.busy) return;
+  button.textContent = button.dataset.busy;
+  setTimeout(() => { button.disabled = true; });
+});
+addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
