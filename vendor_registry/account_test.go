@@ -146,7 +146,7 @@ func TestTheDatabaseKeepsTwoPeople(t *testing.T) {
 			SELECT market_id, gen_random_uuid(), 'x', (SELECT id FROM stalls LIMIT 1), '` + a.VendorID.String() + `', '` + b.RecordID.String() + `', 0, '', '', '', '', '', '', 'issued', now() FROM markets m JOIN stalls s ON s.market_id = m.id LIMIT 1`, "placards_account"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := w.db.Exec(t.Context(), "BEGIN; "+tt.sql+"; COMMIT")
+			_, err := w.owner().Exec(t.Context(), "BEGIN; "+tt.sql+"; COMMIT")
 			var pg *pgconn.PgError
 			if !errors.As(err, &pg) || pg.ConstraintName != tt.want {
 				t.Errorf("err = %v, want %s violated", err, tt.want)
@@ -162,7 +162,7 @@ func TestTheDatabaseKeepsTwoPeople(t *testing.T) {
 		AND a.payload_sha256 = sha256(a.payload::bytea) WHERE d.decision = 'approved' AND d.decided_by = '`+w.manager.ID+`' AND a.id = '`+got.RecordID.String()+`'`); n != 1 {
 		t.Error("the decision does not stand on the payload's hash")
 	}
-	if _, err := w.db.Exec(t.Context(), `UPDATE accounts SET payload_sha256 = sha256('x') WHERE id = $1`, a.RecordID); postgres.Violated(err) != "account_decisions_account" {
+	if _, err := w.owner().Exec(t.Context(), `UPDATE accounts SET payload_sha256 = sha256('x') WHERE id = $1`, a.RecordID); postgres.Violated(err) != "account_decisions_account" {
 		t.Errorf("a decided payload's hash can be changed: %v", err)
 	}
 }

@@ -43,7 +43,8 @@ const day = 24 * time.Hour
 // world is a database of a test's own with two markets, VT and the far XX, and people who may do something in VT.
 type world struct {
 	testing.TB
-	db    *pgxpool.Pool
+	db    *pgxpool.Pool        // the service's
+	owner func() *pgxpool.Pool // who may change everything behind its back
 	reg   *registry.Service
 	clock *clock
 	vt    registry.Market
@@ -55,6 +56,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{TB: t, db: pgtest.New(t), clock: &clock{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}}
+	w.owner = sync.OnceValue(func() *pgxpool.Pool { return pgtest.Owner(t, w.db) })
 	w.reg = registry.New(w.db, w.clock.now)
 	for code, name := range map[string]string{"VT": "Chợ Vị Thanh", "XX": "Chợ Xa"} {
 		if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: code, Name: name}); err != nil {
@@ -198,7 +200,7 @@ func (w *world) whole() {
 
 func (w *world) exec(sql string, args ...any) {
 	w.Helper()
-	if _, err := w.db.Exec(w.Context(), sql, args...); err != nil {
+	if _, err := w.owner().Exec(w.Context(), sql, args...); err != nil {
 		w.Fatalf("%s: %v", sql, err)
 	}
 }

@@ -39,7 +39,8 @@ import (
 // name, phone, account, password, key or session.
 type world struct {
 	t       testing.TB
-	db      *pgxpool.Pool
+	db      *pgxpool.Pool        // the service's
+	owner   func() *pgxpool.Pool // who may change everything behind its back
 	h       http.Handler
 	clock   *clock
 	log     *record
@@ -97,6 +98,7 @@ func newWorldOn(t testing.TB, db *pgxpool.Pool) *world {
 	t.Helper()
 	w := &world{t: t, db: db, log: &record{}, signed: map[string]func(*http.Request){}, vars: map[string]string{},
 		clock: &clock{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC), step: 2 * time.Second}}
+	w.owner = sync.OnceValue(func() *pgxpool.Pool { return pgtest.Owner(t, db) })
 	w.reg, w.auth = registry.New(db, w.clock.now), auth.New(db, w.clock.now)
 	w.h = web.Handler(web.Config{DB: db, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
 	w.exec(`INSERT INTO areas (code, name, name_fold, kind, level, parent, valid_from) VALUES
@@ -150,7 +152,7 @@ func (w *world) secret(values ...string) {
 
 func (w *world) exec(sql string, args ...any) {
 	w.t.Helper()
-	if _, err := w.db.Exec(context.Background(), sql, args...); err != nil {
+	if _, err := w.owner().Exec(context.Background(), sql, args...); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -18,7 +18,8 @@ import (
 
 // config is every setting: variable, default, meaning.
 type config struct {
-	DatabaseURL string `env:"DATABASE_URL" hidden:"" help:"PostgreSQL to use; empty: the embedded one in CHO40_DATA."`
+	DatabaseURL string `env:"DATABASE_URL" hidden:"" help:"PostgreSQL to use, as a role that owns nothing; empty: the embedded one in CHO40_DATA."`
+	OwnerURL    string `env:"DATABASE_OWNER_URL" hidden:"" help:"The same database as the role that owns the tables, for migrations; empty: as DATABASE_URL."`
 	DirectURL   string `env:"DATABASE_DIRECT_URL" hidden:"" help:"The way to the same database past a pooling proxy, for migrations."`
 	Data        string `env:"CHO40_DATA" hidden:"" help:"Folder of the embedded database; default: cho40 in the user's data folder, as root /var/lib/cho40."`
 	Format      string `enum:"table,json,csv" default:"table" help:"How lists and figures are printed: ${enum}."`
@@ -33,55 +34,91 @@ type app struct {
 	close    func()
 }
 
-// database finds or starts the database and returns its address and the one past any proxy.
-func (c *config) database(ctx context.Context) (url, direct string, stop func(), err error) {
+// place is where the database is.
+type place struct {
+	service string // the address for the work of every day
+	owner   string // of the role that owns the tables, past any proxy
+	own     bool   // the embedded one
+	stop    func()
+}
+
+// database finds or starts the database.
+func (c *config) database(ctx context.Context) (place, error) {
 	if c.DatabaseURL != "" {
-		direct = c.DirectURL
-		if direct == "" {
-			direct = c.DatabaseURL
+		p := place{service: c.DatabaseURL, owner: c.DatabaseURL, stop: func() {}}
+		if c.DirectURL != "" {
+			p.owner = c.DirectURL
 		}
-		return c.DatabaseURL, direct, func() {}, nil
+		if c.OwnerURL != "" {
+			p.owner = c.OwnerURL
+		}
+		return p, nil
 	}
-	dir := c.Data
+	dir, err := c.Data, error(nil)
 	if dir == "" {
 		if dir, err = postgres.DefaultDir(); err != nil {
-			return "", "", nil, err
+			return place{}, err
 		}
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
-		return "", "", nil, err
+		return place{}, err
 	}
 	server, err := postgres.Start(ctx, dir)
 	if err != nil {
-		return "", "", nil, err
+		return place{}, err
 	}
-	return server.URL(), server.URL(), func() { _ = server.Stop() }, nil // a server that will not stop is its keeper's affair, and in its log
+	return place{service: postgres.As(server.URL(), migrations.ServiceRole), owner: server.URL(), own: true,
+		stop: func() { _ = server.Stop() }}, nil // a server that will not stop is its keeper's affair, and in its log
+}
+
+// up brings the schema up to date, and the rights of the service's role with it, unless that owns the tables itself.
+func (p place) up(ctx context.Context) (from, to int, err error) {
+	if from, to, err = migrations.Up(ctx, p.owner); err != nil {
+		return from, to, err
+	}
+	service, err := postgres.RoleOf(p.service)
+	if err != nil {
+		return from, to, err
+	}
+	owner, err := postgres.RoleOf(p.owner)
+	if err == nil && service != owner {
+		err = migrations.Grant(ctx, p.owner, service)
+	}
+	return from, to, err
 }
 
 // open makes the program ready: the schema is brought up to date where the database is our own or still empty; another's that
 // is behind is left to `cho40 migrate`, which is said.
 func (c *config) open(ctx context.Context) (*app, error) {
-	url, direct, stop, err := c.database(ctx)
+	p, err := c.database(ctx)
 	if err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(ctx, url)
+	at := migrations.Latest()
+	if p.own {
+		at, _, err = p.up(ctx)
+	}
+	var db *pgxpool.Pool
+	if err == nil {
+		db, err = postgres.Open(ctx, p.service)
+	}
 	if err != nil {
-		stop()
+		p.stop()
 		return nil, err
 	}
 	a := &app{db: db, registry: registry.New(db, time.Now), coverage: coverage.New(db, time.Now), auth: auth.New(db, time.Now),
-		close: func() { db.Close(); stop() }}
-	at, err := migrations.Version(ctx, db)
-	if err == nil && at < migrations.Latest() {
-		if c.DatabaseURL != "" && at > 0 {
+		close: func() { db.Close(); p.stop() }}
+	if !p.own {
+		at, err = migrations.Version(ctx, db)
+		switch {
+		case err == nil && at == 0:
+			_, _, err = p.up(ctx)
+		case err == nil && at < migrations.Latest():
 			err = fault.New(fault.Conflict, "schema-behind", "The database's schema is at %d, the program needs %d. Run: cho40 migrate", at, migrations.Latest())
-		} else {
-			_, _, err = migrations.Up(ctx, direct)
 		}
-		if err == nil {
-			err = a.registry.LoadAreas(ctx)
-		}
+	}
+	if err == nil && at < migrations.Latest() {
+		err = a.registry.LoadAreas(ctx)
 	}
 	if err == nil {
 		err = a.registry.LoadProviders(ctx)
@@ -97,16 +134,16 @@ type migrateCmd struct{}
 
 // Run answers `cho40 migrate`.
 func (migrateCmd) Run(ctx context.Context, c *config, out output) error {
-	url, direct, stop, err := c.database(ctx)
+	p, err := c.database(ctx)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	from, to, err := migrations.Up(ctx, direct)
+	defer p.stop()
+	from, to, err := p.up(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := postgres.Open(ctx, url)
+	db, err := postgres.Open(ctx, p.service)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"runtime"
 	"strings"
 	"syscall"
@@ -148,6 +149,27 @@ func check(ctx context.Context, conn *pgx.Conn, proxied bool) error {
 		slog.WarnContext(ctx, "no limits behind PgBouncer: give them to the role with ALTER ROLE … SET", "unset", unset)
 	}
 	return err
+}
+
+// RoleOf is the role that the address of a database names. Faults: Invalid database-url.
+func RoleOf(address string) (string, error) {
+	cfg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return "", badURL(err)
+	}
+	return cfg.User, nil
+}
+
+// As is the address of the embedded server's database for another role.
+func As(address, role string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // what it leads to will say so
+	}
+	q := u.Query()
+	q.Set("user", role)
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // a plus is a plus to pgx
+	return u.String()
 }
 
 func badURL(err error) error {

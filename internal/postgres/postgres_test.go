@@ -28,7 +28,7 @@ type thing struct {
 
 func TestOneAndAll(t *testing.T) {
 	t.Parallel()
-	db, ctx := pgtest.New(t), t.Context()
+	db, ctx := pgtest.Owner(t, pgtest.New(t)), t.Context()
 	mine, made := id.New[thing](), time.Date(2026, 11, 2, 3, 4, 5, 6000, time.UTC)
 	one := `SELECT @made::timestamptz AS made, @id::uuid AS id, 'Tâm' AS name, NULL::text AS note`
 	args := pgx.StrictNamedArgs{"id": mine, "made": made}
@@ -69,7 +69,7 @@ func TestOneAndAll(t *testing.T) {
 
 func TestViolated(t *testing.T) {
 	t.Parallel()
-	db, ctx := pgtest.New(t), t.Context()
+	db, ctx := pgtest.Owner(t, pgtest.New(t)), t.Context()
 	if _, err := db.Exec(ctx, `CREATE TABLE pairs (n integer CONSTRAINT pairs_pk PRIMARY KEY CONSTRAINT pairs_small CHECK (n < 10)); INSERT INTO pairs VALUES (1)`); err != nil {
 		t.Fatal(err)
 	}

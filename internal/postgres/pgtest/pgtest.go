@@ -29,7 +29,7 @@ import (
 // patience is for everything that a test waits for before it begins, the server's first start included.
 const patience = 2 * time.Minute
 
-// New is a pool on a database of t's own. It is closed when t ends.
+// New is a pool on a database of t's own, as the service has one: it owns nothing. It is closed when t ends.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -42,10 +42,31 @@ func New(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// URL is the address of a database of t's own.
+// URL is the address of a database of t's own, for the service. On a server of TEST_DATABASE_URL it is the owner's.
 func URL(t testing.TB) string {
 	t.Helper()
-	return clone(t, template)
+	address := clone(t, template)
+	if os.Getenv("TEST_DATABASE_URL") != "" { // whether another role may come in is that server's affair
+		return address
+	}
+	return postgres.As(address, migrations.ServiceRole)
+}
+
+// Owner is a pool on the same database as who may change everything in it: for what a test does behind the service's back.
+func Owner(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
+	t.Helper()
+	server, err := address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	pool, err := postgres.Open(ctx, database(server, db.Config().ConnConfig.Database))
+	if err != nil {
+		t.Fatalf("open the test's database as its owner: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
 }
 
 // Empty is the address of a database of t's own without the schema.
@@ -169,8 +190,14 @@ func template(ctx context.Context, conn *pgx.Conn) (string, error) {
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+making+" TEMPLATE template0"); err != nil {
 		return "", err
 	}
-	if _, _, err := migrations.Up(ctx, database(conn.Config().ConnString(), making)); err != nil {
+	made := database(conn.Config().ConnString(), making)
+	if _, _, err := migrations.Up(ctx, made); err != nil {
 		return "", err
+	}
+	if os.Getenv("TEST_DATABASE_URL") == "" {
+		if err := migrations.Grant(ctx, made, migrations.ServiceRole); err != nil {
+			return "", err
+		}
 	}
 	// One transaction. A connection to a template would be in the way of cloning.
 	err := settle(ctx, conn, "ALTER DATABASE "+making+" RENAME TO "+name+"; ALTER DATABASE "+name+" IS_TEMPLATE true ALLOW_CONNECTIONS false")

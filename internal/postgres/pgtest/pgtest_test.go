@@ -13,7 +13,7 @@ func TestEveryTestHasItsOwn(t *testing.T) {
 	for range 4 {
 		t.Run("clone", func(t *testing.T) {
 			t.Parallel()
-			db := pgtest.New(t)
+			db := pgtest.Owner(t, pgtest.New(t))
 			if _, err := db.Exec(t.Context(), `CREATE TABLE mine (n integer); INSERT INTO mine VALUES (1)`); err != nil {
 				t.Fatal(err)
 			}
