@@ -36,6 +36,14 @@ func (auditVerifyCmd) Run(ctx context.Context, c *config, out output) error {
 			id   registry.MarketID
 		}{m.Code, m.ID})
 	}
+	checkpoints, err := c.checkpoints()
+	if err != nil {
+		return err
+	}
+	differ, err := a.registry.VerifyCheckpoints(ctx, checkpoints)
+	if err != nil {
+		return err
+	}
 	broken := false
 	for _, chain := range chains {
 		at, err := a.registry.VerifyAudit(ctx, chain.id)
@@ -43,10 +51,20 @@ func (auditVerifyCmd) Run(ctx context.Context, c *config, out output) error {
 			return err
 		}
 		state := "whole"
-		if at > 0 {
+		switch said := differ[chain.id]; {
+		case at > 0:
 			state, broken = fmt.Sprintf("broken at event %d", at), true
+		case said > 0:
+			state, broken = fmt.Sprintf("cut off or written anew: event %d is not the one of the checkpoint", said), true
 		}
+		delete(differ, chain.id)
 		if _, err := fmt.Fprintf(out, "%-16s %s\n", chain.name, state); err != nil {
+			return err
+		}
+	}
+	for gone, at := range differ {
+		broken = true
+		if _, err := fmt.Fprintf(out, "%-16s gone: checkpoints know %d events\n", gone, at); err != nil {
 			return err
 		}
 	}

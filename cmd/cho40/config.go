@@ -54,13 +54,8 @@ func (c *config) database(ctx context.Context) (place, error) {
 		}
 		return p, nil
 	}
-	dir, err := c.Data, error(nil)
-	if dir == "" {
-		if dir, err = postgres.DefaultDir(); err != nil {
-			return place{}, err
-		}
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	dir, err := c.folder()
+	if err != nil {
 		return place{}, err
 	}
 	server, err := postgres.Start(ctx, dir)
@@ -69,6 +64,25 @@ func (c *config) database(ctx context.Context) (place, error) {
 	}
 	return place{service: postgres.As(server.URL(), migrations.ServiceRole), owner: server.URL(), own: true,
 		stop: func() { _ = server.Stop() }}, nil // a server that will not stop is its keeper's affair, and in its log
+}
+
+// folder is where the program keeps what it has on this machine.
+func (c *config) folder() (dir string, err error) {
+	if dir = c.Data; dir == "" {
+		if dir, err = postgres.DefaultDir(); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Abs(dir)
+}
+
+// checkpoints is the folder of the audit's checkpoints, beside the embedded database and never in it.
+func (c *config) checkpoints() (*registry.Checkpoints, error) {
+	dir, err := c.folder()
+	if err != nil {
+		return nil, err
+	}
+	return registry.OpenCheckpoints(filepath.Join(dir, "checkpoints"))
 }
 
 // up brings the schema up to date, and the rights of the service's role with it, unless that owns the tables itself.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	registry "cho40/vendor_registry"
 	"cho40/web"
 )
 
@@ -57,6 +58,13 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	go keepProviders(ctx, a.registry.LoadProviders, log)
+	checkpoints, err := c.checkpoints()
+	if err != nil { // the service is of use without, but somebody must know
+		log.Error("no checkpoints of the audit are kept", "error", err)
+	} else {
+		stopped := keepCheckpoints(ctx, func(ctx context.Context) error { _, err := a.registry.Checkpoint(ctx, checkpoints); return err }, log)
+		defer func() { <-stopped }()
+	}
 	if s.Demo {
 		if err := a.printDemoSignIns(ctx, out, listener.Addr()); err != nil {
 			return err
@@ -96,6 +104,33 @@ func keepProviders(ctx context.Context, load func(context.Context) error, log *s
 			}
 		}
 	}
+}
+
+// keepCheckpoints writes the audit's heads to their file now and then until the service stops, and once more when it does.
+func keepCheckpoints(ctx context.Context, write func(context.Context) error, log *slog.Logger) (stopped <-chan struct{}) {
+	done := make(chan struct{})
+	keep := func(ctx context.Context) {
+		if err := write(ctx); err != nil {
+			log.Error("checkpoint of the audit not written", "error", err)
+		}
+	}
+	go func() {
+		defer close(done)
+		every := time.NewTicker(registry.CheckpointEvery)
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+				defer cancel()
+				keep(last)
+				return
+			case <-every.C:
+				keep(ctx)
+			}
+		}
+	}()
+	return done
 }
 
 func cannotListen(addr string, err error) error {
