@@ -45,7 +45,9 @@ type Account struct {
 	RecordID     AccountID   `json:"-" db:"id"`
 	Provider     string      `json:"provider"`
 	ProviderName string      `json:"provider_name" db:"-"`
-	Number       string      `json:"number"` // masked: 09•• ••• 678, •••• 4567
+	Kind         string      `json:"kind" db:"-"`  // of the provider: wallet, mobile_money, bank, other
+	AccountKind  string      `json:"account_kind"` // personal, merchant
+	Number       string      `json:"number"`       // masked: 09•• ••• 678, •••• 4567
 	Holder       string      `json:"holder"`
 	HolderGiven  bool        `json:"holder_confirmed"` // false: made of the vendor's name, nobody has heard it yet
 	Source       string      `json:"source"`           // typed, scanned, import
@@ -54,13 +56,20 @@ type Account struct {
 	AlsoPays     []string    `json:"also_pays,omitempty" db:"-"` // other payees in the vendor's own code, for the approver
 	Replaces     *AccountRef `json:"replaces,omitempty" db:"-"`  // set: a change, decided by the stricter rule
 	ReplacesID   *AccountID  `json:"-"`
-	ProposedAt   time.Time   `json:"proposed_at"`
-	TouchedBy    []string    `json:"-"`
-	Decisions    int         `json:"-"`
-	VendorID     VendorID    `json:"-"`
-	Payload      string      `json:"-"`
-	Symbol       []byte      `json:"-"`
-	FullNumber   string      `json:"-" db:"-"`
+	Amends       *AccountRef `json:"amends,omitempty" db:"-"` // the proposal that was withdrawn for this one
+	AmendsID     *AccountID  `json:"-"`
+	Reason       string      `json:"reason,omitempty"`             // why, in the words of who brought it in
+	SharedWith   []string    `json:"shared_with,omitempty" db:"-"` // stalls of other vendors of the market who have the same account
+	BIN          string      `json:"-"`
+	// how surely it is the vendor's; nil where nobody asked
+	Verification *Verification `json:"verification,omitempty" db:"-"`
+	ProposedAt   time.Time     `json:"proposed_at"`
+	TouchedBy    []string      `json:"-"`
+	Decisions    int           `json:"-"`
+	VendorID     VendorID      `json:"-"`
+	Payload      string        `json:"-"`
+	Symbol       []byte        `json:"-"`
+	FullNumber   string        `json:"-" db:"-"`
 }
 
 // ETag is the account's version: a decision makes a new one.
@@ -73,6 +82,10 @@ type NewAccount struct {
 	Holder   string `json:"holder"`   // as the bank's app shows it; empty: made of the vendor's name and not yet confirmed
 	Payload  string `json:"payload"`  // the whole text of a scanned code, instead of provider and number
 	Replaces string `json:"replaces"` // id of the account that this one would take the place of
+	Amends   string `json:"amends"`   // id of a proposal that still waits: it is withdrawn, and this one takes its place
+
+	AccountKind string `json:"account_kind"` // merchant: under a contract with the provider; personal, or empty: any other
+	Reason      string `json:"reason"`       // wanted when another vendor of the market has the same account
 }
 
 // proposal is an account ready to be stored: its payload made, its symbol read back and frozen.
@@ -84,6 +97,7 @@ type proposal struct {
 	symbol   []byte
 	rank     int
 	replaces *AccountID
+	amends   *AccountID
 	from     *ImportID
 	by       string
 	touched  []string
@@ -133,6 +147,14 @@ func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string, day Day
 		*bad = append(*bad, fault.At(below(pointer, "holder"), "required", "Say the holder's name as the bank's app shows it."))
 	}
 	p.Holder = holder
+	p.Reason = text(bad, below(pointer, "reason"), n.Reason, maxReason, false)
+	switch p.AccountKind = n.AccountKind; n.AccountKind {
+	case "":
+		p.AccountKind = "personal"
+	case "personal", "merchant":
+	default:
+		*bad = append(*bad, fault.At(below(pointer, "account_kind"), "unknown", "One of: %s.", "personal, merchant"))
+	}
 	if n.Payload != "" {
 		p.fromCode(bad, pointer, n, day)
 	} else {
@@ -184,12 +206,12 @@ func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount, 
 func (p proposal) queue(b *pgx.Batch, m MarketID, v VendorID) {
 	b.Queue(`
 		INSERT INTO accounts (market_id, id, vendor_id, provider, bin, number, holder, holder_given, source, payload, payload_sha256,
-		                      symbol, rank, replaces, touched_by, proposed_by, proposed_at, import_id)
+		                      symbol, rank, replaces, amends, account_kind, reason, touched_by, proposed_by, proposed_at, import_id)
 		VALUES (@market, @id, @vendor, @provider, @bin, @number, @holder, @given, @source, @payload, @hash,
-		        @symbol, @rank, @replaces, @touched, @by, @at, @import)`,
+		        @symbol, @rank, @replaces, @amends, @kind, @reason, @touched, @by, @at, @import)`,
 		pgx.StrictNamedArgs{"market": m, "id": p.RecordID, "vendor": v, "provider": p.Provider, "bin": p.bin, "number": p.Number,
 			"holder": p.Holder, "given": p.HolderGiven, "source": p.Source, "payload": p.payload, "hash": p.hash[:], "symbol": p.symbol,
-			"rank": p.rank, "replaces": p.replaces, "touched": p.touched, "by": p.by, "at": p.at, "import": p.from})
+			"rank": p.rank, "replaces": p.replaces, "amends": p.amends, "kind": p.AccountKind, "reason": p.Reason, "touched": p.touched, "by": p.by, "at": p.at, "import": p.from})
 }
 
 // clipName shortens at a word, for a holder made of a long vendor name.
@@ -206,6 +228,7 @@ func clipName(s string, most int) string {
 // accountColumns reads accounts a with their state at @now; ProposalLives fills @proposal_lives.
 const accountColumns = `
 	SELECT a.id, a.vendor_id, a.provider, a.number, a.holder, a.holder_given, a.source, a.replaces AS replaces_id, a.proposed_at, a.touched_by,
+	       a.bin, a.account_kind, a.reason, a.amends AS amends_id,
 	       a.payload, a.symbol, coalesce(a.id = v.default_account, false) AS "default", coalesce(d.n, 0) AS decisions,
 	       CASE WHEN d.last IS NOT NULL THEN d.last
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS state
@@ -225,10 +248,22 @@ func (a *Account) dress(m Market) {
 	if a.ReplacesID != nil {
 		a.Replaces = &AccountRef{m.Code, *a.ReplacesID}
 	}
+	if a.AmendsID != nil {
+		a.Amends = &AccountRef{m.Code, *a.AmendsID}
+	}
 	a.ProviderName = ProviderName(a.Provider)
+	a.Kind = providerKind(a.Provider)
 	a.AlsoPays = alsoPays(a.Payload)
 	a.FullNumber = a.Number
 	a.Number = Masked(a.Number)
+}
+
+// mask leaves of names what an auditor may see, and nothing of what was written in words.
+func (a *Account) mask() {
+	a.Holder, a.Reason = maskedName(a.Holder), ""
+	if a.Verification != nil {
+		a.Verification.HeardName = maskedName(a.Verification.HeardName)
+	}
 }
 
 // ProviderName is a provider's name in words, or the code itself when the list no longer knows it.
@@ -237,6 +272,14 @@ func ProviderName(code string) string {
 		return p.Name
 	}
 	return code
+}
+
+// providerKind is what sort of institution a provider is, other when the list no longer knows it.
+func providerKind(code string) string {
+	if p, ok := qrgen.ProviderOf(code); ok {
+		return string(p.Kind)
+	}
+	return "other"
 }
 
 func accountsOf(ctx context.Context, db postgres.Querier, m Market, v VendorID, now time.Time) ([]Account, error) {
@@ -263,7 +306,26 @@ func (s *Service) Account(ctx context.Context, by Actor, do Action, ref AccountR
 		}
 		return Account{}, err
 	}
-	return account(ctx, s.db, m, ref.ID, s.now())
+	return accountShown(ctx, s.db, m, ref.ID, s.now())
+}
+
+// accountShown is an account with what a person should know of it before deciding: how surely it is the vendor's, who else has it.
+func accountShown(ctx context.Context, db postgres.Querier, m Market, which AccountID, now time.Time) (Account, error) {
+	a, err := account(ctx, db, m, which, now)
+	if err != nil {
+		return a, err
+	}
+	as := []Account{a}
+	err = describe(ctx, db, m, as, now)
+	return as[0], err
+}
+
+// describe fills in how surely accounts are the vendor's, and which other stalls have them.
+func describe(ctx context.Context, db postgres.Querier, m Market, as []Account, now time.Time) error {
+	if err := verify(ctx, db, m, as, now); err != nil {
+		return err
+	}
+	return markShared(ctx, db, m, as, now)
 }
 
 func account(ctx context.Context, db postgres.Querier, m Market, which AccountID, now time.Time) (Account, error) {
@@ -277,8 +339,10 @@ func account(ctx context.Context, db postgres.Querier, m Market, which AccountID
 // Propose brings in an account for the vendor of a stall. Where the vendor has a live account at the same provider, or
 // Replaces names one, it is a change: it takes that one's place only when two people agree.
 //
-// Faults: Invalid; NotFound; Forbidden; Conflict stall-vacant, consent-missing, account-exists (the same number is
-// there, proposed or approved).
+// With Amends it takes the place of a proposal that still waits: that one is withdrawn, and whoever touched it touched this one.
+//
+// Faults: Invalid, also when another vendor has the account and no reason is given; NotFound; Forbidden; Conflict stall-vacant,
+// consent-missing, account-exists (the same number is there, proposed or approved).
 func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string, in NewAccount) (Account, error) {
 	now := s.now()
 	var bad []fault.Field
@@ -297,24 +361,28 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 		if err != nil {
 			return err
 		}
-		proposed, err := propose(ctx, tx, m, v, &p, in.Replaces)
+		proposed, err := propose(ctx, tx, by, m, v, &p, in)
 		if err != nil {
 			return err
 		}
-		return Audit(ctx, tx, now, by, m.ID, proposed)
+		return Audit(ctx, tx, now, by, m.ID, proposed...)
 	})
 	if err != nil {
 		return Account{}, actionContext("propose account at", code, err)
 	}
-	return account(ctx, s.db, m, p.RecordID, now)
+	return accountShown(ctx, s.db, m, p.RecordID, now)
 }
 
-// propose stores a proposal for a vendor, as a change where it is one; the caller writes the event.
-func propose(ctx context.Context, tx pgx.Tx, m Market, v VendorID, p *proposal, replaces string) (Event, error) {
-	fail := func(err error) (Event, error) { return Event{}, err }
+// propose stores a proposal for a vendor, as a change where it is one; the caller writes the events.
+func propose(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID, p *proposal, in NewAccount) ([]Event, error) {
 	type vendor struct {
 		Name      string
 		Consented bool
+	}
+	if in.Amends != "" { // it may have a placard that ends with it
+		if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+			return nil, err
+		}
 	}
 	// The vendor's row is the lock: two proposals, or a proposal and a decision, come one after the other.
 	held, err := postgres.One[vendor](ctx, tx, `
@@ -322,43 +390,270 @@ func propose(ctx context.Context, tx pgx.Tx, m Market, v VendorID, p *proposal, 
 		FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
 		WHERE v.market_id = @market AND v.id = @vendor FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "vendor": v})
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if !held.Consented {
-		return fail(fault.New(fault.Conflict, "consent-missing", "No account is kept without the vendor's consent. Record it first."))
+		return nil, fault.New(fault.Conflict, "consent-missing", "No account is kept without the vendor's consent. Record it first.")
 	}
 	if p.Holder == "" {
 		p.Holder = clipName(qrgen.Holder(held.Name), maxHolder)
 	}
 	have, err := accountsOf(ctx, tx, m, v, p.at)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	for _, a := range have {
-		if a.State != StateProposed && a.State != StateApproved {
-			continue
-		}
-		if a.Provider == p.Provider && a.FullNumber == p.Number {
-			return fail(fault.New(fault.Conflict, "account-exists", "This vendor has this account already (%s).", a.ID))
-		}
-		if a.State == StateApproved && (a.Provider == p.Provider || replaces == a.ID.String()) {
-			p.replaces = &a.RecordID
-		}
+	amended, err := p.place(m, have, in)
+	if err != nil {
+		return nil, err
 	}
-	if replaces != "" && (p.replaces == nil || AccountRef{m.Code, *p.replaces}.String() != replaces) {
-		return fail(fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").
-			With(fault.At("replaces", "unknown", "This vendor has no approved account %q.", clip(replaces, 60))))
+	var events []Event
+	if amended != nil {
+		if events, err = withdraw(ctx, tx, by, m, *amended, "amended", p.at); err != nil {
+			return nil, err
+		}
 	}
 	b := &pgx.Batch{}
 	p.queue(b, m.ID, v)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fail(err)
+		return nil, err
 	}
 	action := "account.proposed"
 	if p.replaces != nil {
 		action = "account.change_proposed"
 	}
-	return Event{action, "account:" + p.RecordID.String(), []string{"provider", "number", "holder"}}, nil
+	return append(events, Event{action, "account:" + p.RecordID.String(), []string{"provider", "number", "holder"}}), nil
+}
+
+// place finds the proposal's place among the accounts that the vendor has: which one it would replace, which waiting one it amends,
+// and who touched it before under another id.
+func (p *proposal) place(m Market, have []Account, in NewAccount) (amended *Account, err error) {
+	unknown := func(pointer, format, value string) error {
+		return fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown", format, clip(value, 60)))
+	}
+	for i, a := range have {
+		if in.Amends != "" && a.State == StateProposed && a.ID.String() == in.Amends {
+			amended, p.amends = &have[i], &have[i].RecordID
+			if in.Replaces == "" && a.Replaces != nil { // a mended number does not make another wish of it
+				in.Replaces = a.Replaces.String()
+			}
+		}
+	}
+	if in.Amends != "" && amended == nil {
+		return nil, unknown("amends", "This vendor has no proposal %q that waits.", in.Amends)
+	}
+	for _, a := range have {
+		same := a.BIN == p.bin && a.FullNumber == p.Number
+		switch a.State {
+		case StateProposed, StateApproved:
+			if amended != nil && a.RecordID == amended.RecordID {
+				p.touch(a)
+				continue
+			}
+			if same {
+				return nil, fault.New(fault.Conflict, "account-exists", "This vendor has this account already (%s).", a.ID)
+			}
+			if a.State == StateApproved && (a.Provider == p.Provider || a.BIN == p.bin) {
+				p.replaces = &a.RecordID // one account at a provider: another number there is a change, whatever was named
+			} else if a.State == StateApproved && in.Replaces == a.ID.String() && p.replaces == nil {
+				p.replaces = &a.RecordID
+			}
+		case StateRejected, StateWithdrawn, StateExpired:
+			if same { // who brought the number in once does not approve it when somebody else brings it in again
+				p.touch(a)
+			}
+		}
+	}
+	if in.Replaces != "" && (p.replaces == nil || AccountRef{m.Code, *p.replaces}.String() != in.Replaces) {
+		return nil, unknown("replaces", "This vendor has no approved account %q.", in.Replaces)
+	}
+	return amended, nil
+}
+
+// touch adds those who had another proposal in their hands.
+func (p *proposal) touch(other Account) {
+	for _, who := range other.TouchedBy {
+		if !slices.Contains(p.touched, who) {
+			p.touched = append(slices.Clip(p.touched), who)
+		}
+	}
+}
+
+// explained wants a reason, the proposer's or the approver's, when another vendor of the market has the same account: relatives do, and so
+// does whoever puts one number behind many stalls. Faults: Invalid.
+func (a Account) explained(ctx context.Context, db postgres.Querier, m Market, why string, now time.Time) error {
+	if a.Reason != "" || why != "" {
+		return nil
+	}
+	others, err := sharers(ctx, db, m, []Account{a}, now)
+	if err != nil || len(others[0]) == 0 {
+		return err
+	}
+	return fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").
+		With(fault.At("reason", "shared", "Another vendor has this account (stall %s). Say why both are paid into it.", strings.Join(others[0], ", ")))
+}
+
+// markShared fills in the stalls of other vendors who have the same accounts.
+func markShared(ctx context.Context, db postgres.Querier, m Market, as []Account, now time.Time) error {
+	others, err := sharers(ctx, db, m, as, now)
+	for i := range others {
+		as[i].SharedWith = others[i]
+	}
+	return err
+}
+
+// sharers are, for each account, the stalls of other vendors of the market for whom the same number waits or is in force.
+func sharers(ctx context.Context, db postgres.Querier, m Market, as []Account, now time.Time) ([][]string, error) {
+	type pair struct {
+		N     int
+		Stall string
+	}
+	bins, numbers, vendors := make([]string, len(as)), make([]string, len(as)), make([]VendorID, len(as))
+	for i, a := range as {
+		bins[i], numbers[i], vendors[i] = a.BIN, a.FullNumber, a.VendorID
+	}
+	pairs, err := postgres.All[pair](ctx, db, `
+		SELECT DISTINCT k.n::int, coalesce(s.code, '–') AS stall
+		FROM unnest(@bins::text[], @numbers::text[], @vendors::uuid[]) WITH ORDINALITY k (bin, number, vendor, n)
+		JOIN accounts a ON a.market_id = @market AND a.bin = k.bin AND a.number = k.number AND a.vendor_id <> k.vendor
+		JOIN LATERAL (SELECT bool_or(d.decision = 'approved') AS approved, bool_or(d.decision <> 'approved') AS ended
+		              FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id) d
+			ON d.ended IS NOT TRUE AND (d.approved OR a.proposed_at > @now::timestamptz - @proposal_lives::interval)
+		LEFT JOIN occupancies o ON o.market_id = @market AND o.vendor_id = a.vendor_id AND o.ended IS NULL
+		LEFT JOIN stalls s ON s.market_id = @market AND s.id = o.stall_id
+		ORDER BY 1, 2`,
+		pgx.StrictNamedArgs{"market": m.ID, "bins": bins, "numbers": numbers, "vendors": vendors, "now": now, "proposal_lives": ProposalLives})
+	out := make([][]string, len(as))
+	for _, p := range pairs {
+		out[p.N-1] = append(out[p.N-1], p.Stall)
+	}
+	return out, err
+}
+
+// Withdraw takes a proposal back: whoever brought it in, or touched it since, changed their mind. A provisional placard of it stops.
+//
+// Faults: Invalid; NotFound; Forbidden not-yours; Conflict account-decided, proposal-expired.
+func (s *Service) Withdraw(ctx context.Context, by Actor, ref AccountRef, reason string) (Account, error) {
+	now := s.now()
+	var bad []fault.Field
+	reason = text(&bad, "reason", reason, maxReason, false)
+	if err := fault.Check("withdrawal-invalid", bad); err != nil {
+		return Account{}, err
+	}
+	var a Account
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, ProposeAccount, ref.Market)
+		if err != nil {
+			return notFoundAs(err, accountNotFound())
+		}
+		if a, err = held(ctx, tx, m, ref.ID, now); err != nil {
+			return err
+		}
+		switch {
+		case !slices.Contains(a.TouchedBy, by.ID):
+			return fault.New(fault.Forbidden, "not-yours", "Only who brought this in may take it back. Whoever approves may turn it down.")
+		case a.State == StateExpired:
+			return proposalExpired()
+		case a.State != StateProposed:
+			return accountDecided(a.State)
+		}
+		events, err := withdraw(ctx, tx, by, m, a, reason, now)
+		if err != nil {
+			return err
+		}
+		if a, err = accountShown(ctx, tx, m, a.RecordID, now); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, events...)
+	})
+	return a, actionContext("withdraw account", ref.String(), err)
+}
+
+// withdraw ends a proposal without a decision on it; the caller writes the events, and holds the vendor's lock.
+func withdraw(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, reason string, now time.Time) ([]Event, error) {
+	if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateWithdrawn, reason, now); err != nil {
+		return nil, err
+	}
+	ended, err := endProvisional(ctx, tx, by, m, a, "account withdrawn", now)
+	return append([]Event{{"account.withdrawn", "account:" + a.RecordID.String(), nil}}, ended...), err
+}
+
+// endProvisional stops the placards of a proposal that came to nothing, and has them taken down.
+func endProvisional(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, reason string, now time.Time) ([]Event, error) {
+	tasks, err := takeDown(ctx, tx, by, m, a, urgent, reason, now)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := endPlacardsOf(ctx, tx, by, m.ID, a.RecordID, "suspended", reason, now)
+	return append(ended, tasks...), err
+}
+
+// Expire ends the proposals whose time is over, in all markets, and stops the provisional placards of them. It says how many ended.
+// A service calls it from time to time; until then they are read as expired all the same.
+func (s *Service) Expire(ctx context.Context) (ended int, err error) {
+	now := s.now()
+	args := pgx.StrictNamedArgs{"now": now, "proposal_lives": ProposalLives}
+	markets, err := postgres.All[string](ctx, s.db, `
+		SELECT m.code FROM markets m
+		WHERE EXISTS (SELECT FROM accounts a WHERE a.market_id = m.id AND a.proposed_at <= @now::timestamptz - @proposal_lives::interval
+		              AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id))
+		   OR EXISTS (SELECT FROM default_proposals p WHERE p.market_id = m.id AND p.proposed_at <= @now::timestamptz - @proposal_lives::interval
+		              AND NOT EXISTS (SELECT FROM default_decisions d WHERE d.market_id = p.market_id AND d.proposal_id = p.id))
+		ORDER BY m.id`, args)
+	if err != nil {
+		return 0, err
+	}
+	for _, code := range markets {
+		n, err := s.expireIn(ctx, code, now)
+		ended += n
+		if err != nil {
+			return ended, actionContext("expire proposals of", code, err)
+		}
+	}
+	return ended, nil
+}
+
+func (s *Service) expireIn(ctx context.Context, marketCode string, now time.Time) (ended int, err error) {
+	by := system("")
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := selectMarket(ctx, tx, marketCode)
+		if err != nil {
+			return err
+		}
+		if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+			return err
+		}
+		// Vendors in one order, as decisions lock them, so that nobody decides in the same moment.
+		if _, err := tx.Exec(ctx, `
+			SELECT FROM vendors v WHERE v.market_id = @market AND EXISTS (
+				SELECT FROM accounts a WHERE a.market_id = @market AND a.vendor_id = v.id AND a.proposed_at <= @now::timestamptz - @proposal_lives::interval
+				AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))
+			ORDER BY v.id FOR UPDATE`, accountArgs(m.ID, now)); err != nil {
+			return err
+		}
+		overdue, err := postgres.All[Account](ctx, tx, `WITH account AS (`+accountColumns+` WHERE a.market_id = @market AND d.n = 0
+			AND a.proposed_at <= @now::timestamptz - @proposal_lives::interval) SELECT account.* FROM account ORDER BY id`, accountArgs(m.ID, now))
+		if err != nil {
+			return err
+		}
+		var events []Event
+		for _, a := range overdue {
+			if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateExpired, "", now); err != nil {
+				return err
+			}
+			stopped, err := endProvisional(ctx, tx, by, m, a, "account expired", now)
+			if err != nil {
+				return err
+			}
+			events = append(append(events, Event{"account.expired", "account:" + a.RecordID.String(), nil}), stopped...)
+		}
+		switches, err := expireDefaults(ctx, tx, by, m, now)
+		if err != nil {
+			return err
+		}
+		ended = len(overdue) + len(switches)
+		return Audit(ctx, tx, now, by, m.ID, append(events, switches...)...)
+	})
+	return ended, err
 }
 
 // Decision is the second person's word on a proposal.
@@ -366,7 +661,7 @@ type Decision struct {
 	Account    AccountRef `json:"id"`
 	ETag       string     `json:"etag"`
 	Decision   string     `json:"decision"` // approve or reject
-	Reason     string     `json:"reason"`   // wanted for a rejection
+	Reason     string     `json:"reason"`   // wanted for a rejection, and for an approval although another name was heard
 	LastDigits string     `json:"last_digits"`
 }
 
@@ -374,14 +669,15 @@ type Decision struct {
 const ChangeDigits = 6
 
 // Decide approves or rejects a proposal. Whoever brought it in, or touched it since, is refused; so is every key and the
-// console in its own name. A first account becomes the vendor's default; a change takes the old one's place, and every
-// live placard of the old one stops counting in the same transaction.
+// console in its own name. A first account becomes the vendor's default; a change takes the old one's place: in the same transaction
+// every live placard of the old one stops counting, and tasks are made for new ones, and the vendor's notice.
 //
-// Faults: NeedsVersion; Stale; Invalid (reason, last_digits); NotFound; Forbidden own-proposal, keys-never-approve,
-// not-allowed; Conflict account-decided, proposal-expired.
+// Faults: NeedsVersion; Stale; Invalid (reason, last_digits); NotFound; Forbidden own-proposal, made-by-proposer,
+// keys-never-approve, not-allowed; Conflict account-decided, proposal-expired, provider-in-force.
 func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, error) {
 	now := s.now()
 	if d.ETag == "" {
+		s.recordRefusal(ctx, by, d, needsVersion())
 		return Account{}, needsVersion()
 	}
 	var bad []fault.Field
@@ -405,6 +701,9 @@ func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, er
 		if a, events, err = decide(ctx, tx, by, m, d, now); err != nil {
 			return err
 		}
+		if a, err = accountShown(ctx, tx, m, a.RecordID, now); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if err != nil {
@@ -414,19 +713,54 @@ func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, er
 	return a, nil
 }
 
-// recordRefusal keeps the trace of an approval that was refused, in a transaction of its own, since the first was rolled back.
+// recordRefusal keeps the trace of a decision that was refused, in a transaction of its own, since the first was rolled back. Of
+// somebody who has nothing to do with the market nothing is kept: strangers do not write into its record.
 func (s *Service) recordRefusal(ctx context.Context, by Actor, d Decision, why error) {
 	f, ok := fault.As(why)
-	if !ok || f.Kind != fault.Forbidden && f.Code != "last-digits-wrong" {
+	if !ok || f.Kind == fault.Busy || f.Kind == fault.Unknown {
 		return
 	}
-	m, err := selectMarket(ctx, s.apart, d.Account.Market)
+	s.refused(ctx, by, d.Account.Market, Event{"account.decision_refused", "account:" + d.Account.ID.String(), []string{f.Code}})
+}
+
+// refused keeps the trace of a refused act in a market, apart from the transaction that was rolled back.
+func (s *Service) refused(ctx context.Context, by Actor, marketCode string, e Event) {
+	m, err := selectMarket(ctx, s.apart, marketCode)
 	if err != nil {
 		return
 	}
+	if _, inScope := by.can(SeeMarket, m); !inScope {
+		return
+	}
 	_ = pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
-		return Audit(ctx, tx, s.now(), by, m.ID, Event{"account.decision_refused", "account:" + d.Account.ID.String(), []string{f.Code}})
+		return Audit(ctx, tx, s.now(), by, m.ID, e)
 	})
+}
+
+// held is an account with its vendor locked until the transaction ends: proposals and decisions come one after the other.
+func held(ctx context.Context, tx pgx.Tx, m Market, which AccountID, now time.Time) (Account, error) {
+	// No batch may be issuing meanwhile: it would not see that an account ended, nor this that a placard was made.
+	if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
+		return Account{}, err
+	}
+	if _, err := one[VendorID](ctx, tx, accountNotFound(), `
+		SELECT v.id FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
+		WHERE a.market_id = @market AND a.id = @id FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": which}); err != nil {
+		return Account{}, err
+	}
+	return account(ctx, tx, m, which, now)
+}
+
+func proposalExpired() error {
+	return fault.New(fault.Conflict, "proposal-expired", "This proposal waited over 14 days and is over. Bring the account in again.")
+}
+
+func accountDecided(s State) error {
+	return fault.New(fault.Conflict, "account-decided", "This account is %s already.", s)
+}
+
+func ownProposal() *fault.Error {
+	return fault.New(fault.Forbidden, "own-proposal", "You entered this account, so someone else must approve it.")
 }
 
 // decide is one decision inside a transaction; the caller writes the events, last.
@@ -435,17 +769,7 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 	if strings.HasPrefix(by.ID, "key:") {
 		return fail(fault.New(fault.Forbidden, "keys-never-approve", "A program's key can never approve. A person must."))
 	}
-	// No batch may be issuing meanwhile: it would not see that an account ended, nor this that a placard was made.
-	if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
-		return fail(err)
-	}
-	// The vendor's row is the lock, as in propose.
-	if _, err := one[VendorID](ctx, tx, accountNotFound(), `
-		SELECT v.id FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
-		WHERE a.market_id = @market AND a.id = @id FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": d.Account.ID}); err != nil {
-		return fail(err)
-	}
-	a, err := account(ctx, tx, m, d.Account.ID, now)
+	a, err := held(ctx, tx, m, d.Account.ID, now)
 	if err != nil {
 		return fail(err)
 	}
@@ -457,27 +781,27 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 	case !by.Can(needs, m):
 		return fail(forbidden())
 	case d.Decision == "approve" && slices.Contains(a.TouchedBy, by.ID):
-		return fail(fault.New(fault.Forbidden, "own-proposal", "You entered this account, so someone else must approve it."))
+		return fail(ownProposal())
+	case a.State == StateExpired:
+		return fail(proposalExpired())
 	case d.ETag != a.ETag():
 		return fail(stale(a.ETag()))
-	case a.State == StateExpired:
-		return fail(fault.New(fault.Conflict, "proposal-expired", "This proposal waited over 14 days and is over. Bring the account in again."))
 	case a.State != StateProposed:
-		return fail(fault.New(fault.Conflict, "account-decided", "This account is %s already.", a.State))
+		return fail(accountDecided(a.State))
 	}
 	events := []Event{{"account." + d.Decision + "d", "account:" + a.RecordID.String(), nil}}
 	var more []Event
 	if d.Decision == "reject" {
 		events[0].Action = "account.rejected"
 		if err = insertDecision(ctx, tx, by, m.ID, a.RecordID, StateRejected, d.Reason, now); err == nil {
-			more, err = endPlacardsOf(ctx, tx, by, m.ID, a.RecordID, "suspended", "account rejected", now) // provisional ones
+			more, err = endProvisional(ctx, tx, by, m, a, "account rejected", now)
 		}
 	} else {
 		more, err = approve(ctx, tx, by, m, a, d, now)
 	}
 	events = append(events, more...)
 	if postgres.Violated(err) == "account_decisions_second_person" {
-		err = fault.New(fault.Forbidden, "own-proposal", "You entered this account, so someone else must approve it.").Because(err)
+		err = ownProposal().Because(err)
 	}
 	if err != nil {
 		return fail(err)
@@ -486,29 +810,43 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 	return a, events, err
 }
 
-// approve writes the approval and moves the vendor's default. It is the only place where a pointer to money moves.
+// approve writes the approval of an account and moves the vendor's default where that follows.
 func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d Decision, now time.Time) ([]Event, error) {
-	if a.ReplacesID == nil {
-		others, err := accountsOf(ctx, tx, m, a.VendorID, now)
+	if d.Reason == "" {
+		differs, err := nameDiffers(ctx, tx, m, a.RecordID)
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range others { // two first accounts at one provider were proposed side by side: the second is a change
-			if o.State == StateApproved && o.Provider == a.Provider {
+		if differs {
+			return nil, fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").
+				With(fault.At("reason", "name-differs", "Another name than the holder's was heard. Say why you approve all the same."))
+		}
+	}
+	if err := a.explained(ctx, tx, m, d.Reason, now); err != nil {
+		return nil, err
+	}
+	have, err := accountsOf(ctx, tx, m, a.VendorID, now)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(have, func(o Account) bool { return o.State == StateApproved && o.ProposedAt.Before(a.ProposedAt) }) {
+		if err := ownMaking(ctx, tx, by, a.TouchedBy, now); err != nil {
+			return nil, err
+		}
+	}
+	if a.ReplacesID == nil {
+		for _, o := range have { // two first accounts at one provider were proposed side by side: the second is a change
+			if o.State == StateApproved && (o.Provider == a.Provider || o.BIN == a.BIN) {
 				return nil, fault.New(fault.Conflict, "provider-in-force", "Another account at %s is in force by now. Bring this one in again, as a change.", a.ProviderName)
 			}
 		}
 		if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateApproved, d.Reason, now); err != nil {
 			return nil, err
 		}
-		_, err = tx.Exec(ctx, `
-			UPDATE vendors SET default_account = @account WHERE market_id = @market AND id = @vendor AND default_account IS NULL`,
-			pgx.StrictNamedArgs{"market": m.ID, "account": a.RecordID, "vendor": a.VendorID})
-		return nil, err
+		return nil, point(ctx, tx, m.ID, a.VendorID, nil, a.RecordID)
 	}
-	if tail := a.FullNumber[max(0, len(a.FullNumber)-ChangeDigits):]; d.LastDigits != tail {
-		return nil, fault.New(fault.Invalid, "last-digits-wrong", "A change is approved with the last %d digits, read from the vendor's own phone.", ChangeDigits).
-			With(fault.At("last_digits", "wrong", "These are not its last digits."))
+	if err := a.typedAgain(d.LastDigits); err != nil {
+		return nil, err
 	}
 	old, err := account(ctx, tx, m, *a.ReplacesID, now)
 	if err != nil {
@@ -523,14 +861,55 @@ func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d De
 	if err := insertDecision(ctx, tx, by, m.ID, old.RecordID, StateSuperseded, "", now); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, `
-		UPDATE vendors SET default_account = @account WHERE market_id = @market AND id = @vendor AND default_account = @old`,
-		pgx.StrictNamedArgs{"market": m.ID, "account": a.RecordID, "vendor": a.VendorID, "old": old.RecordID}); err != nil {
+	if err := point(ctx, tx, m.ID, a.VendorID, &old.RecordID, a.RecordID); err != nil {
 		return nil, err
 	}
 	events := []Event{{"account.superseded", "account:" + old.RecordID.String(), nil}}
+	made, err := replacementTasks(ctx, tx, by, m, old, a, urgent, "account changed", now)
+	if err != nil {
+		return nil, err
+	}
 	revoked, err := endPlacardsOf(ctx, tx, by, m.ID, old.RecordID, "replaced", "account changed", now)
-	return append(events, revoked...), err
+	if err != nil {
+		return nil, err
+	}
+	told, err := queueNotice(ctx, tx, m, "account_changed", old, a, now)
+	return slices.Concat(events, revoked, made, told), err
+}
+
+// typedAgain wants a change's last digits from the vendor's phone. Faults: Invalid.
+func (a Account) typedAgain(digits string) error {
+	if tail := a.FullNumber[max(0, len(a.FullNumber)-ChangeDigits):]; digits != tail {
+		return fault.New(fault.Invalid, "last-digits-wrong", "A change is approved with the last %d digits, read from the vendor's own phone.", ChangeDigits).
+			With(fault.At("last_digits", "wrong", "These are not its last digits."))
+	}
+	return nil
+}
+
+// point moves a vendor's default from one account, nil for none yet, to another. It is the one statement by which a pointer to money
+// moves. Whoever calls it has written the second person's word in the same transaction; without that word it moves nothing.
+func point(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, from *AccountID, to AccountID) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE vendors SET default_account = @to
+		WHERE market_id = @market AND id = @vendor AND default_account IS NOT DISTINCT FROM @from
+		  AND EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision = 'approved')
+		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision <> 'approved')`,
+		pgx.StrictNamedArgs{"market": m, "vendor": v, "from": from, "to": to})
+	return err
+}
+
+// ownMaking refuses an approver whose every role was handed out by somebody who touched the proposal, where money could be led away
+// from an account in force: otherwise a person who may add people would be two. Whoever may run the console could do anything, and is
+// not counted. Faults: Forbidden made-by-proposer.
+func ownMaking(ctx context.Context, db postgres.Querier, by Actor, touched []string, now time.Time) error {
+	made, err := postgres.One[bool](ctx, db, `
+		SELECT coalesce(bool_and(g.created_by LIKE 'person:%' AND g.created_by = ANY (@touched)), false) FROM grants g
+		WHERE 'person:' || g.person_id = @by AND (g.ends_at IS NULL OR g.ends_at > @now)`,
+		pgx.StrictNamedArgs{"by": by.ID, "touched": touched, "now": now})
+	if err == nil && made {
+		err = fault.New(fault.Forbidden, "made-by-proposer", "Whoever entered this account gave you your role, so somebody else must approve it.")
+	}
+	return err
 }
 
 func insertDecision(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, account AccountID, decision State, reason string, now time.Time) error {
@@ -577,8 +956,17 @@ func pending(ctx context.Context, db postgres.Querier, by Actor, m Market, now t
 		WHERE account.state = 'proposed'
 		ORDER BY s.position, s.code_key, account.proposed_at, (SELECT rank FROM accounts r WHERE r.market_id = @market AND r.id = account.id)`,
 		accountArgs(m.ID, now))
+	if err != nil {
+		return nil, err
+	}
+	as := make([]Account, len(ps))
 	for i := range ps {
 		ps[i].dress(m)
+		as[i] = ps[i].Account
+	}
+	err = describe(ctx, db, m, as, now)
+	for i := range ps {
+		ps[i].Account = as[i]
 		ps[i].Mine = slices.Contains(ps[i].TouchedBy, by.ID)
 	}
 	return ps, err

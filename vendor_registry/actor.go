@@ -118,6 +118,7 @@ const (
 	ProposeAccount   Action = "propose-account"
 	ApproveFirst     Action = "approve-first-account"
 	ApproveChange    Action = "approve-account-change"
+	ConfirmAccount   Action = "confirm-account" // a wallet's or bank's own word on an account there
 	ImportLedger     Action = "import-ledger"
 	PrintPlacards    Action = "print-placards"
 	SetPaper         Action = "set-paper"    // a market's own sheets and designs
@@ -139,6 +140,7 @@ var rights = map[Action][]Role{
 	ProposeAccount:   {Clerk, Manager, Volunteer, Leader},
 	ApproveFirst:     {Manager, Leader, Officer},
 	ApproveChange:    {Manager, Officer},
+	ConfirmAccount:   {Partner},
 	ImportLedger:     {Clerk, Manager},
 	PrintPlacards:    {Clerk, Manager, Volunteer, Leader},
 	SetPaper:         {Clerk, Manager},

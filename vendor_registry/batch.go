@@ -142,11 +142,17 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		if err := insertPlacards(ctx, tx, by, m, batch.ID, issue, placardEvent{kind: "issued", state: "issued", at: now}, now); err != nil {
 			return err
 		}
+		if err := assign(ctx, tx, m, batch.ID); err != nil {
+			return err
+		}
 		for _, p := range issue {
 			events = append(events, Event{"placard.issued", "placard:" + p.ID.String(), []string{"serial", "account"}})
 		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
+	if in.Provisional && fault.CodeOf(err) == "nothing-to-print" { // somebody wanted on paper what nobody approved
+		s.refused(ctx, by, marketCode, Event{"batch.refused", "batch:" + batch.ID.String(), []string{"provisional"}})
+	}
 	return batch, actionContext("issue placards of", marketCode, err)
 }
 
@@ -345,6 +351,27 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		}
 		provider = p
 	}
+	// Once somebody put an account of a vendor on paper, another number there is a change, although nobody approved the first: it waits
+	// for the second person.
+	paid := map[VendorID]map[AccountID]bool{}
+	if in.Provisional {
+		type pays struct {
+			VendorID  VendorID
+			AccountID AccountID
+		}
+		before, err := postgres.All[pays](ctx, tx, `
+			SELECT DISTINCT p.vendor_id, p.account_id FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
+			WHERE p.market_id = @market AND p.kind = 'ours' AND v.default_account IS NULL`, pgx.StrictNamedArgs{"market": m.ID})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, b := range before {
+			if paid[b.VendorID] == nil {
+				paid[b.VendorID] = map[AccountID]bool{}
+			}
+			paid[b.VendorID][b.AccountID] = true
+		}
+	}
 	leave := func(stall, reason string) *LeftOut {
 		batch.LeftOut = append(batch.LeftOut, LeftOut{Stall: stall, Reason: reason})
 		return &batch.LeftOut[len(batch.LeftOut)-1]
@@ -366,6 +393,10 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		a, none := pick(byVendor[*c.VendorID], provider, in.Provisional)
 		if none != "" {
 			leave(c.Stall, none)
+			continue
+		}
+		if on := paid[*c.VendorID]; a.State == StateProposed && len(on) > 0 && (len(on) > 1 || !on[a.RecordID]) {
+			leave(c.Stall, "not-approved")
 			continue
 		}
 		mark := ""
@@ -522,6 +553,8 @@ func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Rea
 		                   AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
 		                   AND NOT EXISTS (SELECT FROM placards p
 		                                   WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id AND p.kind = 'ours' AND p.state = ANY (@live))
+		                   AND NOT EXISTS (SELECT FROM placards p
+		                                   WHERE p.market_id = @market AND p.vendor_id = v.id AND p.account_id <> a.id AND p.kind = 'ours')
 		             ) AS unapproved
 		      FROM `+whoTrades+`
 		      WHERE s.market_id = @market AND s.removed_at IS NULL AND v.id IS NOT NULL) stalls
@@ -653,6 +686,9 @@ func (s *Service) Printed(ctx context.Context, by Actor, ref BatchRef) error {
 		}
 		if _, err := tx.Exec(ctx, `UPDATE placards SET state = 'printed' WHERE market_id = @market AND batch_id = @batch AND state = 'issued'`,
 			pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID}); err != nil {
+			return err
+		}
+		if err := printed(ctx, tx, by, m, ref.ID, now); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, Event{"batch.printed", "batch:" + ref.ID.String(), []string{"state"}})

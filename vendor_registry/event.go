@@ -64,6 +64,9 @@ func (s *Service) recordHeard(ctx context.Context, by Actor, m Market, p Placard
 		if err := e.insert(ctx, tx, by, m.ID, p.ID, now); err != nil {
 			return err
 		}
+		if err := heard(ctx, tx, by, m, p, "heard", in.HeardName, now, now); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, Event{"placard.install_refused", "placard:" + p.ID.String(), []string{"heard_name"}})
 	})
 }

@@ -565,7 +565,11 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, in C
 			}
 			owners[made.RecordID] = *vendor
 			accounts = append(accounts, made)
-			events = append(events, Event{"account.proposed", "account:" + made.RecordID.String(), []string{"provider", "number", "holder"}})
+			proposed := Event{"account.proposed", "account:" + made.RecordID.String(), []string{"provider", "number", "holder"}}
+			if made.replaces != nil {
+				proposed.Action = "account.change_proposed"
+			}
+			events = append(events, proposed)
 		}
 	}
 	for _, t := range []struct {
@@ -626,6 +630,9 @@ func (s *Service) DiscardImport(ctx context.Context, by Actor, ref ImportRef) er
 		}
 		return Audit(ctx, tx, now, by, m.ID, Event{"import.undone", "import:" + st.ID.String(), nil})
 	})
+	if fault.CodeOf(err) == "import-built-on" {
+		s.refused(ctx, by, ref.Market, Event{"import.undo_refused", "import:" + ref.ID.String(), []string{"import-built-on"}})
+	}
 	return actionContext("discard import", ref.String(), err)
 }
 
@@ -638,7 +645,7 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 	type built struct{ Decided, Placards, Consents, Changed, Later int }
 	n, err := postgres.One[built](ctx, tx, `
 		SELECT (SELECT count(*) FROM accounts a JOIN account_decisions d ON d.market_id = a.market_id AND d.account_id = a.id
-		        WHERE a.market_id = @market AND a.import_id = @import)::int AS decided,
+		        WHERE a.market_id = @market AND a.import_id = @import AND d.decision NOT IN ('withdrawn', 'expired'))::int AS decided,
 		       (SELECT count(*) FROM placards p
 		        JOIN stalls s ON s.market_id = p.market_id AND s.id = p.stall_id
 		        JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
@@ -656,7 +663,11 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 			"This import cannot be taken back: %d accounts were decided, %d placards issued, %d consents recorded, %d stalls changed and %d accounts added since.",
 			n.Decided, n.Placards, n.Consents, n.Changed, n.Later)
 	}
-	ids, err := postgres.All[AccountID](ctx, tx, `SELECT id FROM accounts WHERE market_id = @market AND import_id = @import ORDER BY id`, args)
+	ids, err := postgres.All[AccountID](ctx, tx, `
+		SELECT a.id FROM accounts a
+		WHERE a.market_id = @market AND a.import_id = @import
+		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id)
+		ORDER BY a.id`, args)
 	if err != nil {
 		return err
 	}

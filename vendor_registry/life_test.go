@@ -155,6 +155,7 @@ func TestPlacardLivesOnlyByTheRules(t *testing.T) {
 		}
 		decide := func(approve bool) {
 			d := approval(account)
+			d.Reason = "đã hỏi lại" // wanted where another name was heard
 			if !approve {
 				d.Decision, d.Reason = "reject", "no"
 			}

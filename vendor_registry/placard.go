@@ -347,6 +347,14 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := e.insert(ctx, tx, by, m.ID, which, now); err != nil {
 			return err
 		}
+		if in.HeardName != "" {
+			if err := heard(ctx, tx, by, m, p, in.Kind, in.HeardName, e.at, now); err != nil {
+				return err
+			}
+		}
+		if err := fulfil(ctx, tx, by, m, p, in.Kind, now); err != nil {
+			return err
+		}
 		if p, err = s.placard(ctx, tx, m, which); err != nil {
 			return err
 		}
@@ -354,6 +362,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 	})
 	if fault.CodeOf(err) == "name-differs" {
 		s.recordHeard(ctx, by, m, p, in, now)
+	}
+	if f, ok := fault.As(err); ok && in.Kind == "resumed" && (f.Kind == fault.Conflict || f.Kind == fault.Forbidden) {
+		s.refused(ctx, by, m.Code, Event{"placard.resume_refused", "placard:" + which.String(), []string{f.Code}})
 	}
 	if postgres.Violated(err) == "placard_events_pk" { // the same id, at the same moment, for another placard
 		err = eventDiffers().Because(err)

@@ -22,8 +22,16 @@ const maxProvidersFile = 1 << 20
 //
 // Faults: Invalid providers-invalid, a field for each wrong cell, and nothing is taken; Forbidden.
 func (s *Service) UpdateProviders(ctx context.Context, by Actor, file io.Reader, dry bool) ([]qrgen.Change, error) {
+	refuse := func(err error) ([]qrgen.Change, error) {
+		if f, ok := fault.As(err); ok && !dry {
+			_ = pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
+				return Audit(ctx, tx, s.now(), by, MarketID{}, Event{"provider.update_refused", "providers", []string{f.Code}})
+			})
+		}
+		return nil, actionContext("update", "providers", err)
+	}
 	if !by.CanSomewhere(ChangeProviders) {
-		return nil, forbidden()
+		return refuse(forbidden())
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxProvidersFile+1))
 	if err != nil {
@@ -57,7 +65,7 @@ func (s *Service) UpdateProviders(ctx context.Context, by Actor, file io.Reader,
 		return Audit(ctx, tx, now, by, MarketID{}, events...)
 	})
 	if err != nil {
-		return nil, actionContext("update", "providers", err)
+		return refuse(err)
 	}
 	if dry {
 		return changes, nil

@@ -34,6 +34,7 @@ type Stall struct {
 	Accounts   []Account `json:"accounts" db:"-"`
 	Placards   []Placard `json:"placards" db:"-"`
 	Missing    []string  `json:"missing" db:"-"` // for a placard: vendor, consent, account, approval
+	Gap        *Gap      `json:"gap" db:"-"`     // since a placard that worked hung there; null: one does, or none ever did
 	Version    int       `json:"-"`
 }
 
@@ -186,7 +187,13 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	if st.Accounts, err = accountsOf(ctx, s.db, m, *r.VendorID, now); err != nil {
 		return st, err
 	}
+	if err := describe(ctx, s.db, m, st.Accounts, now); err != nil {
+		return st, err
+	}
 	if st.Placards, err = placardsAt(ctx, s.db, m, st.ID, now); err != nil {
+		return st, err
+	}
+	if st.Gap, err = gapAt(ctx, s.db, m, st.ID, *r.VendorID, st.Placards, now); err != nil {
 		return st, err
 	}
 	args := StageArgs(m.ID, now)
@@ -212,7 +219,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	if masked {
 		st.Vendor.Name = maskedName(st.Vendor.Name)
 		for i := range st.Accounts {
-			st.Accounts[i].Holder = maskedName(st.Accounts[i].Holder)
+			st.Accounts[i].mask()
 		}
 		for i := range st.Placards {
 			st.Placards[i].Holder = maskedName(st.Placards[i].Holder)

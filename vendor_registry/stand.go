@@ -19,7 +19,8 @@ type NewStand struct {
 	At        time.Time   `json:"at"` // zero: now
 	Payload   string      `json:"payload"`
 	HeardName string      `json:"heard_name"`
-	Consent   *NewConsent `json:"consent"` // the vendor's own, when it is given in the same moment
+	Consent   *NewConsent `json:"consent"`          // the vendor's own, when it is given in the same moment
+	Reason    string      `json:"reason,omitempty"` // wanted when another vendor of the market has the same account
 }
 
 // RegisterStand takes a stand into the record as a placard of kind provider, with a serial of ours so that it can be checked.
@@ -40,7 +41,7 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 	case len(in.Payload) > maxPayload:
 		bad = append(bad, fault.At("payload", "too-long", "It has %d characters; at most %d fit.", len(in.Payload), maxPayload))
 	default:
-		p = NewAccount{Payload: in.Payload, Holder: in.HeardName}.proposal(&bad, "", "", DayOf(now))
+		p = NewAccount{Payload: in.Payload, Holder: in.HeardName, Reason: in.Reason}.proposal(&bad, "", "", DayOf(now))
 	}
 	if in.Consent != nil {
 		in.Consent.check(&bad, "consent")
@@ -102,6 +103,9 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 			return err
 		}
 		events = append(events, Event{"placard.registered", "placard:" + stand.ID.String(), []string{"serial", "account"}})
+		if err := seen(ctx, tx, by, m, a, stand.ID, "stand", in.HeardName, in.At, now); err != nil {
+			return err
+		}
 		own, err := ownConsent(ctx, tx, m, v)
 		if err != nil {
 			return err
@@ -112,12 +116,18 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 				return err
 			}
 			events = append(events, Event{"placard.installed", "placard:" + stand.ID.String(), []string{"state"}})
+			if err := fulfil(ctx, tx, by, m, stand, "installed", now); err != nil {
+				return err
+			}
 		}
 		if stand, err = s.placard(ctx, tx, m, stand.ID); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
+	if fault.CodeOf(err) == "stand-pays-others" {
+		s.refused(ctx, by, marketCode, Event{"placard.stand_refused", "placard:" + in.ID.String(), []string{"stand-pays-others"}})
+	}
 	return stand, actionContext("register stand at", code, err)
 }
 
@@ -137,7 +147,7 @@ func accountOfStand(ctx context.Context, tx pgx.Tx, by Actor, m Market, v Vendor
 		return Account{}, nil, err
 	}
 	for _, a := range have {
-		if (a.State != StateProposed && a.State != StateApproved) || a.Provider != p.Provider || a.FullNumber != p.Number {
+		if (a.State != StateProposed && a.State != StateApproved) || a.BIN != p.bin || a.FullNumber != p.Number {
 			continue
 		}
 		if compare(payload, a.Payload) != "match" { // whoever approved the account, or will, was not shown that payee
@@ -149,12 +159,12 @@ func accountOfStand(ctx context.Context, tx pgx.Tx, by Actor, m Market, v Vendor
 	if !by.Can(ProposeAccount, m) {
 		return Account{}, nil, forbidden()
 	}
-	proposed, err := propose(ctx, tx, m, v, p, "")
+	proposed, err := propose(ctx, tx, by, m, v, p, NewAccount{})
 	if err != nil {
 		return Account{}, nil, err
 	}
 	a, err := account(ctx, tx, m, p.RecordID, p.at)
-	return a, []Event{proposed}, err
+	return a, proposed, err
 }
 
 // insertStand stores the stand as one that is at the stall.

@@ -48,6 +48,7 @@ type world struct {
 	reg   *registry.Service
 	clock *clock
 	vt    registry.Market
+	at    string // the stall of a test that goes from one to the next
 
 	clerk, clerk2, manager, manager2, volunteer, leader, officer, partner, auditor, admin registry.Actor
 	stranger, key                                                                         registry.Actor
@@ -95,11 +96,11 @@ func person(t testing.TB, role, scope string) registry.Actor {
 
 var agreed = &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}
 
-// Accounts of three providers; the numbers belong to no operator.
+// Accounts of three providers; the numbers belong to no operator. Vendors of one test may share them, which wants a reason.
 var (
-	viettel = registry.NewAccount{Provider: "viettel_money", Number: "0710000001", Holder: "LY MINH TAM"}
-	vnpt    = registry.NewAccount{Provider: "vnpt_money", Number: "0710000002", Holder: "LY MINH TAM"}
-	bank    = registry.NewAccount{Provider: "vcb", Number: "0123456789012", Holder: "LY MINH TAM"}
+	viettel = registry.NewAccount{Provider: "viettel_money", Number: "0710000001", Holder: "LY MINH TAM", Reason: "một nhà"}
+	vnpt    = registry.NewAccount{Provider: "vnpt_money", Number: "0710000002", Holder: "LY MINH TAM", Reason: "một nhà"}
+	bank    = registry.NewAccount{Provider: "vcb", Number: "0123456789012", Holder: "LY MINH TAM", Reason: "một nhà"}
 )
 
 // numbered is an account at a provider with another number.
@@ -131,6 +132,9 @@ func (w *world) approve(a registry.Account) registry.Account {
 
 func approval(a registry.Account) registry.Decision {
 	d := registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "approve"}
+	if len(a.SharedWith) > 0 {
+		d.Reason = "một nhà"
+	}
 	if a.Replaces != nil {
 		d.LastDigits = a.FullNumber[max(0, len(a.FullNumber)-6):]
 	}

@@ -19,6 +19,9 @@ type approvalsPage struct {
 	Any          int  // of them may be ticked
 	All          bool // the reader ticked that all are meant
 	New, Changes []waitingShown
+	Defaults     []defaultShown
+	Who          string // may approve here, in a sentence
+	Nobody       bool   // nobody may
 	Reason       string
 	Wrong        wrong
 	Refused      int // of what was sent
@@ -29,6 +32,7 @@ type waitingShown struct {
 	Value                    string // account and version, as a form sends them
 	Stall, StallPath, Vendor string
 	Provider, Number, Holder string
+	Rung                     string // how surely it is the vendor's
 	OldProvider, OldNumber   string // of a change
 	Brought                  string // by whom, when, how
 	Notes                    []string
@@ -86,6 +90,7 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 		if len(w.AlsoPays) > 0 {
 			shown.Notes = append(shown.Notes, l.T("The vendor's own code also pays: %s.", strings.Join(w.AlsoPays, ", ")))
 		}
+		shown.Rung, shown.Notes = s.ladder(l, w.Account, shown.Notes)
 		sent := sent[w.ID.String()]
 		shown.Chosen, shown.LastDigits, shown.Reason, shown.Wrong = sent.chosen, sent.lastDigits, sent.reason, sent.wrong
 		if w.Replaces == nil {
@@ -102,6 +107,12 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 		}
 		shown.OldProvider, shown.OldNumber = old.ProviderName, old.Number
 		p.Changes = append(p.Changes, shown)
+	}
+	if p.Defaults, err = s.waitingDefaults(c, m, sent); err != nil {
+		return err
+	}
+	if p.Who, p.Nobody, err = s.whoApproves(c, m); err != nil {
+		return err
 	}
 	return s.show(c, code, "approvals.html", p)
 }
@@ -170,6 +181,9 @@ func (s *Server) approve(c echo.Context) error {
 		}
 		if a.Fault.Kind == fault.Stale {
 			w.Detail = l.T("Somebody was here since you opened this page. Look at it as it is now, then decide again.")
+		}
+		if reason := w.At("reason"); reason != "" && v.Get("change") == "" { // its field stands below, for all that were ticked
+			w.Detail = reason
 		}
 		t.wrong = w
 		if v.Get("change") != "" {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"cho40/internal/fault"
@@ -101,6 +102,11 @@ func (s *Server) idempotent(next echo.HandlerFunc) echo.HandlerFunc {
 					"headers": kept.stored(), "body": kept.body.Bytes(), "at": s.now()})
 			return err
 		})
+		if fault.CodeOf(err) == "idempotency-differs" && strings.Contains(c.Path(), "decision") { // an old approval sent for another proposal
+			_ = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
+				return registry.Audit(ctx, tx, s.now(), actor(c), registry.MarketID{}, registry.Event{Action: "request.key_reused", Object: "idempotency", Fields: []string{"key"}})
+			})
+		}
 		if err != nil {
 			return err
 		}

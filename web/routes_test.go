@@ -67,12 +67,24 @@ var tries = []try{
 	{route: "GET /api/v1/markets/{market}/stalls/{stall}", row: "name and stall, masked too", path: near + "/stalls/A-12", other: "/api/v1/markets/NONE/stalls/A-12", status: 200},
 	{route: "PATCH /api/v1/markets/{market}/stalls/{stall}", row: "register, edit", path: near + "/stalls/$stall", other: "/api/v1/markets/NONE/stalls/$stall", body: `{"goods":"rau"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "stall"},
 	{route: "POST /api/v1/markets/{market}/stalls/{stall}/consent", row: "consent, placard at stall", path: near + "/stalls/A-12/consent", other: "/api/v1/markets/NONE/stalls/A-12/consent", body: `{"version":"vi-1","given":"phone_call"}`, status: 201},
-	{route: "POST /api/v1/markets/{market}/stalls/{stall}/accounts", row: "propose an account", path: near + "/stalls/$stall/accounts", other: "/api/v1/markets/NONE/stalls/$stall/accounts", body: `{"provider":"vnpt_money","number":"0712345670"}`, status: 201, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/accounts", row: "propose an account", path: near + "/stalls/$stall/accounts", other: "/api/v1/markets/NONE/stalls/$stall/accounts", body: `{"provider":"vnpt_money","number":"0712345670","reason":"một nhà"}`, status: 201, fresh: "stall"},
 	{route: "GET /api/v1/markets/{market}/accounts", row: "name and stall", path: near + "/accounts", other: "/api/v1/markets/NONE/accounts", status: 200},
 	{route: "POST /api/v1/markets/{market}/decisions", row: "approve a first account", path: near + "/decisions", other: "/api/v1/markets/NONE/decisions", body: `[]`, status: 200},
 	{route: "GET /api/v1/accounts/{account}", row: "name and stall", path: "/api/v1/accounts/$approved", other: "/api/v1/accounts/" + noRecord, status: 200},
 	{route: "POST /api/v1/accounts/{account}/decision", row: "approve a first account", path: "/api/v1/accounts/$account/decision", other: "/api/v1/accounts/" + noRecord + "/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "proposal"},
 	{route: "POST /api/v1/accounts/{account}/decision", row: "approve a change", path: "/api/v1/accounts/$account/decision", other: "/api/v1/accounts/" + noRecord + "/decision", body: `{"decision":"approve","last_digits":"$digits"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "change"},
+	{route: "POST /api/v1/accounts/{account}/withdrawal", row: "propose an account", path: "/api/v1/accounts/$account/withdrawal", other: "/api/v1/accounts/" + noRecord + "/withdrawal", body: `{}`, status: 403, fresh: "proposal"}, // somebody else's
+	{route: "GET /api/v1/accounts/{account}/verifications", row: "name and stall", path: "/api/v1/accounts/$approved/verifications", other: "/api/v1/accounts/" + noRecord + "/verifications", status: 200},
+	{route: "POST /api/v1/accounts/{account}/verifications", row: "consent, placard at stall", path: "/api/v1/accounts/$approved/verifications", other: "/api/v1/accounts/" + noRecord + "/verifications", body: `{"step":"name_heard","heard_name":"Lý Minh Tâm","how":"tại sạp"}`, status: 201},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/default", row: "propose an account", path: near + "/stalls/$stall/default", other: "/api/v1/markets/NONE/stalls/$stall/default", body: `{"account":"$account"}`, status: 201, fresh: "two accounts"},
+	{route: "GET /api/v1/markets/{market}/default-proposals", row: "name and stall", path: near + "/default-proposals", other: "/api/v1/markets/NONE/default-proposals", status: 200},
+	{route: "GET /api/v1/default-proposals/{proposal}", row: "name and stall", path: "/api/v1/default-proposals/$proposal", other: "/api/v1/default-proposals/" + noRecord, status: 200, fresh: "default"},
+	{route: "POST /api/v1/default-proposals/{proposal}/decision", row: "approve a change", path: "/api/v1/default-proposals/$proposal/decision", other: "/api/v1/default-proposals/" + noRecord + "/decision", body: `{"decision":"approve","last_digits":"$digits"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "default"},
+	{route: "GET /api/v1/markets/{market}/tasks", row: "name and stall, masked too", path: near + "/tasks", other: "/api/v1/markets/NONE/tasks", status: 200},
+	{route: "GET /api/v1/markets/{market}/notices", row: "name and stall", path: near + "/notices", other: "/api/v1/markets/NONE/notices", status: 200},
+	{route: "POST /api/v1/markets/{market}/notices/{notice}/delivered", row: "consent, placard at stall", path: near + "/notices/$notice/delivered", other: "/api/v1/markets/NONE/notices/$notice/delivered", body: `{}`, status: 200, fresh: "notice"},
+	{route: "GET /api/v1/markets/{market}/approvers", row: "name and stall", path: near + "/approvers", other: "/api/v1/markets/NONE/approvers", status: 200},
+	{route: "POST /api/v1/markets/{market}/hand-over", row: "open a market", path: near + "/hand-over", other: "/api/v1/markets/NONE/hand-over", body: `{"from":["$leaves"],"to":[{"name":"$comes"}],"reason":"đổi ban"}`, status: 200, fresh: "board"},
 	{route: "GET /api/v1/accounts/{account}/qr.png", row: "print", path: "/api/v1/accounts/$approved/qr.png", other: "/api/v1/accounts/" + noRecord + "/qr.png", status: 200},
 	{route: "GET /api/v1/accounts/{account}/qr.svg", row: "print", path: "/api/v1/accounts/$approved/qr.svg", other: "/api/v1/accounts/" + noRecord + "/qr.svg", status: 200},
 	{route: "GET /api/v1/accounts/{account}/qr.txt", row: "print", path: "/api/v1/accounts/$approved/qr.txt", other: "/api/v1/accounts/" + noRecord + "/qr.txt", status: 200},
@@ -188,6 +200,26 @@ func (s *scene) prepare(t *testing.T, what string) {
 		s.vars["digits"] = fmt.Sprintf("%06d", 900_000+s.n)
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls/$stall/accounts", body: `{"provider":"viettel_money","number":"0791$digits"}`,
 			status: 201, keep: map[string]string{"account": "id", "etag": "=ETag"}})
+	case "notice":
+		s.prepare(t, "change")
+		s.take(t, step{as: "officer approving", do: "POST /api/v1/accounts/$account/decision", body: `{"decision":"approve","last_digits":"$digits"}`, header: []string{"If-Match", "$etag"}, status: 200})
+		s.vars["notice"] = s.take(t, step{as: "officer", do: "GET " + near + "/notices", status: 200}).at(t, "items.0.id")
+	case "two accounts", "default":
+		bring()
+		approve()
+		s.vars["digits"] = fmt.Sprintf("%06d", 800_000+s.n)
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls/$stall/accounts", body: `{"provider":"vnpt_money","number":"0791$digits"}`,
+			status: 201, keep: map[string]string{"account": "id", "etag": "=ETag"}})
+		approve()
+		if what == "default" {
+			s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls/$stall/default", body: `{"account":"$account"}`,
+				status: 201, keep: map[string]string{"proposal": "id", "etag": "=ETag"}})
+			s.vars["wish"] = url.Values{"proposal": {s.vars["proposal"]}, "etag": {s.vars["etag"]}, "last_digits": {s.vars["digits"]}, "decision": {"approve"}}.Encode()
+		}
+	case "board":
+		s.vars["leaves"], s.vars["comes"] = fmt.Sprintf("Person clerk leaving%d", s.n), fmt.Sprintf("Person volunteer coming%d", s.n)
+		s.as(fmt.Sprintf("clerk leaving%d", s.n))
+		s.as(fmt.Sprintf("volunteer coming%d", s.n))
 	case "preview":
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/imports", body: smallLedger, status: 201, keep: map[string]string{"import": "id"}})
 	case "placard":
@@ -279,6 +311,7 @@ var pages = []try{
 	{route: "POST /imports/:import/discard", row: "import", path: "/imports/$import/discard", body: raw{form, ""}, fresh: "preview"},
 	{route: "GET /markets/:market/approvals", row: "name and stall", path: "/markets/NEAR/approvals"}, // who brought an account in sees what became of it
 	{route: "POST /markets/:market/approvals", row: "approve a first account", path: "/markets/NEAR/approvals", body: raw{form, "decision=approve&account=$ticked"}, fresh: "proposal"},
+	{route: "POST /markets/:market/approvals/defaults", row: "approve a change", path: "/markets/NEAR/approvals/defaults", body: raw{form, "$wish"}, fresh: "default"},
 	{route: "GET /markets/:market/print", row: "print", path: "/markets/NEAR/print"},
 	{route: "POST /markets/:market/print", row: "print", path: "/markets/NEAR/print", body: raw{form, "which=all&all=true"}},
 	{route: "GET /print-batches/:batch", row: "print", path: "/print-batches/$batch"},

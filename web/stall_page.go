@@ -22,12 +22,18 @@ type stallPage struct {
 	Missing        []string
 	Story          []happeningShown
 	Waiting        bool // a proposal waits
+	Tasks          []taskShown
+	Gap            string // how long nobody can pay by scanning here; empty: one can
 }
 
 type accountShown struct {
 	Provider, Number, Holder, Tile, State string
 	Default, Unheard, Change              bool
+	Rung                                  string
+	Notes                                 []string
 }
+
+type taskShown struct{ Tile, Words, About, When string }
 
 type placardShown struct {
 	Serial                    registry.Serial
@@ -88,6 +94,9 @@ func (s *Server) stallPage(c echo.Context) error {
 	for _, a := range st.Accounts {
 		shown := accountShown{Provider: a.ProviderName, Number: a.Number, Holder: a.Holder, Tile: "vacant", State: l.T(accountWords[a.State]),
 			Default: a.Default && a.State == registry.StateApproved, Unheard: !a.HolderGiven, Change: a.Replaces != nil}
+		if a.State == registry.StateApproved || a.State == registry.StateProposed {
+			shown.Rung, shown.Notes = s.ladder(l, a, nil)
+		}
 		switch a.State {
 		case registry.StateApproved:
 			shown.Tile, approved = "t2", true
@@ -95,6 +104,15 @@ func (s *Server) stallPage(c echo.Context) error {
 			shown.Tile, p.Waiting = "t1", true
 		}
 		p.Accounts = append(p.Accounts, shown)
+	}
+	if p.Tasks, err = s.openTasks(c, m, st.Code); err != nil {
+		return err
+	}
+	if st.Gap != nil {
+		p.Gap = say(l, st.Gap.Days, "1 day without a placard that works", "%s days without a placard that works")
+		if st.Gap.Days == 0 {
+			p.Gap = l.T("Without a placard that works since today")
+		}
 	}
 	for _, code := range st.Missing {
 		p.Missing = append(p.Missing, l.T(missingWords[code]))
@@ -162,6 +180,16 @@ func (s *Server) happening(c echo.Context, h registry.Happening) happeningShown 
 		out.About = h.Serial.String()
 	}
 	switch h.Reason { // the service's own reasons
+	case "account rejected":
+		out.Reason = l.T("the account was turned down")
+	case "account withdrawn":
+		out.Reason = l.T("the account was taken back")
+	case "account expired":
+		out.Reason = l.T("nobody approved the account in time")
+	case "reconcile":
+		out.Reason = l.T("it no longer agreed with what was approved")
+	case "amended":
+		out.Reason = l.T("mended, and brought in again")
 	case "account changed":
 		out.Reason = l.T("the account changed")
 	case "approved since":

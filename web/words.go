@@ -22,6 +22,15 @@ var accountWords = map[registry.State]string{
 	registry.StateRejected: "Turned down", registry.StateWithdrawn: "Taken back", registry.StateExpired: "Waited too long",
 }
 
+var rungWords = map[registry.Rung]string{
+	registry.RungDeclared: "As told, not verified yet", registry.RungScanned: "Code scanned", registry.RungHeard: "Name heard at the stall",
+	registry.RungTested: "Test payment seen", registry.RungConfirmed: "Confirmed by the wallet or bank",
+}
+
+var taskWords = map[string]string{
+	"print_replacement": "Print the new placard", "hang_replacement": "Hang the new placard", "take_down": "Take the old placard down",
+}
+
 var sourceWords = map[string]string{"typed": "Typed in", "scanned": "Scanned from the vendor's app", "import": "From the ledger"}
 
 var placardWords = map[string]string{

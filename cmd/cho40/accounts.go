@@ -21,6 +21,7 @@ type approveCmd struct {
 	Stall      []string `xor:"which" help:"Only these stalls."`
 	More       []string `arg:"" optional:"" hidden:""`
 	By         string   `required:"" help:"The person who looked: may approve there and did not bring the accounts in."`
+	Reason     string   `help:"Why, where an account wants one: another vendor has it too, or another name was heard."`
 	LastDigits string   `help:"For the change of one account: its last six digits, read from the vendor's phone."`
 }
 
@@ -57,7 +58,7 @@ func (ap approveCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	decisions := make([]registry.Decision, len(waiting))
 	for i, p := range waiting {
-		decisions[i] = registry.Decision{Account: p.ID, ETag: p.ETag(), Decision: "approve", LastDigits: ap.LastDigits}
+		decisions[i] = registry.Decision{Account: p.ID, ETag: p.ETag(), Decision: "approve", Reason: ap.Reason, LastDigits: ap.LastDigits}
 	}
 	type row struct {
 		Stall    string `json:"stall"`

@@ -32,6 +32,7 @@ type cli struct {
 	Key       keyCmd       `cmd:"" help:"API keys for programs."`
 	QR        qrCmd        `cmd:"" name:"qr" help:"Write and read payment codes."`
 	Audit     auditCmd     `cmd:"" help:"Check the record of what happened."`
+	Reconcile reconcileCmd `cmd:"" help:"Does every live placard pay the account that was approved? Suspends those that do not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -58,6 +58,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	go keepProviders(ctx, a.registry.LoadProviders, log)
+	go keepProposals(ctx, a.registry.Expire, log)
 	checkpoints, err := c.checkpoints()
 	if err != nil { // the service is of use without, but somebody must know
 		log.Error("no checkpoints of the audit are kept", "error", err)
@@ -131,6 +132,29 @@ func keepCheckpoints(ctx context.Context, write func(context.Context) error, log
 		}
 	}()
 	return done
+}
+
+// proposalsEvery is how soon after its 14 days a proposal is ended on paper too; it counts for nothing from the moment itself.
+const proposalsEvery = 10 * time.Minute
+
+// keepProposals ends the proposals whose time is over, now and from time to time until the service stops.
+func keepProposals(ctx context.Context, expire func(context.Context) (int, error), log *slog.Logger) {
+	every := time.NewTicker(proposalsEvery)
+	defer every.Stop()
+	for {
+		n, err := expire(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			log.Warn("proposals not ended", "error", err)
+		case n > 0:
+			log.Info("proposals ended", "count", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
 }
 
 func cannotListen(addr string, err error) error {

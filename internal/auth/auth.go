@@ -30,6 +30,7 @@ import (
 // Service is who may come in, on a database or on the transaction it was bound to.
 type Service struct {
 	db      postgres.DB
+	apart   postgres.DB // for what must be kept although the caller's transaction is rolled back
 	now     func() time.Time
 	hashing chan struct{} // one slot for each password hash that runs
 }
@@ -38,9 +39,15 @@ type Service struct {
 func New(db postgres.DB, now func() time.Time) *Service {
 	return &Service{
 		db:      db,
+		apart:   db,
 		now:     func() time.Time { return now().UTC().Truncate(time.Microsecond) },
 		hashing: make(chan struct{}, min(runtime.GOMAXPROCS(0), mostHashes)),
 	}
+}
+
+// On is the same service inside the caller's transaction.
+func (s *Service) On(tx pgx.Tx) *Service {
+	return &Service{db: tx, apart: s.apart, now: s.now, hashing: s.hashing}
 }
 
 // audit writes one event to the service's own chain. The chain's lock lasts until the transaction ends, so this comes last.

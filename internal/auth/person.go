@@ -183,6 +183,11 @@ func (s *Service) change(ctx context.Context, by registry.Actor, name, action, f
 		}
 		return audit(ctx, tx, at, by, action, p.object(), field)
 	})
+	if fault.KindOf(err) == fault.Forbidden && !p.ID.IsZero() {
+		_ = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
+			return audit(ctx, tx, at, by, action+"_refused", p.object(), fault.CodeOf(err))
+		})
+	}
 	if err != nil {
 		return Person{}, wrap(action, err)
 	}

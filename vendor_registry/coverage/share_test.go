@@ -614,7 +614,7 @@ func TestShareOfAnyHistory(t *testing.T) {
 func (m *market) hang(t testing.TB, code string, up bool) registry.Placard {
 	t.Helper()
 	st, err := m.reg.Register(t.Context(), m.clerk, m.code, registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: "Tâm"}, Consent: agreed,
-		Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: "0710000001", Holder: "TAM"}}})
+		Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: "0710000001", Holder: "TAM", Reason: "cùng một nhà"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,18 +55,22 @@ func URL(t testing.TB) string {
 // Owner is a pool on the same database as who may change everything in it: for what a test does behind the service's back.
 func Owner(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 	t.Helper()
-	server, err := address()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	pool, err := postgres.Open(ctx, database(server, db.Config().ConnConfig.Database))
+	pool, err := postgres.Open(ctx, OwnerURL(db.Config().ConnString()))
 	if err != nil {
 		t.Fatalf("open the test's database as its owner: %v", err)
 	}
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// OwnerURL is the owner's address of a database whose address for the service URL gave.
+func OwnerURL(service string) string {
+	if os.Getenv("TEST_DATABASE_URL") != "" {
+		return service
+	}
+	return postgres.As(service, "postgres")
 }
 
 // Empty is the address of a database of t's own without the schema.
