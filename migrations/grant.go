@@ -17,7 +17,7 @@ const ServiceRole = "cho40_service"
 // writtenOnce are the tables whose rows the service writes and never changes: evidence, and where money goes.
 var writtenOnce = []string{
 	"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions",
-	"audit_events", "consents", "placard_events", "placard_serials",
+	"audit_events", "placard_events", "placard_serials",
 }
 
 // rights compares what a role may do with what the service needs: every row is a table, what is wanted of INSERT, UPDATE and DELETE, and

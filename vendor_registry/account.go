@@ -49,8 +49,10 @@ type Account struct {
 	AccountKind  string      `json:"account_kind"` // personal, merchant
 	Number       string      `json:"number"`       // masked: 09•• ••• 678, •••• 4567
 	Holder       string      `json:"holder"`
-	HolderGiven  bool        `json:"holder_confirmed"` // false: made of the vendor's name, nobody has heard it yet
-	Source       string      `json:"source"`           // typed, scanned, import
+	HolderGiven  bool        `json:"holder_confirmed"`          // false: made of the vendor's name, nobody has heard it yet
+	Relation     string      `json:"holder_relation,omitempty"` // what the holder is to the vendor; empty: the vendor's own account
+	HolderAgreed *bool       `json:"holder_agreed,omitempty"`   // whether that person agreed; nil: it is the vendor's own
+	Source       string      `json:"source"`                    // typed, scanned, import
 	State        State       `json:"state"`
 	Default      bool        `json:"default"`
 	AlsoPays     []string    `json:"also_pays,omitempty" db:"-"` // other payees in the vendor's own code, for the approver
@@ -86,6 +88,9 @@ type NewAccount struct {
 
 	AccountKind string `json:"account_kind"` // merchant: under a contract with the provider; personal, or empty: any other
 	Reason      string `json:"reason"`       // wanted when another vendor of the market has the same account
+
+	Relation      string      `json:"holder_relation"` // of the holder to the vendor, one of Relations; empty: the vendor's own
+	HolderConsent *NewConsent `json:"holder_consent"`  // that person's own; without it no placard of the account may hang
 }
 
 // proposal is an account ready to be stored: its payload made, its symbol read back and frozen.
@@ -98,6 +103,7 @@ type proposal struct {
 	rank     int
 	replaces *AccountID
 	amends   *AccountID
+	relative relative
 	from     *ImportID
 	by       string
 	touched  []string
@@ -155,6 +161,7 @@ func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string, day Day
 	default:
 		*bad = append(*bad, fault.At(below(pointer, "account_kind"), "unknown", "One of: %s.", "personal, merchant"))
 	}
+	p.relative = n.relative(bad, pointer)
 	if n.Payload != "" {
 		p.fromCode(bad, pointer, n, day)
 	} else {
@@ -212,6 +219,7 @@ func (p proposal) queue(b *pgx.Batch, m MarketID, v VendorID) {
 		pgx.StrictNamedArgs{"market": m, "id": p.RecordID, "vendor": v, "provider": p.Provider, "bin": p.bin, "number": p.Number,
 			"holder": p.Holder, "given": p.HolderGiven, "source": p.Source, "payload": p.payload, "hash": p.hash[:], "symbol": p.symbol,
 			"rank": p.rank, "replaces": p.replaces, "amends": p.amends, "kind": p.AccountKind, "reason": p.Reason, "touched": p.touched, "by": p.by, "at": p.at, "import": p.from})
+	p.relative.queue(b, m, p.RecordID, p.by, p.at)
 }
 
 // clipName shortens at a word, for a holder made of a long vendor name.
@@ -231,9 +239,11 @@ const accountColumns = `
 	       a.bin, a.account_kind, a.reason, a.amends AS amends_id,
 	       a.payload, a.symbol, coalesce(a.id = v.default_account, false) AS "default", coalesce(d.n, 0) AS decisions,
 	       CASE WHEN d.last IS NOT NULL THEN d.last
-	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS state
+	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS state,
+	       coalesce(h.relation, '') AS relation, CASE WHEN h.account_id IS NOT NULL THEN h.consent_at IS NOT NULL END AS holder_agreed
 	FROM accounts a
 	JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
+	LEFT JOIN account_holders h ON h.market_id = a.market_id AND h.account_id = a.id
 	LEFT JOIN LATERAL (
 		SELECT count(*)::int AS n, CASE WHEN bool_or(d.decision = 'superseded') THEN 'superseded' ELSE min(d.decision) END AS last
 		FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d ON true`

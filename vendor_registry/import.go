@@ -536,7 +536,7 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, in C
 				fresh[person(row.Vendor, row.Phone)] = v
 			}
 		} else if c.phone != nil {
-			b.Queue(`UPDATE vendors SET phone = @phone WHERE market_id = @market AND id = @id`,
+			b.Queue(`UPDATE vendors SET phone = @phone, version = version + 1 WHERE market_id = @market AND id = @id`,
 				pgx.StrictNamedArgs{"phone": *c.phone, "market": p.market.ID, "id": *vendor})
 			events = append(events, Event{"vendor.changed", "vendor:" + vendor.String(), []string{"phone"}})
 		}
@@ -652,7 +652,10 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 		        WHERE p.market_id = @market AND (s.import_id = @import OR a.import_id = @import))::int AS placards,
 		       (SELECT count(*) FROM consents c JOIN vendors v ON v.market_id = c.market_id AND v.id = c.vendor_id
 		        WHERE c.market_id = @market AND v.import_id = @import AND c.import_id IS DISTINCT FROM @import)::int AS consents,
-		       (SELECT count(*) FROM stalls s WHERE s.market_id = @market AND s.import_id = @import AND s.version > 1)::int AS changed,
+		       ((SELECT count(*) FROM stalls s WHERE s.market_id = @market AND s.import_id = @import AND s.version > 1)
+		        + (SELECT count(*) FROM vendors v WHERE v.market_id = @market AND v.import_id = @import AND v.version > 1)
+		        + (SELECT count(*) FROM occupancies o JOIN vendors v ON v.market_id = o.market_id AND v.id = o.vendor_id
+		           WHERE o.market_id = @market AND v.import_id = @import AND o.import_id IS DISTINCT FROM @import))::int AS changed,
 		       (SELECT count(*) FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
 		        WHERE a.market_id = @market AND v.import_id = @import AND a.import_id IS DISTINCT FROM @import)::int AS later`, args)
 	if err != nil {

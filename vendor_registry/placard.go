@@ -379,6 +379,13 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 		if p.AccountState != StateApproved {
 			return fault.New(fault.Conflict, "account-changed", "The account of this placard is not in force any more. Print a new one.")
 		}
+		there, err := holds(ctx, tx, m.ID, p.VendorID, p.StallID)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return fault.New(fault.Conflict, "stall-handed-over", "The vendor of this placard does not hold stall %s any more. Take the placard down.", p.Stall)
+		}
 	case "installed":
 		// A stand hangs whatever we say; that it counts waits for the approval, as with a provisional one.
 		if p.AccountState != StateApproved && !((p.Mark == "provisional" || p.Kind == "provider") && p.AccountState == StateProposed) {
@@ -394,6 +401,13 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 		}
 		if !own {
 			return fault.New(fault.Conflict, "consent-missing", "Ask the vendor first: a placard hangs only with the vendor's own consent. Send it as consent.")
+		}
+		agreed, err := holderAgreed(ctx, tx, m.ID, p.AccountID)
+		if err != nil {
+			return err
+		}
+		if !agreed {
+			return fault.New(fault.Conflict, "holder-consent-missing", "The account is a relative's, who has not agreed yet. Ask them, record it, then hang the placard.")
 		}
 	}
 	return nil
@@ -481,4 +495,28 @@ func endPlacardsOf(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, account
 		events = append(events, Event{"placard." + how, "placard:" + p.String(), []string{"state"}})
 	}
 	return events, nil
+}
+
+// stopPlacards suspends every live placard at a stall and gives the serials of those that were not suspended before.
+func stopPlacards(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, stall StallID, reason string, now time.Time) ([]Serial, []Event, error) {
+	type live struct {
+		ID     PlacardID
+		Serial Serial
+	}
+	ps, err := postgres.All[live](ctx, tx, `
+		SELECT id, serial FROM placards WHERE market_id = @market AND stall_id = @stall AND state = ANY (@live) AND state <> 'suspended' ORDER BY id FOR UPDATE`,
+		pgx.StrictNamedArgs{"market": m, "stall": stall, "live": liveStates})
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &pgx.Batch{}
+	var serials []Serial
+	var events []Event
+	for _, p := range ps {
+		e := placardEvent{id: id.New[NewPlacardEvent](), kind: "suspended", state: "suspended", reason: reason, at: now}
+		e.queue(b, by, m, p.ID, now)
+		serials = append(serials, p.Serial)
+		events = append(events, Event{"placard.suspended", "placard:" + p.ID.String(), []string{"state"}})
+	}
+	return serials, events, tx.SendBatch(ctx, b).Close()
 }

@@ -71,6 +71,9 @@ func (d Day) End() time.Time {
 	return time.Date(y, m, day+1, 0, 0, 0, 0, zone).Add(-time.Microsecond).UTC()
 }
 
+// Plus is the day n days later; a negative n looks back.
+func (d Day) Plus(n int) Day { return Day{d.t.AddDate(0, 0, n)} }
+
 // IsZero reports whether it is no day.
 func (d Day) IsZero() bool { return d.t.IsZero() }
 

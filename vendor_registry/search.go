@@ -16,6 +16,7 @@ type StallLine struct {
 	Section   string  `json:"section"`
 	Goods     string  `json:"goods"`
 	Status    string  `json:"status"`
+	Trades    bool    `json:"trades_today"`
 	Stage     *Stage  `json:"stage"`
 	Suspended bool    `json:"suspended"`
 	Overdue   bool    `json:"overdue"`
@@ -27,7 +28,7 @@ type StallLine struct {
 }
 
 // lineColumns reads a StallLine of whoTrades and the vendor's stage n.
-const lineColumns = `s.code, s.section, s.goods, CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status,
+const lineColumns = `s.code, s.section, s.goods, ` + statusColumns + `,
 		       n.stage, coalesce(n.suspended, false) AS suspended, coalesce(n.overdue, false) AS overdue,
 		       v.name AS vendor, v.phone, n.provider, s.position, s.code_key`
 
@@ -52,7 +53,7 @@ type StallFilter struct {
 	Q       string `query:"q"`       // words of the vendor's name without accents, a stall code, the end of a phone number
 	Section string `query:"section"` // as stored
 	Stage   string `query:"stage"`   // a stage's name
-	Status  string `query:"status"`  // trading or vacant
+	Status  string `query:"status"`  // trading, seasonal, closed, vacant
 }
 
 // Stalls lists a market's stalls in walking order. Faults: NotFound; Forbidden; Invalid.
@@ -88,18 +89,18 @@ func (s *Service) Stalls(ctx context.Context, by Actor, marketCode string, f Sta
 		}
 		args["stage"] = int(stage)
 	}
-	if f.Status != "" && f.Status != "trading" && f.Status != "vacant" {
-		return p, fault.New(fault.Invalid, "status-unknown", "There is no status %q.", clip(f.Status, 20)).
-			With(fault.At("status", "unknown", "One of: %s.", "trading, vacant"))
+	if err := statusFilter(f.Status); err != nil {
+		return p, err
 	}
 	args["words"], args["digits"] = likeWords(f.Q)
 	p.Items, err = postgres.All[StallLine](ctx, s.db, `
 		SELECT `+lineColumns+`
 		FROM `+whoTrades+`
+		LEFT JOIN LATERAL (`+statusOn+`) t ON true
 		LEFT JOIN LATERAL (`+stageOf("v.id")+`) n ON v.id IS NOT NULL
 		WHERE s.market_id = @market AND s.removed_at IS NULL
 		  AND (@section = '' OR s.section = @section)
-		  AND (@status = '' OR (@status = 'vacant') = (v.id IS NULL))
+		  AND (@status = '' OR @status = CASE WHEN v.id IS NULL THEN 'vacant' ELSE coalesce(t.status, 'trading') END)
 		  AND (@stage::int IS NULL OR n.stage = @stage)
 		  AND (`+answers+`)
 		  AND (s.position, s.code_key) > (@after_position, @after_key)
@@ -150,6 +151,7 @@ func (s *Service) Plan(ctx context.Context, by Actor, marketCode, q string) ([]P
 	lines, err := postgres.All[PlanLine](ctx, s.db, `
 		SELECT `+lineColumns+`, coalesce(`+answers+`, false) AS found
 		FROM `+whoTrades+`
+		LEFT JOIN LATERAL (`+statusOn+`) t ON true
 		LEFT JOIN LATERAL (`+stageOf("v.id")+`) n ON v.id IS NOT NULL
 		WHERE s.market_id = @market AND s.removed_at IS NULL
 		ORDER BY s.position, s.code_key`, args)

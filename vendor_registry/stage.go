@@ -62,34 +62,30 @@ const (
 //
 //	vendor_id, first_stall (the first in walking order), stage (0–5), installed, suspended, overdue, accepting, provider
 //
-// from the facts alone, so that any past moment can be asked for. provider is that of the vendor's default account, or of the
+// A vendor trades on a day at the stalls they hold then, but for those that are closed or out of season (statusOn); only these
+// count, for the vendor and for the placards that hang there. Who was entered twice is one vendor on every day once they are merged.
+// It is worked out from the facts alone, so that any past moment can be asked for. provider is that of the vendor's default account, or of the
 // one that would be. It is the one definition of stage and of "accepting"; lists and figures both stand on it. StageArgs
 // fills its parameters.
 //
 // Everything about a vendor is looked up by index, one vendor after the other: joins of the whole tables ran for minutes on a
 // market that was just imported, since the planner knew nothing of it yet. OFFSET 0 keeps it from making joins of the look-ups.
-var StagesSQL = stagesSQL("")
-
-// stagesOfVendorSQL is StagesSQL for one vendor, @vendor.
-var stagesOfVendorSQL = stagesSQL("AND o.vendor_id = @vendor")
-
-func stagesSQL(only string) string {
-	return `
+var StagesSQL = `
 	WITH held AS MATERIALIZED (
 		SELECT DISTINCT ON (o.vendor_id) o.vendor_id, o.stall_id AS first_stall
 		FROM occupancies o
 		JOIN LATERAL (SELECT s.position, s.code_key FROM stalls s
 		              WHERE s.market_id = @market AND s.id = o.stall_id
 		                AND s.created_at <= @at AND (s.removed_at IS NULL OR s.removed_at > @at) OFFSET 0) s ON true
-		WHERE o.market_id = @market AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) ` + only + `
+		LEFT JOIN LATERAL (` + statusOn + `) t ON true
+		WHERE o.market_id = @market AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND coalesce(t.trades, true)
 		ORDER BY o.vendor_id, s.position, s.code_key
 	), stage_now AS MATERIALIZED (
 		SELECT h.vendor_id, h.first_stall, n.* FROM held h CROSS JOIN LATERAL (` + stageOf("h.vendor_id") + `) n
 	)`
-}
 
 // stageOf works out how far one vendor is, whom a column on the left names (h.vendor_id, v.id: not of a table that it calls
-// a, d, e, own or p itself): the columns of stage_now from provider on.
+// a, d, e, o, own, p, t or who itself): the columns of stage_now from provider on.
 func stageOf(vendor string) string {
 	return `
 		SELECT a.provider,
@@ -102,14 +98,14 @@ func stageOf(vendor string) string {
 		FROM (SELECT) one
 		LEFT JOIN LATERAL (
 			SELECT a.provider, d.approved
-			FROM accounts a
-			JOIN vendors own ON own.market_id = a.market_id AND own.id = a.vendor_id
+			FROM (` + idsOf(vendor) + `) who
+			CROSS JOIN LATERAL (SELECT a.market_id, a.id, a.provider, a.proposed_at, a.rank FROM accounts a WHERE a.market_id = @market AND a.vendor_id = who.id AND a.proposed_at <= @at OFFSET 0) a
+			JOIN vendors own ON own.market_id = a.market_id AND own.id = ` + vendor + `
 			JOIN LATERAL (
 				SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 				FROM account_decisions d
 				WHERE d.market_id = @market AND d.account_id = a.id AND d.decided_at <= @at) d ON NOT d.ended
-			WHERE a.market_id = @market AND a.vendor_id = ` + vendor + ` AND a.proposed_at <= @at
-			  AND (d.approved OR a.proposed_at > @at::timestamptz - @proposal_lives::interval)
+			WHERE (d.approved OR a.proposed_at > @at::timestamptz - @proposal_lives::interval)
 			ORDER BY d.approved DESC, (a.id = own.default_account) DESC NULLS LAST, a.rank, a.proposed_at, a.id
 			LIMIT 1) a ON true
 		LEFT JOIN LATERAL (
@@ -117,7 +113,8 @@ func stageOf(vendor string) string {
 			       bool_or(e.state = 'installed' AND e.due < @at) AS overdue,
 			       bool_or(e.state = 'installed' AND e.due >= @at AND NOT e.failed) AS accepting,
 			       bool_or(e.state = 'installed' AND e.matched) AS checked
-			FROM placards p
+			FROM (` + idsOf(vendor) + `) who
+			CROSS JOIN LATERAL (SELECT p.id, p.stall_id, p.account_id FROM placards p WHERE p.market_id = @market AND p.vendor_id = who.id OFFSET 0) p
 			JOIN LATERAL (
 				SELECT e.state, e.hung_at IS NOT NULL AND e.state IN ('installed', 'suspended') AS hung,
 				       coalesce(e.looked > e.hung AND e.result = 'match', false) AS matched,
@@ -136,10 +133,15 @@ func stageOf(vendor string) string {
 				SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 				FROM account_decisions d
 				WHERE d.market_id = @market AND d.account_id = p.account_id AND d.decided_at <= @at) d ON d.approved AND NOT d.ended
-			WHERE p.market_id = @market AND p.vendor_id = ` + vendor + `
-			  AND EXISTS (SELECT FROM occupancies o
-			              WHERE o.market_id = @market AND o.vendor_id = p.vendor_id AND o.stall_id = p.stall_id
-			                AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) OFFSET 0)) p ON true`
+			WHERE EXISTS (SELECT FROM occupancies o
+			              LEFT JOIN LATERAL (` + statusOn + `) t ON true
+			              WHERE o.market_id = @market AND o.vendor_id = ` + vendor + ` AND o.stall_id = p.stall_id
+			                AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND coalesce(t.trades, true) OFFSET 0)) p ON true`
+}
+
+// idsOf are the IDs under which a vendor's accounts and placards stand: their own, and those that were merged into it.
+func idsOf(vendor string) string {
+	return `SELECT ` + vendor + ` AS id UNION ALL SELECT g.vendor_id FROM vendor_merges g WHERE g.market_id = @market AND g.into_id = ` + vendor
 }
 
 // StageArgs are the parameters of StagesSQL: a market at a moment, on the market day in which the moment falls.

@@ -24,9 +24,14 @@ type Stall struct {
 	ID         StallID   `json:"id"`
 	Code       string    `json:"code"`
 	Section    string    `json:"section"`
-	Goods      string    `json:"goods"`
-	Position   int       `json:"position"`          // in the walking order
-	Status     string    `json:"status"`            // trading, vacant
+	Goods      string    `json:"goods"`           // as the board writes it
+	Category   *Category `json:"category" db:"-"` // of goods; null: no word of them is known
+	Position   int       `json:"position"`        // in the walking order
+	Status     string    `json:"status"`          // trading, seasonal, closed, vacant
+	Trades     bool      `json:"trades_today"`    // neither vacant, closed nor out of season
+	Season     *Season   `json:"season" db:"-"`
+	Since      *Day      `json:"status_from"` // null: since the vendor holds it
+	Why        string    `json:"status_reason"`
 	Languages  string    `json:"placard_languages"` // of its card, vi+km; empty: the design's own
 	ShowNumber bool      `json:"show_number"`       // the vendor asked for the whole account number on the card
 	Stage      *Stage    `json:"stage" db:"-"`      // of the vendor; null when vacant
@@ -35,7 +40,10 @@ type Stall struct {
 	Placards   []Placard `json:"placards" db:"-"`
 	Missing    []string  `json:"missing" db:"-"` // for a placard: vendor, consent, account, approval
 	Gap        *Gap      `json:"gap" db:"-"`     // since a placard that worked hung there; null: one does, or none ever did
-	Version    int       `json:"-"`
+
+	Warnings []Duplicate `json:"warnings,omitempty" db:"-"` // of what was just stored
+	Stopped  []Serial    `json:"stopped,omitempty" db:"-"`  // serials of the placards that a change of hands just suspended
+	Version  int         `json:"-"`
 }
 
 // NewStall is a whole stall in one call: the place, who trades there, where the money goes, and the consent to keep it.
@@ -43,26 +51,33 @@ type NewStall struct {
 	Code     string       `json:"code"`
 	Section  string       `json:"section"`
 	Goods    string       `json:"goods"`
+	Category string       `json:"category"` // of Categories, by its code; empty: told from goods
 	Vendor   *NewVendor   `json:"vendor"`
 	Accounts []NewAccount `json:"accounts"`
 	Consent  *NewConsent  `json:"consent"`
 }
 
-// Register adds a stall with its vendor, the vendor's accounts (as proposals) and consent.
-//
-// Faults: Invalid with a pointer to each wrong field; NotFound market-not-found; Forbidden; Conflict stall-exists.
-func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in NewStall) (Stall, error) {
-	now := s.now()
+// registration is a stall that was checked and is ready to be stored.
+type registration struct {
+	Stall
+	vendor   *Vendor
+	accounts []proposal
+	consent  *NewConsent
+	category string
+}
+
+// prepare checks what came in and makes the accounts' symbols, before any transaction begins.
+func (in NewStall) prepare(by Actor, now time.Time) (registration, error) {
 	var bad []fault.Field
-	st := Stall{ID: id.New[Stall]()}
-	st.Code = text(&bad, "code", in.Code, maxCode, true)
-	st.Section = text(&bad, "section", in.Section, maxSection, false)
-	st.Goods = text(&bad, "goods", in.Goods, maxGoods, false)
-	var v *Vendor
+	r := registration{Stall: Stall{ID: id.New[Stall]()}, consent: in.Consent}
+	r.Code = text(&bad, "code", in.Code, maxCode, true)
+	r.Section = text(&bad, "section", in.Section, maxSection, false)
+	r.Goods = text(&bad, "goods", in.Goods, maxGoods, false)
+	r.category = in.Category
+	checkCategory(&bad, in.Category)
 	if in.Vendor != nil {
-		v = in.Vendor.vendor(&bad, "vendor")
+		r.vendor = in.Vendor.vendor(&bad, "vendor")
 	}
-	var accounts []proposal
 	if len(in.Accounts) > 0 {
 		switch {
 		case in.Vendor == nil:
@@ -71,10 +86,10 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 			bad = append(bad, fault.At("consent", "required", "No account is kept without the vendor's consent."))
 		}
 		name := ""
-		if v != nil {
-			name = v.Name
+		if r.vendor != nil {
+			name = r.vendor.Name
 		}
-		accounts = prepare(&bad, by, now, name, in.Accounts)
+		r.accounts = prepare(&bad, by, now, name, in.Accounts)
 	}
 	if in.Consent != nil {
 		in.Consent.check(&bad, "consent")
@@ -82,28 +97,57 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 			bad = append(bad, fault.At("vendor", "required", "A consent is a vendor's. Say whose."))
 		}
 	}
-	if err := fault.Check("stall-invalid", bad); err != nil {
+	return r, fault.Check("stall-invalid", bad)
+}
+
+func checkCategory(bad *[]fault.Field, code string) {
+	if _, ok := CategoryOf(code); code != "" && !ok {
+		*bad = append(*bad, fault.At("category", "unknown", "There is no category of goods %q.", clip(strings.ToValidUTF8(code, "�"), 40)))
+	}
+}
+
+// entry is what is compared with the record for duplicates.
+func (r registration) entry() entry {
+	e := entry{code: r.Code, section: r.Section, accounts: r.accounts}
+	if r.vendor != nil {
+		e.name, e.phone = r.vendor.Name, r.vendor.Phone
+	}
+	return e
+}
+
+// Register adds a stall with its vendor, the vendor's accounts (as proposals) and consent. The answer warns of what may be in the
+// record already.
+//
+// Faults: Invalid with a pointer to each wrong field; NotFound market-not-found; Forbidden; Conflict stall-exists.
+func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in NewStall) (Stall, error) {
+	now := s.now()
+	r, err := in.prepare(by, now)
+	if err != nil {
 		return Stall{}, err
 	}
-	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+	var warned []Duplicate
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		m, err := market(ctx, tx, by, RegisterStall, marketCode)
 		if err != nil {
 			return err
 		}
+		if warned, err = duplicates(ctx, tx, by, m, r.entry(), now); err != nil {
+			return err
+		}
 		b := &pgx.Batch{}
-		queueStall(b, m.ID, st, nil, now)
-		events := []Event{{"stall.registered", "stall:" + st.ID.String(), []string{"code", "section", "goods"}}}
-		if v != nil {
+		queueStall(b, m.ID, r.Stall, r.category, nil, now)
+		events := []Event{{"stall.registered", "stall:" + r.ID.String(), []string{"code", "section", "goods"}}}
+		if v := r.vendor; v != nil {
 			queueVendor(b, m.ID, *v, nil, now)
-			queueOccupancy(b, m.ID, st.ID, v.ID, DayOf(now), nil)
+			queueOccupancy(b, m.ID, r.ID, v.ID, DayOf(now), nil)
 			events = append(events, Event{"vendor.registered", "vendor:" + v.ID.String(), v.fields()})
 		}
-		if in.Consent != nil {
-			queueConsent(b, m.ID, v.ID, *in.Consent, by.ID, now)
-			events = append(events, Event{"consent.recorded", "vendor:" + v.ID.String(), []string{"wording", "given"}})
+		if r.consent != nil {
+			queueConsent(b, m.ID, r.vendor.ID, *r.consent, by.ID, now)
+			events = append(events, Event{"consent.recorded", "vendor:" + r.vendor.ID.String(), []string{"wording", "given"}})
 		}
-		for _, a := range accounts {
-			a.queue(b, m.ID, v.ID)
+		for _, a := range r.accounts {
+			a.queue(b, m.ID, r.vendor.ID)
 			events = append(events, Event{"account.proposed", "account:" + a.RecordID.String(), []string{"provider", "number", "holder"}})
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
@@ -112,19 +156,39 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if postgres.Violated(err) == "stalls_one_per_code" {
-		err = fault.New(fault.Conflict, "stall-exists", "There is a stall %s in this market already.", st.Code).
+		err = fault.New(fault.Conflict, "stall-exists", "There is a stall %s in this market already.", r.Code).
 			With(fault.At("code", "taken", "Already taken.")).Because(err)
 	}
 	if err != nil {
-		return Stall{}, actionContext("register stall", st.Code, err)
+		return Stall{}, actionContext("register stall", r.Code, err)
 	}
-	return s.Stall(ctx, by, marketCode, st.Code)
+	st, err := s.Stall(ctx, by, marketCode, r.Code)
+	st.Warnings = warned
+	return st, err
+}
+
+// CheckStall says what Register would warn of, and stores nothing. Faults: Invalid; NotFound market-not-found; Forbidden.
+func (s *Service) CheckStall(ctx context.Context, by Actor, marketCode string, in NewStall) (Forecast, error) {
+	now := s.now()
+	f := Forecast{Stops: []Serial{}}
+	r, err := in.prepare(by, now)
+	if err != nil {
+		return f, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, RegisterStall, marketCode)
+		if err == nil {
+			f.Warnings, err = duplicates(ctx, tx, by, m, r.entry(), now)
+		}
+		return err
+	})
+	return f, actionContext("check stall", r.Code, err)
 }
 
 // whoTrades are stalls s with the vendor v who holds each now. Every step is a look-up by index: with plain joins the planner,
 // which knows nothing of a market that was just imported, loops over all vendors for each stall.
 const whoTrades = `stalls s
-		LEFT JOIN LATERAL (SELECT o.vendor_id FROM occupancies o
+		LEFT JOIN LATERAL (SELECT o.id, o.vendor_id FROM occupancies o
 		                   WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
 		LEFT JOIN LATERAL (SELECT v.id, v.name, v.name_fold, v.phone, v.default_account FROM vendors v
 		                   WHERE v.market_id = @market AND v.id = o.vendor_id OFFSET 0) v ON true`
@@ -152,35 +216,44 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	now := s.now()
 	type row struct {
 		Stall
-		VendorID    *VendorID
-		VendorName  *string
-		VendorPhone *string
-		Consented   bool
-		OwnConsent  bool
+		VendorID             *VendorID
+		VendorName           *string
+		VendorPhone          *string
+		VendorKind           *string
+		VendorSIM            *string
+		SeasonFrom, SeasonTo *int
+		CategoryCode         string
+		Consented            bool
+		OwnConsent           bool
 	}
 	r, err := one[row](ctx, s.db, stallNotFound(code), `
 		SELECT s.id, s.code, s.section, s.goods, s.position, s.version, s.placard_languages AS languages, s.show_number,
-		       CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status,
-		       v.id AS vendor_id, v.name AS vendor_name, v.phone AS vendor_phone,
+		       s.category AS category_code, `+statusColumns+`, t.season_from, t.season_to, t.status_from AS since, coalesce(t.status_reason, '') AS why,
+		       v.id AS vendor_id, v.name AS vendor_name, v.phone AS vendor_phone, v.kind AS vendor_kind, v.sim_registered AS vendor_sim,
 		       coalesce(c.kinds && ARRAY['vendor', 'attested_by_board'], false) AS consented,
 		       coalesce('vendor' = ANY (c.kinds), false) AS own_consent
 		FROM stalls s
 		LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
 		LEFT JOIN vendors v ON v.market_id = o.market_id AND v.id = o.vendor_id
+		LEFT JOIN LATERAL (`+statusOn+`) t ON true
 		LEFT JOIN LATERAL (`+liveConsents+`) c ON true
 		WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL`,
-		pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code)})
+		pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code), "day": DayOf(now)})
 	if err != nil {
 		return Stall{}, actionContext("stall", code, err)
 	}
 	st := r.Stall
 	st.Market = m.Code
+	st.Category = category(r.CategoryCode, st.Goods)
+	if r.SeasonFrom != nil {
+		st.Season = &Season{*r.SeasonFrom, *r.SeasonTo}
+	}
 	st.Accounts, st.Placards, st.Missing = []Account{}, []Placard{}, []string{}
 	if r.VendorID == nil {
 		st.Missing = append(st.Missing, "vendor")
 		return st, nil
 	}
-	st.Vendor = &Vendor{ID: *r.VendorID, Name: *r.VendorName, OwnConsent: r.OwnConsent}
+	st.Vendor = &Vendor{ID: *r.VendorID, Name: *r.VendorName, Kind: *r.VendorKind, SIM: *r.VendorSIM, OwnConsent: r.OwnConsent}
 	if r.VendorPhone != nil {
 		st.Vendor.Phone = Masked(*r.VendorPhone)
 	}
@@ -198,7 +271,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	}
 	args := StageArgs(m.ID, now)
 	args["vendor"] = *r.VendorID
-	if st.Stage, err = one[*Stage](ctx, s.db, stallNotFound(code), stagesOfVendorSQL+` SELECT stage FROM stage_now`, args); err != nil {
+	if st.Stage, err = one[*Stage](ctx, s.db, stallNotFound(code), `SELECT n.stage FROM (SELECT @vendor::uuid AS id) v CROSS JOIN LATERAL (`+stageOf("v.id")+`) n`, args); err != nil {
 		return st, err
 	}
 	approved, live := false, false
@@ -249,6 +322,7 @@ func twoLanguages(s string) bool {
 type ChangedStall struct {
 	Section    *string        `json:"section"`
 	Goods      *string        `json:"goods"`
+	Category   *string        `json:"category"` // empty: told from goods again
 	Languages  *string        `json:"placard_languages"`
 	ShowNumber *bool          `json:"show_number"`
 	Vendor     *ChangedVendor `json:"vendor"`
@@ -272,6 +346,9 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 	}
 	in.Section = clean(in.Section, "section", maxSection)
 	in.Goods = clean(in.Goods, "goods", maxGoods)
+	if in.Category != nil {
+		checkCategory(&bad, *in.Category)
+	}
 	if in.Languages != nil && !twoLanguages(*in.Languages) {
 		bad = append(bad, fault.At("placard_languages", "form", "One language or two, such as vi or vi+km."))
 	}
@@ -310,6 +387,9 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 		if in.Goods != nil {
 			fields = append(fields, "goods")
 		}
+		if in.Category != nil {
+			fields = append(fields, "category")
+		}
 		if in.Languages != nil {
 			fields = append(fields, "placard_languages")
 		}
@@ -317,10 +397,10 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 			fields = append(fields, "show_number")
 		}
 		if _, err := tx.Exec(ctx, `
-			UPDATE stalls SET section = coalesce(@section, section), goods = coalesce(@goods, goods), version = version + 1,
+			UPDATE stalls SET section = coalesce(@section, section), goods = coalesce(@goods, goods), category = coalesce(@category, category), version = version + 1,
 			       placard_languages = coalesce(@languages, placard_languages), show_number = coalesce(@show_number, show_number)
 			WHERE market_id = @market AND id = @id`,
-			pgx.StrictNamedArgs{"market": m.ID, "id": h.ID, "section": in.Section, "goods": in.Goods,
+			pgx.StrictNamedArgs{"market": m.ID, "id": h.ID, "section": in.Section, "goods": in.Goods, "category": in.Category,
 				"languages": in.Languages, "show_number": in.ShowNumber}); err != nil {
 			return err
 		}
@@ -333,7 +413,7 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 			}
 			b := &pgx.Batch{}
 			queueVendor(b, m.ID, *v, nil, now)
-			queueOccupancy(b, m.ID, h.ID, v.ID, DayOf(now), nil)
+			queueTaking(b, by, m.ID, h.ID, v.ID, DayOf(now), now)
 			if err := tx.SendBatch(ctx, b).Close(); err != nil {
 				return err
 			}
@@ -347,7 +427,7 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if err != nil {
-		return Stall{}, actionContext("change stall", code, err)
+		return Stall{}, actionContext("change stall", code, taken(err))
 	}
 	return s.Stall(ctx, by, marketCode, code)
 }
@@ -360,13 +440,13 @@ func stale(current string) error {
 	return fault.New(fault.Stale, "stale", "Somebody saved first. Look at the newest version (%s) and try again.", current)
 }
 
-func queueStall(b *pgx.Batch, m MarketID, st Stall, from *ImportID, now time.Time) {
+func queueStall(b *pgx.Batch, m MarketID, st Stall, category string, from *ImportID, now time.Time) {
 	b.Queue(`
-		INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, position, import_id, created_at)
-		VALUES (@market, @id, @code, @key, @fold, @section, @goods,
+		INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, category, position, import_id, created_at)
+		VALUES (@market, @id, @code, @key, @fold, @section, @goods, @category,
 		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market AND removed_at IS NULL), @import, @now)`,
 		pgx.StrictNamedArgs{"market": m, "id": st.ID, "code": st.Code, "key": codeKey(st.Code), "fold": qrgen.Search(st.Code),
-			"section": st.Section, "goods": st.Goods, "import": from, "now": now})
+			"section": st.Section, "goods": st.Goods, "category": category, "import": from, "now": now})
 }
 
 func queueOccupancy(b *pgx.Batch, m MarketID, stall StallID, vendor VendorID, began Day, from *ImportID) {
@@ -375,6 +455,3 @@ func queueOccupancy(b *pgx.Batch, m MarketID, stall StallID, vendor VendorID, be
 		VALUES (@market, @id, @stall, @vendor, @began, @import)`,
 		pgx.StrictNamedArgs{"market": m, "id": id.New[occupancy](), "stall": stall, "vendor": vendor, "began": began, "import": from})
 }
-
-// occupancy is a vendor holding a stall, from a day until a day. Stall and vendor are never one record.
-type occupancy struct{}

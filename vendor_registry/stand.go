@@ -110,7 +110,11 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 		if err != nil {
 			return err
 		}
-		if own && (in.HeardName == "" || !stand.differs(in.HeardName)) {
+		agreed, err := holderAgreed(ctx, tx, m.ID, a.RecordID)
+		if err != nil {
+			return err
+		}
+		if own && agreed && (in.HeardName == "" || !stand.differs(in.HeardName)) {
 			e := placardEvent{id: id.New[NewPlacardEvent](), kind: "installed", state: "installed", at: in.At}
 			if err := e.insert(ctx, tx, by, m.ID, stand.ID, now); err != nil {
 				return err

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +23,24 @@ type Vendor struct {
 	ID         VendorID `json:"id"`
 	Name       string   `json:"name"`
 	Phone      string   `json:"phone,omitempty"` // masked: 09•• ••• 678
+	Kind       string   `json:"kind"`            // household, grower, other
+	SIM        string   `json:"sim_registered"`  // to the vendor: yes, no, unknown
 	OwnConsent bool     `json:"own_consent"`     // the vendor's own, not only the board's word
 }
+
+// VendorKinds are what a vendor may be: a household business, a grower who sells the own harvest, or other. SIMWords say whether the
+// SIM is registered to its user; the first of each is what nobody said otherwise.
+var (
+	VendorKinds = []string{"household", "grower", "other"}
+	SIMWords    = []string{"unknown", "yes", "no"}
+)
 
 // NewVendor is who trades at a stall.
 type NewVendor struct {
 	Name  string `json:"name"`
 	Phone string `json:"phone"`
+	Kind  string `json:"kind"`           // empty: household
+	SIM   string `json:"sim_registered"` // empty: unknown
 }
 
 func (n NewVendor) vendor(bad *[]fault.Field, pointer string) *Vendor {
@@ -35,7 +48,20 @@ func (n NewVendor) vendor(bad *[]fault.Field, pointer string) *Vendor {
 		ID:    id.New[Vendor](),
 		Name:  text(bad, below(pointer, "name"), n.Name, maxName, true),
 		Phone: phone(bad, below(pointer, "phone"), n.Phone),
+		Kind:  among(bad, below(pointer, "kind"), n.Kind, VendorKinds),
+		SIM:   among(bad, below(pointer, "sim_registered"), n.SIM, SIMWords),
 	}
+}
+
+// among is a word of a list; empty: its first.
+func among(bad *[]fault.Field, pointer, word string, words []string) string {
+	switch {
+	case word == "":
+		return words[0]
+	case !slices.Contains(words, word):
+		*bad = append(*bad, fault.At(pointer, "unknown", "One of: %s.", strings.Join(words, ", ")))
+	}
+	return word
 }
 
 func (v Vendor) fields() []string {
@@ -49,6 +75,8 @@ func (v Vendor) fields() []string {
 type ChangedVendor struct {
 	Name  *string `json:"name"`
 	Phone *string `json:"phone"`
+	Kind  *string `json:"kind"`
+	SIM   *string `json:"sim_registered"`
 }
 
 func (c *ChangedVendor) clean(bad *[]fault.Field, pointer string) {
@@ -57,6 +85,12 @@ func (c *ChangedVendor) clean(bad *[]fault.Field, pointer string) {
 	}
 	if c.Phone != nil {
 		*c.Phone = phone(bad, below(pointer, "phone"), *c.Phone)
+	}
+	if c.Kind != nil {
+		*c.Kind = among(bad, below(pointer, "kind"), *c.Kind, VendorKinds)
+	}
+	if c.SIM != nil {
+		*c.SIM = among(bad, below(pointer, "sim_registered"), *c.SIM, SIMWords)
 	}
 }
 
@@ -68,6 +102,12 @@ func (c ChangedVendor) asNew() NewVendor {
 	if c.Phone != nil {
 		n.Phone = *c.Phone
 	}
+	if c.Kind != nil {
+		n.Kind = *c.Kind
+	}
+	if c.SIM != nil {
+		n.SIM = *c.SIM
+	}
 	return n
 }
 
@@ -78,6 +118,12 @@ func (c ChangedVendor) fields() []string {
 	}
 	if c.Phone != nil {
 		f = append(f, "phone")
+	}
+	if c.Kind != nil {
+		f = append(f, "kind")
+	}
+	if c.SIM != nil {
+		f = append(f, "sim_registered")
 	}
 	return f
 }
@@ -130,9 +176,10 @@ func maskedName(name string) string {
 
 func queueVendor(b *pgx.Batch, m MarketID, v Vendor, from *ImportID, now time.Time) {
 	b.Queue(`
-		INSERT INTO vendors (market_id, id, name, name_fold, phone, import_id, created_at)
-		VALUES (@market, @id, @name, @fold, @phone, @import, @now)`,
-		pgx.StrictNamedArgs{"market": m, "id": v.ID, "name": v.Name, "fold": qrgen.Search(v.Name), "phone": null(v.Phone), "import": from, "now": now})
+		INSERT INTO vendors (market_id, id, name, name_fold, phone, kind, sim_registered, import_id, created_at)
+		VALUES (@market, @id, @name, @fold, @phone, @kind, @sim, @import, @now)`,
+		pgx.StrictNamedArgs{"market": m, "id": v.ID, "name": v.Name, "fold": qrgen.Search(v.Name), "phone": null(v.Phone), "kind": v.Kind, "sim": v.SIM,
+			"import": from, "now": now})
 }
 
 func updateVendor(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, c ChangedVendor) error {
@@ -143,9 +190,10 @@ func updateVendor(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, c Chan
 	}
 	_, err := tx.Exec(ctx, `
 		UPDATE vendors SET name = coalesce(@name, name), name_fold = coalesce(@fold, name_fold),
-		       phone = CASE WHEN @phone::text IS NULL THEN phone ELSE nullif(@phone, '') END
+		       phone = CASE WHEN @phone::text IS NULL THEN phone ELSE nullif(@phone, '') END,
+		       kind = coalesce(@kind, kind), sim_registered = coalesce(@sim, sim_registered), version = version + 1
 		WHERE market_id = @market AND id = @id`,
-		pgx.StrictNamedArgs{"market": m, "id": v, "name": c.Name, "fold": fold, "phone": c.Phone})
+		pgx.StrictNamedArgs{"market": m, "id": v, "name": c.Name, "fold": fold, "phone": c.Phone, "kind": c.Kind, "sim": c.SIM})
 	return err
 }
 
@@ -238,6 +286,138 @@ func insertConsent(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorI
 
 func consentRecorded(v VendorID) Event {
 	return Event{"consent.recorded", "vendor:" + v.String(), []string{"wording", "given"}}
+}
+
+// VendorRecord is a vendor with everything about them that the actor may see.
+type VendorRecord struct {
+	Market string `json:"market" db:"-"`
+	Vendor
+	Stalls    []Held     `json:"stalls" db:"-"`   // those held now first, then those of before
+	Accounts  []Account  `json:"accounts" db:"-"` // also those of records that were merged into this one
+	Merged    []VendorID `json:"merged" db:"-"`   // other IDs by which the vendor is found
+	Kept      []Serial   `json:"kept,omitempty" db:"-"`
+	Stopped   []Serial   `json:"stopped,omitempty" db:"-"` // by a merge: serials of placards that go on, and that were suspended
+	FullPhone string     `json:"-"`
+	Version   int        `json:"-"`
+}
+
+// ETag is the vendor's version as HTTP carries it.
+func (v VendorRecord) ETag() string { return fmt.Sprintf(`"%s.%d"`, v.ID, v.Version) }
+
+// Held is a stall that a vendor holds or held.
+type Held struct {
+	Stall   string `json:"stall"`
+	Section string `json:"section"`
+	Status  string `json:"status"` // trading, seasonal, closed; of one that is over: handed_over, left, moved
+	From    Day    `json:"from"`
+	Until   *Day   `json:"until"`    // first day without it
+	MovedTo string `json:"moved_to"` // code of the stall that the vendor went to
+	Reason  string `json:"reason"`
+}
+
+func vendorNotFound() *fault.Error {
+	return fault.New(fault.NotFound, "vendor-not-found", "There is no such vendor in this market.")
+}
+
+// vendorOf finds a vendor by any ID they are known by; the answer has the one they go by now. Faults: NotFound vendor-not-found.
+func vendorOf(ctx context.Context, db postgres.Querier, m Market, which VendorID) (VendorRecord, error) {
+	return one[VendorRecord](ctx, db, vendorNotFound(), `
+		SELECT v.id, v.name, coalesce(v.phone, '') AS phone, coalesce(v.phone, '') AS full_phone, v.kind, v.sim_registered AS sim, v.version,
+		       coalesce('vendor' = ANY (c.kinds), false) AS own_consent
+		FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
+		WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL
+		  AND v.id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = @vendor), @vendor)`,
+		pgx.StrictNamedArgs{"market": m.ID, "vendor": which})
+}
+
+// Vendor is one vendor of a market by any ID they are known by. Faults: NotFound; Forbidden.
+func (s *Service) Vendor(ctx context.Context, by Actor, marketCode string, which VendorID) (VendorRecord, error) {
+	m, masked, err := marketSeen(ctx, s.db, by, marketCode)
+	if err != nil {
+		return VendorRecord{}, err
+	}
+	v, err := vendorOf(ctx, s.db, m, which)
+	if err != nil {
+		return v, actionContext("vendor", which.String(), err)
+	}
+	v.Market = m.Code
+	if v.Phone != "" {
+		v.Phone = Masked(v.Phone)
+	}
+	now := s.now()
+	if v.Stalls, err = postgres.All[Held](ctx, s.db, `
+		SELECT s.code AS stall, s.section, o.began AS "from", o.ended AS until, coalesce(e.code, '') AS moved_to,
+		       CASE WHEN o.ended IS NULL THEN coalesce(t.status, 'trading') ELSE o.end_kind END AS status,
+		       CASE WHEN o.ended IS NULL THEN coalesce(t.status_reason, '') ELSE o.end_reason END AS reason
+		FROM occupancies o
+		JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
+		LEFT JOIN stalls e ON e.market_id = o.market_id AND e.id = o.end_stall
+		LEFT JOIN LATERAL (`+statusOn+`) t ON true
+		WHERE o.market_id = @market AND o.vendor_id = @vendor AND s.removed_at IS NULL AND (o.ended IS NULL OR o.end_kind <> '')
+		ORDER BY o.ended IS NOT NULL, o.ended DESC, s.position, s.code_key, o.began DESC`,
+		pgx.StrictNamedArgs{"market": m.ID, "vendor": v.ID, "day": DayOf(now)}); err != nil {
+		return v, err
+	}
+	if v.Merged, err = postgres.All[VendorID](ctx, s.db, `
+		SELECT vendor_id FROM vendor_merges WHERE market_id = @market AND into_id = @vendor ORDER BY merged_at, vendor_id`,
+		pgx.StrictNamedArgs{"market": m.ID, "vendor": v.ID}); err != nil {
+		return v, err
+	}
+	args := accountArgs(m.ID, now)
+	args["vendors"] = append([]VendorID{v.ID}, v.Merged...)
+	v.Accounts, err = postgres.All[Account](ctx, s.db, accountColumns+`
+		WHERE a.market_id = @market AND a.vendor_id = ANY (@vendors) ORDER BY a.proposed_at, a.rank, a.id`, args)
+	for i := range v.Accounts {
+		v.Accounts[i].dress(m)
+	}
+	if masked {
+		v.Name = maskedName(v.Name)
+		for i := range v.Accounts {
+			v.Accounts[i].Holder = maskedName(v.Accounts[i].Holder)
+		}
+	}
+	return v, err
+}
+
+// ChangeVendor corrects a vendor. match is the ETag of the version that was seen.
+//
+// Faults: NeedsVersion without match; Stale when somebody saved first; Invalid; NotFound; Forbidden.
+func (s *Service) ChangeVendor(ctx context.Context, by Actor, marketCode string, which VendorID, match string, in ChangedVendor) (VendorRecord, error) {
+	if match == "" {
+		return VendorRecord{}, needsVersion()
+	}
+	var bad []fault.Field
+	in.clean(&bad, "")
+	if err := fault.Check("vendor-invalid", bad); err != nil {
+		return VendorRecord{}, err
+	}
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, RegisterStall, marketCode)
+		if err != nil {
+			return err
+		}
+		v, err := vendorOf(ctx, tx, m, which)
+		if err != nil {
+			return err
+		}
+		if err := lockVendors(ctx, tx, m.ID, &v.ID); err != nil {
+			return err
+		}
+		if v, err = vendorOf(ctx, tx, m, which); err != nil {
+			return err
+		}
+		if match != v.ETag() {
+			return stale(v.ETag())
+		}
+		if err := updateVendor(ctx, tx, m.ID, v.ID, in); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, s.now(), by, m.ID, Event{"vendor.changed", "vendor:" + v.ID.String(), in.fields()})
+	})
+	if err != nil {
+		return VendorRecord{}, actionContext("change vendor", which.String(), err)
+	}
+	return s.Vendor(ctx, by, marketCode, which)
 }
 
 // vendorAt is who holds a stall now. Faults: NotFound stall-not-found; Conflict stall-vacant.

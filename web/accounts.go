@@ -38,6 +38,23 @@ func (s *Server) getAccount(c echo.Context) error {
 	return tagged(c, http.StatusOK, a.ETag(), a)
 }
 
+// postHolderConsent answers POST /api/v1/accounts/{account}/holder-consent: the yes of the relative who holds the account.
+func (s *Server) postHolderConsent(c echo.Context) error {
+	ref, err := registry.ParseRef[registry.Account](c.Param("account"))
+	if err != nil {
+		return err
+	}
+	in, err := bindJSON[registry.NewConsent](c)
+	if err != nil {
+		return err
+	}
+	a, err := s.reg(c).RecordHolderConsent(c.Request().Context(), actor(c), ref, in)
+	if err != nil {
+		return err
+	}
+	return tagged(c, http.StatusOK, a.ETag(), a)
+}
+
 // pending is a proposal with the version to decide on.
 type pending struct {
 	registry.Pending

@@ -82,7 +82,9 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 		if name := names[w.TouchedBy[0]]; name != "" {
 			shown.Brought = name + " · " + shown.Brought
 		}
-		if !w.HolderGiven {
+		if w.Relation != "" {
+			shown.Notes = append(shown.Notes, relativeInWords(l, w.Account))
+		} else if !w.HolderGiven {
 			shown.Notes = append(shown.Notes, l.T("Nobody has heard the bank say this holder's name yet."))
 		} else if w.Holder != qrgen.Holder(w.Vendor) {
 			shown.Notes = append(shown.Notes, l.T("The holder is not the vendor. Ask whose account it is."))

@@ -201,6 +201,20 @@ func TestTheMainJobInABrowser(t *testing.T) {
 				t.Errorf("%d placards are printed, want one for each of the 44 vendors with an account", n)
 			}
 			b.goes("/markets/NEAR/stalls/A-04")
+			eval[bool](b, `document.querySelectorAll("details").forEach(d => d.open = true) || true`)
+			b.looks("stall with its forms")
+			b.do("say who takes the stall", chromedp.SendKeys(chromedp.CSS("#transfer-name"), "Danh Hồng Lẹ"), chromedp.SendKeys(chromedp.CSS("#transfer-reason"), "Sang lại"))
+			b.submits("hand the stall over", `#transfer button`)
+			if n := w.count(`SELECT count(*) FROM occupancies WHERE end_kind = 'handed_over'`); n == 0 { // the name is another vendor's too
+				b.do("it is right all the same", chromedp.Click(chromedp.CSS(`#transfer [name=sure]`)))
+				b.submits("hand the stall over all the same", `#transfer button`)
+			}
+			if n := w.count(`SELECT count(*) FROM occupancies WHERE end_kind = 'handed_over'`); n != 1 {
+				t.Errorf("%d stalls changed hands", n)
+			}
+			b.goes(eval[string](b, `document.querySelector('a[href*="/vendors/"]').getAttribute("href")`))
+			b.goes("/markets/NEAR/new-stall")
+			b.goes("/markets/NEAR/old-placards")
 			b.goes("/markets/NEAR")
 			serial := ""
 			if err := w.db.QueryRow(t.Context(), `SELECT serial FROM placards ORDER BY cell LIMIT 1`).Scan(&serial); err != nil {

@@ -23,7 +23,7 @@ type marketPage struct {
 	Place          string
 	Code           string
 	Self           string // address of this page without its filters
-	Import         string // address; empty: not for this reader
+	Import, Add    string // addresses; empty: not for this reader
 	Print          string
 	Old, Paper     string
 	Approved       int             // placards ready to print
@@ -96,7 +96,7 @@ func (s *Server) shown(c echo.Context, market string, line registry.StallLine) s
 	if line.Provider != nil {
 		out.Provider = registry.ProviderName(*line.Provider)
 	}
-	out.Tile, out.Words, out.Late = chip(line.Stage, line.Suspended, line.Overdue)
+	out.Tile, out.Words, out.Late = chip(line.Stage, line.Suspended, line.Overdue, line.Stage == nil || line.Trades)
 	out.Words = l.T(out.Words)
 	if out.Late {
 		out.Words += ", " + l.T("check overdue")
@@ -104,11 +104,13 @@ func (s *Server) shown(c echo.Context, market string, line registry.StallLine) s
 	return out
 }
 
-// chip is the tile and the word of a stage; no stage: the stall is vacant.
-func chip(stage *registry.Stage, suspended, overdue bool) (tile, words string, late bool) {
+// chip is the tile and the word of a stage; no stage: the stall is vacant. One whose vendor does not trade now has no stage that counts.
+func chip(stage *registry.Stage, suspended, overdue, trades bool) (tile, words string, late bool) {
 	switch {
 	case stage == nil:
 		return "vacant", stateWords["vacant"], false
+	case !trades:
+		return "vacant", stateWords["closed"], false
 	case suspended:
 		return "stop", stateWords["suspended"], false
 	}
@@ -162,6 +164,9 @@ func (s *Server) marketPage(c echo.Context) error {
 	if by.Can(registry.PrintPlacards, m) {
 		p.Paper = marketPath(m.Code, "paper")
 	}
+	if by.Can(registry.RegisterStall, m) {
+		p.Add = marketPath(m.Code, "new-stall")
+	}
 	if by.Can(registry.ImportLedger, m) {
 		p.Import = marketPath(m.Code, "import")
 	}
@@ -179,7 +184,7 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 
 	rows, at := []planRow{}, map[string]int{}
 	byStage := map[registry.Stage]int{}
-	suspended, overdue := 0, 0
+	suspended, overdue, closed := 0, 0, 0
 	var found []stallShown
 	for _, line := range plan {
 		tile := s.shown(c, p.Code, line.StallLine)
@@ -196,6 +201,8 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 		switch {
 		case line.Stage == nil:
 			p.Vacant++
+		case !line.Trades:
+			closed++
 		default:
 			byStage[*line.Stage]++
 			row.Trading++
@@ -235,14 +242,14 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 		tile, value string
 		n           int
 		late        bool
-	}{{"stop", "suspended", suspended, false}, {"vacant", "vacant", p.Vacant, false}, {"t5", "overdue", overdue, true}} {
+	}{{"stop", "suspended", suspended, false}, {"vacant", "vacant", p.Vacant, false}, {"vacant", "closed", closed, false}, {"t5", "overdue", overdue, true}} {
 		legend(state.tile, stateWords[state.value], "status", state.value, state.n, state.late)
 		p.States = append(p.States, choice{state.value, l.T(stateWords[state.value]), f.Status == state.value})
 	}
 }
 
 func inStage(line registry.PlanLine, stage string) bool {
-	return stage == "" || line.Stage != nil && line.Stage.String() == stage
+	return stage == "" || line.Stage != nil && line.Trades && line.Stage.String() == stage
 }
 
 func inStatus(line registry.PlanLine, status string) bool {
@@ -250,7 +257,9 @@ func inStatus(line registry.PlanLine, status string) bool {
 	case "vacant":
 		return line.Stage == nil
 	case "trading":
-		return line.Stage != nil
+		return line.Stage != nil && line.Trades
+	case "closed":
+		return line.Stage != nil && !line.Trades
 	case "suspended":
 		return line.Suspended
 	case "overdue":
@@ -271,7 +280,7 @@ func (s *Server) tasks(c echo.Context, m registry.Market, p *marketPage, plan []
 		if line.Overdue {
 			overdue++
 		}
-		if line.Stage != nil && *line.Stage == registry.Printed {
+		if line.Stage != nil && line.Trades && *line.Stage == registry.Printed {
 			printed++
 		}
 	}

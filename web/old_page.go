@@ -7,7 +7,6 @@ import (
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
-	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
 )
@@ -67,25 +66,6 @@ func (s *Server) old(c echo.Context, code int, w wrong) error {
 		in.Olds = append(in.Olds, shown)
 	}
 	return s.show(c, code, "old.html", p)
-}
-
-// why puts the record's own reasons into the reader's language; every other one is somebody's own words.
-func why(l lang.Lang, reason string) string {
-	switch reason {
-	case "account changed", "account superseded":
-		return l.T("the account changed")
-	case "approved since":
-		return l.T("the account was approved since")
-	case "import undone":
-		return l.T("the import was taken back")
-	case "account withdrawn":
-		return l.T("the account was taken back")
-	case "account rejected":
-		return l.T("the account was turned down")
-	case "account expired":
-		return l.T("the account waited too long")
-	}
-	return reason
 }
 
 // collect answers POST /markets/:market/old-placards: somebody took one in.

@@ -68,6 +68,19 @@ var tries = []try{
 	{route: "PATCH /api/v1/markets/{market}/stalls/{stall}", row: "register, edit", path: near + "/stalls/$stall", other: "/api/v1/markets/NONE/stalls/$stall", body: `{"goods":"rau"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "stall"},
 	{route: "POST /api/v1/markets/{market}/stalls/{stall}/consent", row: "consent, placard at stall", path: near + "/stalls/A-12/consent", other: "/api/v1/markets/NONE/stalls/A-12/consent", body: `{"version":"vi-1","given":"phone_call"}`, status: 201},
 	{route: "POST /api/v1/markets/{market}/stalls/{stall}/accounts", row: "propose an account", path: near + "/stalls/$stall/accounts", other: "/api/v1/markets/NONE/stalls/$stall/accounts", body: `{"provider":"vnpt_money","number":"0712345670","reason":"một nhà"}`, status: 201, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/status", row: "register, edit", path: near + "/stalls/$stall/status", other: "/api/v1/markets/NONE/stalls/$stall/status", body: `{"status":"closed","reason":"illness"}`, status: 200, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/transfer", row: "register, edit", path: near + "/stalls/$stall/transfer", other: "/api/v1/markets/NONE/stalls/$stall/transfer", body: `{"vendor":{"name":"Hồ Thúy Hòa"},"reason":"sold"}`, status: 200, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/transfer", row: "register, edit", path: near + "/stalls/A-12/transfer?check=true", other: "/api/v1/markets/NONE/stalls/A-12/transfer?check=true", body: `{"vendor":{"name":"Hồ Thúy Hòa"},"reason":"sold"}`, status: 200},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/closure", row: "register, edit", path: near + "/stalls/$stall/closure", other: "/api/v1/markets/NONE/stalls/$stall/closure", body: `{"reason":"left_trade"}`, status: 200, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/move", row: "register, edit", path: near + "/stalls/$stall/move", other: "/api/v1/markets/NONE/stalls/$stall/move", body: `{"to":"$free","reason":"better_place"}`, status: 200, fresh: "stall"},
+	{route: "GET /api/v1/markets/{market}/stalls/{stall}/timeline", row: "name and stall, masked too", path: near + "/stalls/A-12/timeline", other: "/api/v1/markets/NONE/stalls/A-12/timeline", status: 200},
+	{route: "GET /api/v1/markets/{market}/vendors/{vendor}", row: "name and stall, masked too", path: near + "/vendors/$approvedvendor", other: "/api/v1/markets/NONE/vendors/$approvedvendor", status: 200},
+	{route: "PATCH /api/v1/markets/{market}/vendors/{vendor}", row: "register, edit", path: near + "/vendors/$vendor", other: "/api/v1/markets/NONE/vendors/$vendor", body: `{"kind":"grower"}`, header: []string{"If-Match", "$vendoretag"}, status: 200, fresh: "stall"},
+	{route: "POST /api/v1/markets/{market}/vendors/{vendor}/merge", row: "register, edit", path: near + "/vendors/$vendor/merge", other: "/api/v1/markets/NONE/vendors/$vendor/merge", body: `{"into":"$approvedvendor"}`, status: 200, fresh: "stall"},
+	{route: "GET /api/v1/markets/{market}/vendors/{vendor}/timeline", row: "name and stall, masked too", path: near + "/vendors/$approvedvendor/timeline", other: "/api/v1/markets/NONE/vendors/$approvedvendor/timeline", status: 200},
+	{route: "GET /api/v1/goods-categories", row: "signed in", path: "/api/v1/goods-categories", status: 200},
+	{route: "POST /api/v1/markets/{market}/stalls", row: "register, edit", path: near + "/stalls?check=true", other: "/api/v1/markets/NONE/stalls?check=true", body: `{"code":"A-12"}`, status: 200},
+	{route: "POST /api/v1/accounts/{account}/holder-consent", row: "consent, placard at stall", path: "/api/v1/accounts/$relatives/holder-consent", other: "/api/v1/accounts/" + noRecord + "/holder-consent", body: `{"version":"vi-1","given":"face_to_face"}`, status: 200, fresh: "relative"},
 	{route: "GET /api/v1/markets/{market}/accounts", row: "name and stall", path: near + "/accounts", other: "/api/v1/markets/NONE/accounts", status: 200},
 	{route: "POST /api/v1/markets/{market}/decisions", row: "approve a first account", path: near + "/decisions", other: "/api/v1/markets/NONE/decisions", body: `[]`, status: 200},
 	{route: "GET /api/v1/accounts/{account}", row: "name and stall", path: "/api/v1/accounts/$approved", other: "/api/v1/accounts/" + noRecord, status: 200},
@@ -144,7 +157,7 @@ func newScene(t *testing.T) *scene {
 // stall registers one, brought in by a manager of whom nothing else is known, and says what it is called.
 func (s *scene) stall(t *testing.T, body string) map[string]string {
 	a := s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: body, status: 201})
-	stall := map[string]string{"stall": a.at(t, "code"), "etag": a.header.Get("ETag"), "account": a.at(t, "accounts.0.id")}
+	stall := map[string]string{"stall": a.at(t, "code"), "etag": a.header.Get("ETag"), "account": a.at(t, "accounts.0.id"), "vendor": a.at(t, "vendor.id")}
 	ref, err := registry.ParseRef[registry.Account](stall["account"])
 	if err != nil {
 		t.Fatal(err)
@@ -152,14 +165,14 @@ func (s *scene) stall(t *testing.T, body string) map[string]string {
 	if strings.Contains(body, "accounts") {
 		stall["accountetag"] = fmt.Sprintf("%q", ref.ID.String()+".0")
 	}
-	return map[string]string{"stall": stall["stall"], "stalletag": stall["etag"], "account": stall["account"], "etag": stall["accountetag"]}
+	return map[string]string{"stall": stall["stall"], "stalletag": stall["etag"], "vendor": stall["vendor"], "vendoretag": fmt.Sprintf("%q", stall["vendor"]+".1"), "account": stall["account"], "etag": stall["accountetag"]}
 }
 
 // prepare makes what a try needs anew.
 func (s *scene) prepare(t *testing.T, what string) {
 	t.Helper()
 	s.n++
-	s.vars["code"] = fmt.Sprintf("N-%d", s.n)
+	s.vars["code"], s.vars["free"] = fmt.Sprintf("N-%d", s.n), fmt.Sprintf("V-%d", s.n)
 	number := fmt.Sprintf("07%08d", s.n)
 	stand, err := qrgen.Static("971011", fmt.Sprintf("03%08d", s.n))
 	if err != nil {
@@ -191,6 +204,11 @@ func (s *scene) prepare(t *testing.T, what string) {
 	case "stall":
 		bring()
 		s.vars["etag"] = s.vars["stalletag"]
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: `{"code":"$free"}`, status: 201})
+	case "relative":
+		bring()
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls/$stall/accounts", status: 201, keep: map[string]string{"relatives": "id"},
+			body: `{"provider":"vnpt_money","number":"0712345670","holder":"LY VAN NAM","holder_relation":"spouse"}`})
 	case "proposal":
 		bring()
 		s.vars["ticked"] = url.QueryEscape(s.vars["account"] + " " + s.vars["etag"])
@@ -304,6 +322,18 @@ var pages = []try{
 	{route: "POST /sign-out", row: "signed in", path: "/sign-out", fresh: "session"},
 	{route: "GET /markets/:market", row: "market", path: "/markets/NEAR"},
 	{route: "GET /markets/:market/stalls/:stall", row: "name and stall, masked too", path: "/markets/NEAR/stalls/A-12"},
+	{route: "POST /markets/:market/stalls/:stall/status", row: "register, edit", path: "/markets/NEAR/stalls/$stall/status", body: raw{form, "status=closed&reason=illness"}, fresh: "stall"},
+	{route: "POST /markets/:market/stalls/:stall/transfer", row: "register, edit", path: "/markets/NEAR/stalls/$stall/transfer", body: raw{form, "name=Lan&reason=sold&sure=1"}, fresh: "stall"},
+	{route: "POST /markets/:market/stalls/:stall/closure", row: "register, edit", path: "/markets/NEAR/stalls/$stall/closure", body: raw{form, "reason=sold"}, fresh: "stall"},
+	{route: "POST /markets/:market/stalls/:stall/move", row: "register, edit", path: "/markets/NEAR/stalls/$stall/move", body: raw{form, "to=$free&reason=sold"}, fresh: "stall"},
+	{route: "POST /markets/:market/stalls/:stall/card", row: "register, edit", path: "/markets/NEAR/stalls/A-12/card", body: raw{form, "placard_languages=vi"}},
+	{route: "POST /markets/:market/stalls/:stall/stand", row: "consent, placard at stall", path: "/markets/NEAR/stalls/A-12/stand", body: raw{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\nabc\r\n--x--\r\n"}},
+	{route: "POST /markets/:market/stalls/:stall/holder-consent", row: "consent, placard at stall", path: "/markets/NEAR/stalls/$stall/holder-consent", body: raw{form, "given=face_to_face&version=$relatives"}, fresh: "relative"},
+	{route: "GET /markets/:market/new-stall", row: "register, edit", path: "/markets/NEAR/new-stall"},
+	{route: "POST /markets/:market/new-stall", row: "register, edit", path: "/markets/NEAR/new-stall", body: raw{form, "code=A-12"}},
+	{route: "GET /markets/:market/vendors/:vendor", row: "name and stall, masked too", path: "/markets/NEAR/vendors/$approvedvendor"},
+	{route: "POST /markets/:market/vendors/:vendor", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor", body: raw{form, "name=Lan&kind=grower&sim_registered=yes"}},
+	{route: "POST /markets/:market/vendors/:vendor/merge", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor/merge", body: raw{form, "stall=Z-9"}},
 	{route: "GET /markets/:market/import", row: "import", path: "/markets/NEAR/import"},
 	{route: "POST /markets/:market/import", row: "import", path: "/markets/NEAR/import", body: smallLedger},
 	{route: "GET /imports/:import", row: "import", path: "/imports/$import", fresh: "preview"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	registry "cho40/vendor_registry"
+	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
 )
@@ -20,14 +21,20 @@ type stallPage struct {
 	Accounts       []accountShown
 	Placards       []placardShown
 	Missing        []string
+	StoryHead      string
 	Story          []happeningShown
-	Waiting        bool // a proposal waits
 	Tasks          []taskShown
 	Gap            string // how long nobody can pay by scanning here; empty: one can
+	Older          string // address of what happened before; empty: that is all
+	Waiting        bool   // a proposal waits
+	Vendor         string // address of the vendor's page
+	Status         string // how the vendor trades there, in words; empty: as usual
+	Forms          []stallForm
 }
 
 type accountShown struct {
 	Provider, Number, Holder, Tile, State string
+	Relative                              string // whose it is, where it is not the vendor's own
 	Default, Unheard, Change              bool
 	Rung                                  string
 	Notes                                 []string
@@ -45,13 +52,13 @@ type placardShown struct {
 	Stall, StallPath, Cell    string
 }
 
-type happeningShown struct {
-	Tile, Words, Who, About, Reason string
-	At                              time.Time
-}
+// storyShown is how much of a story stands on one page.
+const storyShown = 30
 
-// stallPage answers GET /markets/:market/stalls/:stall.
-func (s *Server) stallPage(c echo.Context) error {
+// stallPage answers GET /markets/:market/stalls/:stall; before= goes back in its story.
+func (s *Server) stallPage(c echo.Context) error { return s.stall(c, http.StatusOK, sentStall{}) }
+
+func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	st, err := s.reg(c).Stall(ctx, by, c.Param("market"), param(c, "stall"))
 	if err != nil {
@@ -61,7 +68,7 @@ func (s *Server) stallPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	story, err := s.reg(c).History(ctx, by, m.Code, st.Code)
+	story, err := s.reg(c).Timeline(ctx, by, m.Code, st.Code, registry.List{Limit: storyShown, Cursor: c.QueryParam("before")})
 	if err != nil {
 		return err
 	}
@@ -69,13 +76,19 @@ func (s *Server) stallPage(c echo.Context) error {
 	if st.Vendor != nil {
 		title += " · " + st.Vendor.Name
 	}
-	p := stallPage{frame: s.frame(c, title, &m, "market"), Market: m, Home: marketPath(m.Code), Stall: st}
+	p := stallPage{frame: s.frame(c, title, &m, "market"), Market: m, Home: marketPath(m.Code), Stall: st, StoryHead: l.T("What happened here"), Older: older(story.Next)}
+	p.Path = stallPath(m.Code, st.Code) // a form shown again stands under an address that only takes forms
+	if st.Vendor != nil {
+		p.Vendor = vendorPath(m.Code, st.Vendor.ID)
+		p.Status = statusInWords(l, st)
+	}
 	if st.Section != "" {
 		p.Section = p.Home + "?section=" + url.QueryEscape(st.Section) + "#stalls"
 	}
 	hangs, stopped := false, false
+	var theirs []registry.Placard
 	batches := map[registry.Serial]string{}
-	for _, h := range story {
+	for _, h := range story.Items {
 		p.Story = append(p.Story, s.happening(c, h))
 		if h.Batch != nil && by.Can(registry.PrintPlacards, m) {
 			batches[h.Serial] = "/print-batches/" + h.Batch.String()
@@ -85,24 +98,20 @@ func (s *Server) stallPage(c echo.Context) error {
 		shown := s.placard(c, pl)
 		shown.Batch = batches[pl.Serial]
 		p.Placards = append(p.Placards, shown)
+		if st.Vendor == nil || pl.VendorID != st.Vendor.ID { // of somebody who traded here before
+			continue
+		}
+		theirs = append(theirs, pl)
 		hangs = hangs || pl.State == "installed" && pl.InUse()
 		stopped = stopped || pl.State == "suspended"
 	}
-	p.Tile, p.Words, _ = chip(st.Stage, stopped && !hangs, false)
+	p.Tile, p.Words, _ = chip(st.Stage, stopped && !hangs, false, st.Vendor == nil || st.Trades)
 	p.Words = l.T(p.Words)
 	approved := false
 	for _, a := range st.Accounts {
-		shown := accountShown{Provider: a.ProviderName, Number: a.Number, Holder: a.Holder, Tile: "vacant", State: l.T(accountWords[a.State]),
-			Default: a.Default && a.State == registry.StateApproved, Unheard: !a.HolderGiven, Change: a.Replaces != nil}
-		if a.State == registry.StateApproved || a.State == registry.StateProposed {
-			shown.Rung, shown.Notes = s.ladder(l, a, nil)
-		}
-		switch a.State {
-		case registry.StateApproved:
-			shown.Tile, approved = "t2", true
-		case registry.StateProposed:
-			shown.Tile, p.Waiting = "t1", true
-		}
+		shown := s.account(c, a)
+		approved = approved || a.State == registry.StateApproved
+		p.Waiting = p.Waiting || a.State == registry.StateProposed
 		p.Accounts = append(p.Accounts, shown)
 	}
 	if p.Tasks, err = s.openTasks(c, m, st.Code); err != nil {
@@ -117,13 +126,44 @@ func (s *Server) stallPage(c echo.Context) error {
 	for _, code := range st.Missing {
 		p.Missing = append(p.Missing, l.T(missingWords[code]))
 	}
-	if approved && by.Can(registry.PrintPlacards, m) && !liveOne(st.Placards) {
+	if approved && by.Can(registry.PrintPlacards, m) && !liveOne(theirs) {
 		p.Print = marketPath(m.Code, "print") + "?stalls=" + url.QueryEscape(st.Code)
 	}
 	if p.Waiting && by.Can(registry.ApproveFirst, m) {
 		p.Approve = marketPath(m.Code, "approvals")
 	}
-	return s.show(c, http.StatusOK, "stall.html", p)
+	if by.Can(registry.RegisterStall, m) {
+		p.Forms = s.stallForms(c, m, st, sent)
+	}
+	return s.show(c, code, "stall.html", p)
+}
+
+// older is the address of the next part of a story.
+func older(next *string) string {
+	if next == nil {
+		return ""
+	}
+	return "?" + url.Values{"before": {*next}}.Encode() + "#story"
+}
+
+// statusInWords is how the vendor of a stall trades there; empty: as usual.
+func statusInWords(l lang.Lang, st registry.Stall) string {
+	var said string
+	switch st.Status {
+	case registry.Closed:
+		said = l.T(stateWords["closed"])
+	case registry.Seasonal:
+		said = l.T("Trades in season, months %s", st.Season.String())
+		if !st.Trades {
+			said += ", " + l.T("not now")
+		}
+	default:
+		return ""
+	}
+	if st.Why != "" {
+		said += ": " + why(l, st.Why)
+	}
+	return said
 }
 
 // liveOne reports whether one of our own placards is, or may soon be, at the stall.
@@ -136,6 +176,34 @@ func liveOne(ps []registry.Placard) bool {
 	return false
 }
 
+// account dresses an account for a table.
+func (s *Server) account(c echo.Context, a registry.Account) accountShown {
+	l := language(c)
+	shown := accountShown{Provider: a.ProviderName, Number: a.Number, Holder: a.Holder, Tile: "vacant", State: l.T(accountWords[a.State]),
+		Default: a.Default && a.State == registry.StateApproved, Unheard: !a.HolderGiven, Change: a.Replaces != nil, Relative: relativeInWords(l, a)}
+	if a.State == registry.StateApproved || a.State == registry.StateProposed {
+		shown.Rung, shown.Notes = s.ladder(l, a, nil)
+	}
+	switch a.State {
+	case registry.StateApproved:
+		shown.Tile = "t2"
+	case registry.StateProposed:
+		shown.Tile = "t1"
+	}
+	return shown
+}
+
+// relativeInWords says whose account it is, where it is not the vendor's own.
+func relativeInWords(l lang.Lang, a registry.Account) string {
+	if a.Relation == "" {
+		return ""
+	}
+	if a.HolderAgreed != nil && *a.HolderAgreed {
+		return l.T("Held by somebody else (%s), who agreed.", l.T(relationWords[a.Relation]))
+	}
+	return l.T("Held by somebody else (%s), who has not agreed yet: no placard of it may hang.", l.T(relationWords[a.Relation]))
+}
+
 // placard dresses a placard for a table.
 func (s *Server) placard(c echo.Context, p registry.Placard) placardShown {
 	l := language(c)
@@ -146,56 +214,6 @@ func (s *Server) placard(c echo.Context, p registry.Placard) placardShown {
 	}
 	if p.CheckResult != nil && *p.CheckResult != "match" {
 		out.Result = l.T(checkWords[*p.CheckResult])
-	}
-	return out
-}
-
-// happening dresses what happened at a stall.
-func (s *Server) happening(c echo.Context, h registry.Happening) happeningShown {
-	l := language(c)
-	word := happened[h.Kind]
-	out := happeningShown{Tile: word.tile, Words: l.T(word.words), Who: h.Who, At: h.At, Reason: h.Reason}
-	if out.Who == "console" {
-		out.Who = l.T("the console")
-	}
-	switch {
-	case h.Kind == "checked":
-		out.Words = l.T(checkWords[h.Note])
-		if h.Note != "match" {
-			out.Tile = "stop"
-		}
-	case h.Kind == "consent" && h.Note == "attested_by_board":
-		out.About = l.T("the board's word, with the ledger")
-	case h.Kind == "consent" && h.Note == "withdrawal":
-		out.Words, out.Tile = l.T("Consent withdrawn"), "vacant"
-	case h.Kind == "consent":
-		out.About = l.T("the vendor's own")
-	case h.Kind == "registered":
-		out.About = h.Note
-	}
-	if h.Provider != "" {
-		out.About = registry.ProviderName(h.Provider) + " •••• " + h.Tail
-	}
-	if h.Serial != "" {
-		out.About = h.Serial.String()
-	}
-	switch h.Reason { // the service's own reasons
-	case "account rejected":
-		out.Reason = l.T("the account was turned down")
-	case "account withdrawn":
-		out.Reason = l.T("the account was taken back")
-	case "account expired":
-		out.Reason = l.T("nobody approved the account in time")
-	case "reconcile":
-		out.Reason = l.T("it no longer agreed with what was approved")
-	case "amended":
-		out.Reason = l.T("mended, and brought in again")
-	case "account changed":
-		out.Reason = l.T("the account changed")
-	case "approved since":
-		out.Reason = l.T("the account was approved since")
-	case "import undone":
-		out.Reason = l.T("the import was taken back")
 	}
 	return out
 }

@@ -31,12 +31,20 @@ func (s *Server) postStall(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	check, err := onlyCheck(c)
+	if err != nil {
+		return err
+	}
+	if check {
+		f, err := s.reg(c).CheckStall(c.Request().Context(), actor(c), c.Param("market"), in)
+		return forecast(c, f, err)
+	}
 	st, err := s.reg(c).Register(c.Request().Context(), actor(c), c.Param("market"), in)
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/markets/"+st.Market+"/stalls/"+url.PathEscape(st.Code))
-	return tagged(c, http.StatusCreated, st.ETag(), st)
+	return changed(c, http.StatusCreated, st)
 }
 
 // getStall answers GET /api/v1/markets/{market}/stalls/{stall}.

@@ -10,7 +10,29 @@ var stageWords = map[registry.Stage]string{
 }
 
 // stateWords are what a stall may be beside its stage.
-var stateWords = map[string]string{"vacant": "Vacant", "suspended": "Suspended", "overdue": "Overdue", "trading": "Trading"}
+var stateWords = map[string]string{"vacant": "Vacant", "suspended": "Suspended", "overdue": "Overdue", "trading": "Trading", "seasonal": "Seasonal", "closed": "Closed for now"}
+
+// endWords are how a vendor's time at a stall ended.
+var endWords = map[string]string{registry.HandedOver: "Handed over", registry.Left: "Given up", registry.Moved: "Moved"}
+
+var kindWords = map[string]string{"household": "Household business", "grower": "Grower", "other": "Other"}
+
+var simWords = map[string]string{"unknown": "Not known", "yes": "Yes, it is theirs", "no": "No, it is not theirs"}
+
+// relationWords are what the holder of an account is to the vendor.
+var relationWords = map[string]string{"spouse": "Spouse", "child": "Child", "parent": "Parent", "sibling": "Sibling", "other": "Somebody else"}
+
+// reasonWords are the reasons that have a code.
+var reasonWords = map[string]string{
+	"illness": "Illness", "family": "Family matters", "renovation": "The stall is being mended", "few_buyers": "Few buyers", "season": "Out of season",
+	"sold": "The stall was passed on", "left_trade": "Gave up trading", "better_place": "A better place", "entered_wrongly": "It was entered wrongly",
+}
+
+// fieldWords are what may be corrected of a stall and its vendor.
+var fieldWords = map[string]string{
+	"section": "Section", "goods": "Goods", "category": "Line of goods", "placard_languages": "The card's language", "show_number": "Whole number on the card",
+	"name": "Name", "phone": "Phone", "kind": "Kind of vendor", "sim_registered": "Whose SIM it is", "import": "By a ledger",
+}
 
 var roleWords = map[registry.Role]string{
 	registry.Clerk: "Market office", registry.Manager: "Market manager", registry.Volunteer: "Volunteer", registry.Leader: "Team leader",
@@ -56,7 +78,10 @@ var checkWords = map[string]string{
 
 // happened is a happening's tile and sentence; what is told of it beside stands in the template.
 var happened = map[string]struct{ tile, words string }{
-	"registered": {"t0", "Registered"}, "consent": {"t0", "Consent recorded"}, "proposed": {"t1", "Account brought in"},
+	"registered": {"t0", "Registered"}, "vendor_registered": {"t0", "Vendor entered"}, "changed": {"t0", "Stall corrected"}, "vendor_changed": {"t0", "Vendor corrected"},
+	"taken": {"t0", "Stall taken"}, "transferred": {"t0", "Stall handed over"}, "left": {"vacant", "Stall given up"}, "moved": {"vacant", "Moved to another stall"},
+	"merged": {"t0", "Two records made one"}, "holder_consent": {"t0", "The account's holder agreed"},
+	"consent": {"t0", "Consent recorded"}, "proposed": {"t1", "Account brought in"},
 	"approved": {"t2", "Account approved"}, "rejected": {"stop", "Account turned down"}, "superseded": {"vacant", "Account replaced"},
 	"withdrawn": {"vacant", "Account taken back"}, "expired": {"vacant", "Account waited too long"},
 	"issued": {"t3", "Placard made"}, "handed_over": {"t3", "Placard handed over"}, "installed": {"t4", "Placard hung"},

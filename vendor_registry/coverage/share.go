@@ -17,8 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Definition names what "accepting" means in every figure below: vendors who hold a stall on the day are the denominator,
-// each counted once in a market; accepting are those with a live placard of an approved account at a stall they hold,
+// Definition names what "accepting" means in every figure below: vendors who trade on the day are the denominator, which is who
+// holds a stall and is neither closed nor out of season there, each counted once in a market; accepting are those with a live
+// placard of an approved account at a stall where they trade,
 // installed, not suspended, last found to be the right one or not yet due for a look (registry.FirstCheckWithin,
 // registry.NextCheckWithin). A market that nobody visited stays in it.
 const Definition = "accepting-1"

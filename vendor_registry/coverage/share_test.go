@@ -59,15 +59,79 @@ func anyFits(registry.Batch, registry.Placard) (why, warning fault.Text) { retur
 // ---------------------------------------------------------------- what happened, kept beside the record
 
 type vendor struct {
-	stalls     []*stall // in walking order
-	registered time.Time
-	accounts   []*account
-	chosen     *account // the default
+	id       registry.VendorID
+	tenures  []*tenure
+	accounts []*account // since a merge also those of the other record
+	chosen   *account   // the default
 }
 
 type stall struct {
 	code, section, goods string
-	vendor               *vendor
+	position             int
+	created              time.Time
+	tenures              []*tenure
+}
+
+// tenure is a vendor holding a stall, from a day until a day.
+type tenure struct {
+	stall        *stall
+	vendor       *vendor
+	began, ended string // market days; no end while it lasts
+	statuses     []status
+}
+
+type status struct {
+	began, word string
+	from, to    int // of a season, months
+}
+
+// on reports whether the vendor trades there on a day.
+func (t *tenure) on(day string) bool {
+	if day < t.began || t.ended != "" && day >= t.ended {
+		return false
+	}
+	word, from, to := "trading", 0, 0
+	for _, s := range t.statuses {
+		if s.began <= day {
+			word, from, to = s.word, s.from, s.to
+		}
+	}
+	if word != "seasonal" {
+		return word == "trading"
+	}
+	for m := from; ; m = m%12 + 1 {
+		if fmt.Sprintf("%02d", m) == day[5:7] {
+			return true
+		}
+		if m == to {
+			return false
+		}
+	}
+}
+
+// tradesAt reports whether a vendor trades at a stall at a moment.
+func (v *vendor) tradesAt(s *stall, at time.Time) bool {
+	return slices.ContainsFunc(v.tenures, func(t *tenure) bool { return t.stall == s && t.on(marketDay(at)) && !s.created.After(at) })
+}
+
+// first is the first stall in walking order at which a vendor trades at a moment, nil for none.
+func (v *vendor) first(at time.Time) (first *stall) {
+	for _, t := range v.tenures {
+		if v.tradesAt(t.stall, at) && (first == nil || t.stall.position < first.position) {
+			first = t.stall
+		}
+	}
+	return first
+}
+
+// now is who holds a stall now, nil for nobody.
+func (s *stall) now() *tenure {
+	for _, t := range s.tenures {
+		if t.ended == "" {
+			return t
+		}
+	}
+	return nil
 }
 
 type account struct {
@@ -163,7 +227,7 @@ func (v *vendor) figuresAt(at time.Time) (f figures, provider string) {
 	if best != nil {
 		provider = best.provider
 	}
-	if stage == 2 {
+	if stage == 2 && v.chosen != nil { // on a past day it may have been an account of the other record
 		provider = v.chosen.provider
 	}
 	var accepting, suspended, overdue bool
@@ -172,6 +236,9 @@ func (v *vendor) figuresAt(at time.Time) (f figures, provider string) {
 			continue
 		}
 		for _, p := range a.placards {
+			if !v.tradesAt(p.stall, at) {
+				continue
+			}
 			var seen []event
 			for _, e := range p.events {
 				if !e.at.After(at) {
@@ -242,11 +309,12 @@ func marketDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
 func expected(vs []*vendor, by string, at time.Time) (whole figures, parts map[string]figures) {
 	parts = map[string]figures{}
 	for _, v := range vs {
-		if v.registered.After(at) {
+		first := v.first(at)
+		if first == nil {
 			continue
 		}
 		f, provider := v.figuresAt(at)
-		key := map[string]string{"section": v.stalls[0].section, "goods": v.stalls[0].goods, "provider": provider}[by]
+		key := map[string]string{"section": first.section, "goods": first.goods, "provider": provider}[by]
 		whole.add(f)
 		part := parts[key]
 		part.add(f)
@@ -271,7 +339,7 @@ type history struct {
 	*market
 	ctx      testing.TB
 	vendors  []*vendor
-	stalls   int
+	stalls   []*stall
 	numbers  int
 	accounts []*account
 	placards []*placard
@@ -294,7 +362,7 @@ func (h *history) number() string {
 
 // register brings in a ledger of one vendor with one or two stalls and up to two wallets.
 func (h *history) register() {
-	v := &vendor{registered: h.at}
+	v := &vendor{}
 	phone := h.number()
 	wallets := [2]string{}
 	for i := range wallets {
@@ -304,23 +372,211 @@ func (h *history) register() {
 	}
 	content := "Mã sạp;Khu;Mặt hàng;Người bán;Số điện thoại;Viettel Money;VNPT Money\n"
 	for range rapid.IntRange(1, 2).Draw(h.T, "stalls") {
-		h.stalls++
-		s := &stall{fmt.Sprintf("S-%d", h.stalls), rapid.SampledFrom([]string{"Khu A", "Khu B"}).Draw(h.T, "section"), rapid.SampledFrom([]string{"Rau", "Cá"}).Draw(h.T, "goods"), v}
-		v.stalls = append(v.stalls, s)
+		s := h.addStall(rapid.SampledFrom([]string{"Khu A", "Khu B"}).Draw(h.T, "section"), rapid.SampledFrom([]string{"Rau", "Cá"}).Draw(h.T, "goods"))
+		h.hold(s, v, marketDay(h.at))
 		content += strings.Join([]string{s.code, s.section, s.goods, "Người " + phone, phone, wallets[0], wallets[1]}, ";") + "\n"
 	}
-	h.stalls++ // and a vacant one, which counts nowhere
-	content += fmt.Sprintf("S-%d;Khu C;;;;;\n", h.stalls)
+	content += h.addStall("Khu C", "").code + ";Khu C;;;;;\n" // and a vacant one, which counts nowhere
 	im, err := h.reg.PreviewImport(h.ctx.Context(), h.clerk, h.code, "so.csv", strings.NewReader(content), true)
 	h.must(err)
 	_, err = h.reg.CommitImport(h.ctx.Context(), h.clerk, im.Ref, registry.CommitImport{Attested: "vi-1"})
 	h.must(err)
 	h.vendors = append(h.vendors, v)
-	st, err := h.reg.Stall(h.ctx.Context(), h.clerk, h.code, v.stalls[0].code)
+	st, err := h.reg.Stall(h.ctx.Context(), h.clerk, h.code, v.tenures[0].stall.code)
 	h.must(err)
+	v.id = st.Vendor.ID
 	for i, a := range st.Accounts {
 		h.keep(v, a, i+1)
 	}
+}
+
+func (h *history) addStall(section, goods string) *stall {
+	n := len(h.stalls) + 1
+	s := &stall{code: fmt.Sprintf("S-%d", n), section: section, goods: goods, position: n, created: h.at}
+	h.stalls = append(h.stalls, s)
+	return s
+}
+
+func (h *history) hold(s *stall, v *vendor, from string) {
+	t := &tenure{stall: s, vendor: v, began: from}
+	s.tenures, v.tenures = append(s.tenures, t), append(v.tenures, t)
+}
+
+// held are the stalls that somebody holds, or nobody.
+func (h *history) held(by bool) []*stall {
+	return slices.DeleteFunc(slices.Clone(h.stalls), func(s *stall) bool { return (s.now() != nil) != by })
+}
+
+// from is a day some days back.
+func (h *history) from() (registry.Day, string) {
+	d := registry.DayOf(h.at).Plus(-rapid.IntRange(0, 1).Draw(h.T, "back") * rapid.IntRange(0, 31).Draw(h.T, "days back"))
+	return d, d.String()
+}
+
+// free reports whether the history of a stall lets something be dated so.
+func (s *stall) free(from string) bool {
+	for _, t := range s.tenures {
+		if t.ended != "" && t.began < t.ended && t.ended > from || t.ended == "" && t.began > from {
+			return false
+		}
+		for _, st := range t.statuses {
+			if t.ended == "" && st.began > from {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// refused reports whether a change was refused, and fails unless that was right.
+func (h *history) refused(err error, right bool) bool {
+	h.Helper()
+	if !right {
+		h.must(err)
+		return false
+	}
+	if fault.CodeOf(err) != "history-overlaps" {
+		h.Fatalf("what is dated before something else is answered %v", err)
+	}
+	return true
+}
+
+// trade records how somebody trades from a day on.
+func (h *history) trade() {
+	stalls := h.held(true)
+	if len(stalls) == 0 {
+		return
+	}
+	s := rapid.SampledFrom(stalls).Draw(h.T, "stall")
+	day, from := h.from()
+	st := status{began: from, word: rapid.SampledFrom([]string{"closed", "closed", "seasonal", "trading"}).Draw(h.T, "status")}
+	in := registry.NewStatus{Status: st.word, From: day, Reason: "x"}
+	if st.word == "seasonal" {
+		st.from, st.to = rapid.IntRange(1, 12).Draw(h.T, "first month"), rapid.IntRange(1, 12).Draw(h.T, "last month")
+		in.Season = &registry.Season{From: st.from, To: st.to}
+	}
+	_, err := h.reg.SetStatus(h.ctx.Context(), h.clerk, h.code, s.code, in)
+	if t := s.now(); !h.refused(err, !s.free(from)) {
+		t.statuses = append(t.statuses, st)
+	}
+}
+
+// goes ends who holds a stall: what hangs there stops.
+func (h *history) goes(s *stall, from string) {
+	s.now().ended = from
+	for _, p := range h.placards {
+		if p.stall == s && p.live() && p.state() != "suspended" {
+			p.add("suspended", "suspended", "", h.at)
+		}
+	}
+}
+
+// transfer hands a stall over, or lets somebody take one that nobody holds.
+func (h *history) transfer() {
+	if len(h.stalls) == 0 {
+		return
+	}
+	s := rapid.SampledFrom(h.stalls).Draw(h.T, "stall")
+	day, from := h.from()
+	in := registry.Transfer{From: day, Reason: "x", Consent: agreed}
+	v := &vendor{}
+	if rapid.Bool().Draw(h.T, "somebody known") {
+		v = rapid.SampledFrom(h.vendors).Draw(h.T, "vendor")
+		if t := s.now(); t != nil && t.vendor == v {
+			return
+		}
+		in.Vendor.ID = v.id
+	} else {
+		in.Vendor.Name = "Người mới"
+	}
+	st, err := h.reg.HandOver(h.ctx.Context(), h.clerk, h.code, s.code, in)
+	if h.refused(err, !s.free(from)) {
+		return
+	}
+	if s.now() != nil {
+		h.goes(s, from)
+	}
+	if v.id.IsZero() {
+		v.id = st.Vendor.ID
+		h.vendors = append(h.vendors, v)
+	}
+	h.hold(s, v, from)
+}
+
+// leave lets a vendor give a stall up, or go to one that nobody holds.
+func (h *history) leave() {
+	stalls := h.held(true)
+	if len(stalls) == 0 {
+		return
+	}
+	s := rapid.SampledFrom(stalls).Draw(h.T, "stall")
+	day, from := h.from()
+	v := s.now().vendor
+	if free := h.held(false); len(free) > 0 && rapid.Bool().Draw(h.T, "to another stall") {
+		to := rapid.SampledFrom(free).Draw(h.T, "to")
+		_, err := h.reg.MoveTo(h.ctx.Context(), h.clerk, h.code, s.code, registry.Move{To: to.code, From: day, Reason: "x"})
+		if !h.refused(err, !s.free(from) || !to.free(from)) {
+			h.goes(s, from)
+			h.hold(to, v, from)
+		}
+		return
+	}
+	_, err := h.reg.Leave(h.ctx.Context(), h.clerk, h.code, s.code, registry.Leaving{From: day, Reason: "x"})
+	if !h.refused(err, !s.free(from)) {
+		h.goes(s, from)
+	}
+}
+
+// merge makes one vendor of two.
+func (h *history) merge() {
+	if len(h.vendors) < 2 {
+		return
+	}
+	gone, stays := rapid.SampledFrom(h.vendors).Draw(h.T, "gone"), rapid.SampledFrom(h.vendors).Draw(h.T, "stays")
+	if gone == stays {
+		return
+	}
+	got, err := h.reg.Merge(h.ctx.Context(), h.clerk, h.code, gone.id, registry.Merge{Into: stays.id})
+	h.must(err)
+	live := func(a *account) bool {
+		return a.ended.IsZero() && (!a.approved.IsZero() || a.proposed.After(h.at.Add(-14*day)))
+	}
+	ranks := map[string]int{} // of what is proposed again
+	for _, a := range gone.accounts {
+		if !live(a) {
+			continue
+		}
+		ranks[a.provider+a.number] = a.rank
+		for _, o := range stays.accounts {
+			if !live(o) || o.approved.IsZero() || a.approved.IsZero() || o.provider != a.provider || o.number != a.number {
+				continue
+			}
+			a.placards = slices.DeleteFunc(a.placards, func(p *placard) bool {
+				there := slices.ContainsFunc(o.placards, func(q *placard) bool { return q.stall == p.stall && q.stand == p.stand && q.live() })
+				if p.live() && !there {
+					o.placards = append(o.placards, p)
+					return true
+				}
+				return false
+			})
+		}
+		a.end("suspended", h.at)
+	}
+	before := len(stays.accounts)
+	for _, a := range got.Accounts {
+		if !slices.ContainsFunc(h.accounts, func(o *account) bool { return o.id == a.ID }) {
+			h.keep(stays, a, ranks[a.Provider+a.FullNumber])
+		}
+	}
+	if len(stays.accounts) > before+len(ranks) {
+		h.Fatalf("%d accounts came of %d", len(stays.accounts)-before, len(ranks))
+	}
+	stays.accounts = append(stays.accounts, gone.accounts...)
+	for _, t := range gone.tenures {
+		t.vendor = stays
+	}
+	stays.tenures = append(stays.tenures, gone.tenures...)
+	h.vendors = slices.DeleteFunc(h.vendors, func(v *vendor) bool { return v == gone })
 }
 
 func (h *history) keep(v *vendor, a registry.Account, rank int) {
@@ -338,9 +594,21 @@ func (h *history) propose() {
 	if len(h.vendors) == 0 {
 		return
 	}
-	v := rapid.SampledFrom(h.vendors).Draw(h.T, "vendor")
-	a, err := h.reg.Propose(h.ctx.Context(), h.clerk, h.code, v.stalls[0].code,
-		registry.NewAccount{Provider: rapid.SampledFrom(providers).Draw(h.T, "provider"), Number: h.number(), Holder: "NGUOI"})
+	stalls := h.held(true)
+	if len(stalls) == 0 {
+		return
+	}
+	s := rapid.SampledFrom(stalls).Draw(h.T, "stall")
+	v := s.now().vendor
+	in := registry.NewAccount{Provider: rapid.SampledFrom(providers).Draw(h.T, "provider"), Number: h.number(), Holder: "NGUOI"}
+	if len(h.accounts) > 0 && rapid.IntRange(0, 2).Draw(h.T, "somebody's") == 0 { // two vendors may share one
+		o := rapid.SampledFrom(h.accounts).Draw(h.T, "shared")
+		in.Provider, in.Number = o.provider, o.number
+		if slices.ContainsFunc(v.accounts, func(a *account) bool { return a.provider == o.provider && a.number == o.number }) {
+			return
+		}
+	}
+	a, err := h.reg.Propose(h.ctx.Context(), h.clerk, h.code, s.code, in)
 	h.must(err)
 	h.keep(v, a, 1)
 }
@@ -410,7 +678,7 @@ func (h *history) issue() {
 		i := slices.IndexFunc(h.accounts, func(a *account) bool { return a.id.ID == p.AccountID })
 		a := h.accounts[i]
 		n := &placard{serial: p.Serial.String(), mark: p.Mark}
-		n.stall = a.vendor.stalls[slices.IndexFunc(a.vendor.stalls, func(s *stall) bool { return s.code == p.Stall })]
+		n.stall = h.stalls[slices.IndexFunc(h.stalls, func(s *stall) bool { return s.code == p.Stall })]
 		for _, old := range a.placards {
 			if old.stall == n.stall && old.live() && !old.stand { // a provisional one that was approved since
 				old.add("replaced", "replaced", "", h.at)
@@ -434,7 +702,11 @@ func (h *history) stand() {
 		return
 	}
 	a := rapid.SampledFrom(open).Draw(h.T, "account")
-	n := &placard{stall: rapid.SampledFrom(a.vendor.stalls).Draw(h.T, "stall"), stand: true}
+	stalls := slices.DeleteFunc(h.held(true), func(s *stall) bool { return s.now().vendor != a.vendor })
+	if len(stalls) == 0 {
+		return
+	}
+	n := &placard{stall: rapid.SampledFrom(stalls).Draw(h.T, "stall"), stand: true}
 	known, err := h.reg.Account(h.ctx.Context(), h.manager, registry.SeeVendors, a.id)
 	h.must(err)
 	in := registry.NewStand{Payload: known.Payload, Consent: agreed, At: h.at.Add(-time.Duration(rapid.IntRange(0, 20).Draw(h.T, "hours late")) * time.Hour)}
@@ -510,12 +782,25 @@ func (h *history) record() {
 	if fault.CodeOf(err) == "account-changed" { // of an account that is not in force
 		return
 	}
+	of := h.owner(p)
+	if there := p.stall.now() != nil && p.stall.now().vendor == of; fault.CodeOf(err) == "stall-handed-over" && e.Kind == "resumed" && !there {
+		return
+	} else if e.Kind == "resumed" && !there {
+		h.Fatalf("a placard of who went is resumed: %v", err)
+	}
 	h.must(err)
 	at := e.At
 	if at.IsZero() {
 		at = h.at
 	}
 	p.add(e.Kind, got.State, result, at)
+}
+
+// owner is the vendor whose placard it is.
+func (h *history) owner(p *placard) *vendor {
+	return h.vendors[slices.IndexFunc(h.vendors, func(v *vendor) bool {
+		return slices.ContainsFunc(v.accounts, func(a *account) bool { return slices.Contains(a.placards, p) })
+	})]
 }
 
 // check compares the figures of a moment with those worked out here.
@@ -578,7 +863,7 @@ func TestShareOfAnyHistory(t *testing.T) {
 		h := &history{T: r, market: open(t, db, fmt.Sprintf("M%d", n.Add(1)), ""), ctx: t}
 		h.check(registry.Day{}, h.at)
 		for range rapid.IntRange(1, 30).Draw(r, "steps") {
-			step := rapid.IntRange(0, 20).Draw(r, "step")
+			step := rapid.IntRange(0, 25).Draw(r, "step")
 			switch {
 			case step < 3:
 				h.register()
@@ -594,6 +879,14 @@ func TestShareOfAnyHistory(t *testing.T) {
 				h.visit()
 			case step < 19:
 				h.stand()
+			case step < 21:
+				h.trade()
+			case step < 22:
+				h.transfer()
+			case step < 23:
+				h.leave()
+			case step < 24:
+				h.merge()
 			default:
 				h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(r, "minutes")) * time.Minute)
 			}

@@ -1,0 +1,269 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/postgres"
+	"cho40/qrgen"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Duplicate is a sign that something is in the record already. It explains and never blocks: two people may share a name, a phone
+// or an account, and whoever stands at the stall knows.
+type Duplicate struct {
+	Code    string     `json:"code"`    // same-account, same-phone, same-name, similar-name, similar-stall, stall-exists
+	Pointer string     `json:"pointer"` // of the field that agrees, #/vendor/phone
+	Market  string     `json:"market"`  // where the other one is
+	Stall   string     `json:"stall"`   // empty: a vendor who holds none now
+	Vendor  *VendorID  `json:"vendor"`  // null: it is about a stall
+	Detail  string     `json:"detail"`  // Text in the reader's language
+	Text    fault.Text `json:"-"`
+}
+
+// maxDuplicates is how many signs are told: more would be read by nobody.
+const maxDuplicates = 10
+
+// entry is what somebody is about to put into the record.
+type entry struct {
+	stall         StallID // zero: a new one, whose code follows
+	code, section string
+	vendor        VendorID // of somebody who is in the record already; zero: new, by name and phone
+	name, phone   string
+	accounts      []proposal
+	leaves        *VendorID // who holds the stall until then
+}
+
+// alike is a vendor who may be the same person.
+type alike struct {
+	ID       VendorID
+	Market   string
+	Name     string
+	NameFold string
+	Phone    string
+	Stall    string
+	Section  string
+	Account  int // from 1: which of the entry's accounts; 0: none
+}
+
+// who is how a person is told from another of the same name.
+func (a alike) who(here string) string {
+	var where []string
+	if a.Stall != "" {
+		where = append(where, a.Stall)
+	}
+	if a.Market != here {
+		where = append(where, a.Market)
+	}
+	if len(where) == 0 {
+		return a.Name
+	}
+	return a.Name + " (" + strings.Join(where, ", ") + ")"
+}
+
+// sameTail is how many last digits of a phone make two numbers alike: prefixes were renumbered, tails were not.
+const sameTail = 6
+
+// duplicates looks for signs that an entry is in the record already: in its market, and in the other markets whose vendors the
+// actor may see. Of a market out of scope nothing is told, not even that something was found.
+func duplicates(ctx context.Context, tx pgx.Tx, by Actor, m Market, e entry, now time.Time) ([]Duplicate, error) {
+	found := []Duplicate{}
+	tell := func(code, pointer string, a alike, format string, args ...any) {
+		d := Duplicate{Code: code, Pointer: "#/" + pointer, Market: a.Market, Stall: a.Stall, Text: fault.Say(format, args...)}
+		if !a.ID.IsZero() {
+			d.Vendor = &a.ID
+		}
+		found = append(found, d)
+	}
+	if e.code != "" {
+		stalls, err := stallsLike(ctx, tx, m, e.code)
+		if err != nil {
+			return nil, err
+		}
+		for _, code := range stalls {
+			a := alike{Stall: code, Market: m.Code}
+			if codeKey(code) == codeKey(e.code) {
+				tell("stall-exists", "code", a, "There is a stall %s in this market already.", code)
+			} else {
+				tell("similar-stall", "code", a, "There is a stall %s in this market. Is this one another?", code)
+			}
+		}
+	}
+	others, err := otherMarkets(ctx, tx, by, m)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := sameAccounts(ctx, tx, m, others, e, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range accounts {
+		tell("same-account", below("accounts", strconv.Itoa(a.Account-1)), a, "%s has this account already. Ask whose it is, and say why two vendors share it.", a.who(m.Code))
+	}
+	if e.name != "" {
+		people, err := samePeople(ctx, tx, m, others, e)
+		if err != nil {
+			return nil, err
+		}
+		fold := qrgen.Search(e.name)
+		for _, a := range people {
+			phone := e.phone != "" && a.Phone == e.phone
+			tail := phone || e.phone != "" && a.Phone != "" && tailOf(a.Phone) == tailOf(e.phone)
+			section := a.Market == m.Code && e.section != "" && a.Section == e.section
+			if phone {
+				tell("same-phone", "vendor/phone", a, "%s has this phone number already. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
+			}
+			switch {
+			case a.Market != m.Code: // names repeat from market to market
+			case a.NameFold == fold && (tail || section || a.Phone == "" || e.phone == "" || a.Section == "" || e.section == ""):
+				// With another phone and in another section it is another person of a common name.
+				tell("same-name", "vendor/name", a, "%s has the same name. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
+			case a.NameFold != fold && (tail || section) && similar(a.NameFold, fold):
+				tell("similar-name", "vendor/name", a, "%s is written almost the same. Is it the same person?", a.who(m.Code))
+			}
+		}
+	}
+	return found[:min(len(found), maxDuplicates)], nil
+}
+
+// otherMarkets are the other markets whose vendors the actor may see.
+func otherMarkets(ctx context.Context, tx pgx.Tx, by Actor, m Market) ([]MarketID, error) {
+	all, codes, areas := by.scope(SeeVendors)
+	if !all && len(areas) == 0 && !slices.ContainsFunc(codes, func(c string) bool { return c != m.Code }) {
+		return []MarketID{}, nil
+	}
+	return postgres.All[MarketID](ctx, tx, `
+		SELECT m.id FROM markets m LEFT JOIN areas a ON a.code = m.area_code
+		WHERE (@all OR m.code = ANY (@codes) OR m.area_code = ANY (@areas) OR a.parent = ANY (@areas)) AND m.id <> @market ORDER BY m.id`,
+		pgx.StrictNamedArgs{"all": all, "codes": codes, "areas": areas, "market": m.ID})
+}
+
+// stallsLike are the codes that differ from one in blanks, signs and leading zeros alone.
+func stallsLike(ctx context.Context, tx pgx.Tx, m Market, code string) ([]string, error) {
+	return postgres.All[string](ctx, tx, `
+		SELECT s.code FROM stalls s
+		WHERE s.market_id = @market AND s.removed_at IS NULL
+		  AND regexp_replace(regexp_replace(s.code_fold, '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g')
+		    = regexp_replace(regexp_replace(@fold, '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g')
+		ORDER BY s.code_key = @key DESC, s.position LIMIT 3`,
+		pgx.StrictNamedArgs{"market": m.ID, "fold": qrgen.Search(code), "key": codeKey(code)})
+}
+
+// likeColumns reads an alike of a vendor v and a stall s.
+const likeColumns = `
+	SELECT v.id, m.code AS market, v.name, v.name_fold, coalesce(v.phone, '') AS phone, coalesce(s.code, '') AS stall, coalesce(s.section, '') AS section`
+
+// likeVendor finds the vendor v whom a row f names, and s, the first of the stalls that they hold now. Every step is a look-up by
+// index, as in whoTrades.
+const likeVendor = `
+	JOIN LATERAL (SELECT v.id, v.market_id, v.name, v.name_fold, v.phone FROM vendors v
+	              WHERE v.market_id = f.market_id AND v.id = f.vendor_id AND v.removed_at IS NULL AND v.erased_at IS NULL
+	                AND NOT EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = v.market_id AND g.vendor_id = v.id) OFFSET 0) v ON true
+	LEFT JOIN LATERAL (SELECT s.code, s.section FROM occupancies o
+	                   JOIN LATERAL (SELECT s.code, s.section, s.position, s.code_key FROM stalls s
+	                                 WHERE s.market_id = o.market_id AND s.id = o.stall_id AND s.removed_at IS NULL OFFSET 0) s ON true
+	                   WHERE o.market_id = f.market_id AND o.vendor_id = f.vendor_id AND o.ended IS NULL
+	                   ORDER BY s.position, s.code_key LIMIT 1) s ON true
+	JOIN markets m ON m.id = v.market_id`
+
+// samePeople are vendors with the entry's phone in any of the markets, and in its own also those with its name, the end of its
+// phone, or in its section.
+func samePeople(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry) ([]alike, error) {
+	return postgres.All[alike](ctx, tx, `
+		WITH f AS MATERIALIZED (
+			SELECT v.market_id, v.id AS vendor_id FROM vendors v WHERE v.market_id = ANY (@others::uuid[] || @market::uuid) AND v.phone = @phone
+			UNION SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name
+			UNION SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail
+			UNION SELECT s.market_id, o.vendor_id FROM stalls s
+			      JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
+			      WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL
+		)`+likeColumns+`, 0 AS account
+		FROM f`+likeVendor+`
+		ORDER BY v.market_id <> @market, v.phone IS DISTINCT FROM @phone, v.name_fold <> @name, v.name_fold, v.id`,
+		pgx.StrictNamedArgs{"market": m.ID, "others": others, "phone": e.phone, "name": qrgen.Search(e.name), "tail": tailOf(e.phone), "section": e.section})
+}
+
+// sameAccounts are other vendors with an account of the entry's, proposed or approved.
+func sameAccounts(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry, now time.Time) ([]alike, error) {
+	if len(e.accounts) == 0 {
+		return nil, nil
+	}
+	var bins, numbers []string
+	for _, a := range e.accounts {
+		bins, numbers = append(bins, a.bin), append(numbers, a.Number)
+	}
+	var self *VendorID
+	if !e.vendor.IsZero() {
+		self = &e.vendor
+	}
+	return postgres.All[alike](ctx, tx, `
+		WITH f AS MATERIALIZED (
+			SELECT DISTINCT a.market_id, a.vendor_id, w.n
+			FROM unnest(@bins::text[], @numbers::text[]) WITH ORDINALITY w (bin, number, n)
+			JOIN LATERAL (SELECT a.market_id, a.id, a.vendor_id, a.proposed_at FROM accounts a
+			              WHERE a.market_id = ANY (@others::uuid[] || @market::uuid) AND a.bin = w.bin AND a.number = w.number OFFSET 0) a ON true
+			JOIN LATERAL (SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
+			              FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d
+			     ON NOT d.ended AND (d.approved OR a.proposed_at > @now::timestamptz - @proposal_lives::interval)
+			WHERE a.vendor_id IS DISTINCT FROM @self
+		)`+likeColumns+`, f.n::int AS account
+		FROM f`+likeVendor+`
+		ORDER BY f.n, v.market_id <> @market, v.name_fold, v.id`,
+		pgx.StrictNamedArgs{"market": m.ID, "others": others, "bins": bins, "numbers": numbers, "now": now, "proposal_lives": ProposalLives, "self": self})
+}
+
+func tailOf(phone string) string {
+	if len(phone) < sameTail {
+		return ""
+	}
+	return phone[len(phone)-sameTail:]
+}
+
+// similar reports whether two folded names differ by one typing slip, or one writes initials where the other has the word.
+func similar(a, b string) bool { return oneSlip([]rune(a), []rune(b)) || initials(a, b) }
+
+// oneSlip reports whether one letter was left out, added, mistyped or swapped with its neighbour. Short names differ by one letter
+// anyway.
+func oneSlip(a, b []rune) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(a) < 5 || len(b)-len(a) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) < len(b) {
+		return slices.Equal(a[i:], b[i+1:])
+	}
+	if i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:]) {
+		return true
+	}
+	return i < len(a) && slices.Equal(a[i+1:], b[i+1:])
+}
+
+// initials reports whether two names agree word by word, an initial standing for a word; the given name, the last one, must be whole.
+func initials(a, b string) bool {
+	as, bs := strings.Fields(a), strings.Fields(b)
+	if len(as) != len(bs) || len(as) < 2 || as[len(as)-1] != bs[len(bs)-1] {
+		return false
+	}
+	short := false
+	for i, w := range as {
+		switch v := bs[i]; {
+		case w == v:
+		case len(w) == 1 && strings.HasPrefix(v, w), len(v) == 1 && strings.HasPrefix(w, v):
+			short = true
+		default:
+			return false
+		}
+	}
+	return short
+}
