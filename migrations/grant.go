@@ -20,7 +20,7 @@ var writtenOnce = []string{
 	"audit_events", "placard_events", "placard_serials",
 }
 
-// rights compares what a role may do with what the service needs: every row is a table, what is wanted of INSERT, UPDATE and DELETE, and
+// rights compares what a role may do with what the service needs: every row is a table or view, what is wanted of INSERT, UPDATE and DELETE, and
 // whether that, no more and no less, is so.
 const rights = `
 	SELECT c.relname::text AS name, w.change, w.add,
@@ -28,8 +28,9 @@ const rights = `
 	       AND has_table_privilege(@role, c.oid, 'INSERT') = w.add
 	       AND has_table_privilege(@role, c.oid, 'UPDATE') = w.change AND has_table_privilege(@role, c.oid, 'DELETE') = w.change AS right
 	FROM pg_class c
-	CROSS JOIN LATERAL (SELECT c.relname <> 'schema_migrations' AS add, c.relname <> 'schema_migrations' AND c.relname <> ALL (@once) AS change) w
-	WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+	CROSS JOIN LATERAL (SELECT c.relkind <> 'v' AND c.relname <> 'schema_migrations' AS add) a
+	CROSS JOIN LATERAL (SELECT a.add, a.add AND c.relname <> ALL (@once) AS change) w
+	WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
 	ORDER BY c.relname`
 
 type tableRights struct {

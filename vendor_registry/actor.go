@@ -52,6 +52,8 @@ type Grant struct {
 	Role Role      `json:"role"`
 	Kind ScopeKind `json:"scope"`
 	Code string    `json:"code,omitempty"` // of the market, area, team or provider; empty for all
+	// Since is the day on which a grant over an area was made, 2025-07-01, whose map it is read on; empty: today's.
+	Since string `json:"since,omitempty"`
 }
 
 // ParseGrant reads a role and a scope as KIND:CODE ("market:VT", "area:92", "all"). Faults: Invalid.
@@ -130,6 +132,7 @@ const (
 	SeeMarket        Action = "see-market"     // that it exists, its name and area
 	ChangeMarket     Action = "change-market"
 	ChangeProviders  Action = "change-providers" // the list of banks and wallets
+	ChangeAreas      Action = "change-areas"     // the map of the country
 )
 
 // rights is the whole matrix: who may do what inside the scope of a grant.
@@ -152,9 +155,12 @@ var rights = map[Action][]Role{
 	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
 	ChangeMarket:     {Officer, Admin},
 	ChangeProviders:  {Admin},
+	ChangeAreas:      {Admin},
 }
 
-// reaches reports whether a grant's scope covers a market of this code, commune and province.
+// reaches reports whether a grant's scope covers a market. A grant over an area is one over the land that the area had on the day
+// it was made: officer of Hậu Giang, one still reaches the markets that were in it, and not the province that it became a part of;
+// officer of the old Cần Thơ, one does not gain two provinces over night because the code goes on. Reach is widened by a new grant.
 func (g Grant) reaches(m Market) bool {
 	switch g.Kind {
 	case OverAll, OverProvider: // a provider's customers may be in any market; what of it is shown is the action's rule
@@ -162,7 +168,7 @@ func (g Grant) reaches(m Market) bool {
 	case OverMarket:
 		return g.Code == m.Code
 	case OverArea:
-		return g.Code != "" && (g.Code == m.Area || g.Code == m.Province)
+		return m.laidIn(g.Code, g.Since)
 	}
 	return false
 }

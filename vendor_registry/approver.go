@@ -30,10 +30,12 @@ func (s *Service) Approvers(ctx context.Context, by Actor, marketCode string) ([
 		Role      Role
 		Kind      ScopeKind
 		Code      string
+		Since     string
 	}
 	roles := slices.Concat(rights[ApproveFirst], rights[ApproveChange])
 	rows, err := postgres.All[row](ctx, s.db, `
-		SELECT 'person:' || p.id AS who, p.name, g.role, g.scope_kind AS kind, g.scope_code AS code
+		SELECT 'person:' || p.id AS who, p.name, g.role, g.scope_kind AS kind, g.scope_code AS code,
+		       CASE WHEN g.scope_kind = 'area' THEN ((g.created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)::text ELSE '' END AS since
 		FROM grants g JOIN people p ON p.id = g.person_id
 		WHERE p.disabled_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > @now) AND g.role = ANY (@roles)
 		ORDER BY p.name_key, g.id`, pgx.StrictNamedArgs{"now": s.now(), "roles": roles})
@@ -43,7 +45,7 @@ func (s *Service) Approvers(ctx context.Context, by Actor, marketCode string) ([
 	approvers := []Approver{}
 	at := map[string]int{}
 	for _, r := range rows {
-		if !(Grant{Role: r.Role, Kind: r.Kind, Code: r.Code}).reaches(m) {
+		if !(Grant{Role: r.Role, Kind: r.Kind, Code: r.Code, Since: r.Since}).reaches(m) {
 			continue
 		}
 		first, change := slices.Contains(rights[ApproveFirst], r.Role), slices.Contains(rights[ApproveChange], r.Role)

@@ -1,13 +1,12 @@
 package registry
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"encoding/csv"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,84 +35,253 @@ type Area struct {
 	ValidTo      *Day   `json:"valid_to,omitempty"` // first day on which the unit is no more; nil while it lasts
 }
 
-// areaTable is the embedded list as the columns of table areas, with the hash by which the database tells whether it holds it.
+// The units that are no more, and what codes that went on meant before: AREAS.md says where they come from.
+//
+//go:embed former.csv
+var formerCSV string
+
+// Names and kinds that changed since, while the code and its land stayed.
+//
+//go:embed renamed.csv
+var renamedCSV string
+
+// areasReadOn is how new the embedded lists are. A row that an import brought later counts until a newer list comes with the program.
+const areasReadOn = "2026-07-31"
+
+// The day on which districts ended, and how far back the lists speak: what was otherwise before then is not in them.
+var (
+	districtsEnded = mustDay("2025-07-01")
+	areasHorizon   = mustDay("2004-01-01")
+)
+
+func mustDay(s string) Day {
+	d, err := ParseDay(s)
+	if err != nil {
+		panic(err) // written here
+	}
+	return d
+}
+
+// areaRow is a unit as table areas keeps it.
+type areaRow struct {
+	Code, Name, Fold, Kind string
+	Level                  int16
+	Parent, District       *string
+	From                   Day
+	Since, To              *Day
+}
+
+// areaPast is what a code meant before, as table area_pasts keeps it.
+type areaPast struct {
+	Code, Name, Fold, Kind string
+	Parent, District       *string
+	Since, Until           Day
+	Alike                  string
+}
+
+// succession is a unit that went to another, whole or in part; a code that went on is its own successor.
+type succession struct {
+	Old, New string
+	On       Day
+}
+
+// areaTable is the map with what it was before.
 type areaTable struct {
-	codes, names, folds, kinds []string
-	levels                     []int16
-	parents                    []*string
-	from                       []Day
-	to                         []*Day
-	sum                        []byte
+	units       []areaRow
+	pasts       []areaPast
+	successions []succession
 }
 
 var embeddedAreas = sync.OnceValue(func() *areaTable {
-	t, err := readAreas(areasCSV)
-	if err != nil {
-		panic(fmt.Sprintf("registry: areas.csv: %v", err)) // embedded: a test would have shown it
+	t := &areaTable{}
+	if err := cmp.Or(t.readUnits(areasCSV), t.readFormer(formerCSV), t.readRenamed(renamedCSV)); err != nil {
+		panic(fmt.Sprintf("registry: the embedded areas: %v", err)) // a test would have shown it
 	}
 	return t
 })
 
-func readAreas(data string) (*areaTable, error) {
-	r := csv.NewReader(strings.NewReader(data))
-	const header = "code,name,kind,level,parent,valid_from,valid_to"
-	if got, err := r.Read(); err != nil || strings.Join(got, ",") != header {
-		return nil, fmt.Errorf("columns %q, want %s: %w", got, header, err)
+// rowsOf reads a CSV file with this heading.
+func rowsOf(data, heading string) ([][]string, error) {
+	rows, err := csv.NewReader(strings.NewReader(data)).ReadAll()
+	if err != nil {
+		return nil, err
 	}
-	t := &areaTable{}
-	var lines bytes.Buffer
-	for {
-		row, err := r.Read()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
+	if len(rows) == 0 || strings.Join(rows[0], ",") != heading {
+		return nil, fmt.Errorf("the heading is not %s", heading)
+	}
+	return rows[1:], nil
+}
+
+func (t *areaTable) readUnits(data string) error {
+	rows, err := rowsOf(data, "code,name,kind,level,parent,valid_from,valid_to")
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		u := areaRow{Code: row[0], Name: row[1], Fold: qrgen.Search(row[1]), Kind: row[2], Parent: null(row[4])}
 		level, err := strconv.ParseInt(row[3], 10, 16)
 		if err != nil {
-			return nil, fmt.Errorf("%s: level: %w", row[0], err)
+			return fmt.Errorf("%s: level: %w", u.Code, err)
 		}
-		from, err := ParseDay(row[5])
-		if err != nil {
-			return nil, fmt.Errorf("%s: valid_from: %w", row[0], err)
+		u.Level = int16(level)
+		if u.From, err = ParseDay(row[5]); err != nil {
+			return fmt.Errorf("%s: valid_from: %w", u.Code, err)
 		}
-		var to *Day
 		if row[6] != "" {
 			day, err := ParseDay(row[6])
 			if err != nil {
-				return nil, fmt.Errorf("%s: valid_to: %w", row[0], err)
+				return fmt.Errorf("%s: valid_to: %w", u.Code, err)
 			}
-			to = &day
+			u.To = &day
 		}
-		fold := qrgen.Search(row[1])
-		t.codes, t.names, t.folds, t.kinds = append(t.codes, row[0]), append(t.names, row[1]), append(t.folds, fold), append(t.kinds, row[2])
-		t.levels, t.parents = append(t.levels, int16(level)), append(t.parents, null(row[4]))
-		t.from, t.to = append(t.from, from), append(t.to, to)
-		// The same text that areasStored makes of a row.
-		fmt.Fprintln(&lines, strings.Join([]string{row[0], row[1], fold, row[2], row[3], row[4], row[5], row[6]}, "|"))
+		t.units = append(t.units, u)
 	}
-	sum := sha256.Sum256(lines.Bytes())
-	t.sum = sum[:]
-	return t, nil
+	return nil
 }
 
-// LoadAreas brings table areas up to the list that the program carries. Whoever starts calls it: it only reads when nothing
-// differs, two at once come one after the other, and nothing is ever deleted, since markets point here.
+// readFormer adds the map as it was until districts ended. A district's successors are those of its communes, unless it had none.
+func (t *areaTable) readFormer(data string) error {
+	rows, err := rowsOf(data, "code,name,parent,successors")
+	if err != nil {
+		return err
+	}
+	at := make(map[string]int, len(t.units))
+	for i, u := range t.units {
+		at[u.Code] = i
+	}
+	districts := map[string]map[string]bool{} // of each the units that its communes went to
+	province := map[string]string{}           // of each district
+	origins := map[string][]areaPast{}        // of each unit of today the communes that went there
+	var pasts []areaPast
+	for _, row := range rows {
+		p := areaPast{Code: row[0], Name: row[1], Fold: qrgen.Search(row[1]), Since: areasHorizon, Until: districtsEnded}
+		if p.Kind = kindOf(p.Fold); p.Kind == "" {
+			return fmt.Errorf("%s: %q names no kind", p.Code, p.Name)
+		}
+		level := int16(1)
+		switch len(p.Code) {
+		case 3:
+			level, p.Parent = 3, null(row[2])
+			province[p.Code], districts[p.Code] = row[2], map[string]bool{}
+		case 5:
+			above, known := province[row[2]]
+			if !known {
+				return fmt.Errorf("%s: no district %q before it", p.Code, row[2])
+			}
+			level, p.District, p.Parent = 2, null(row[2]), null(above)
+		}
+		for _, new := range strings.Fields(row[3]) {
+			if _, known := at[new]; !known {
+				return fmt.Errorf("%s: no successor %q", p.Code, new)
+			}
+			t.successions = append(t.successions, succession{p.Code, new, districtsEnded})
+			if level != 3 {
+				origins[new] = append(origins[new], p)
+			}
+			if level == 2 && !districts[row[2]][new] {
+				districts[row[2]][new] = true
+				t.successions = append(t.successions, succession{row[2], new, districtsEnded})
+			}
+		}
+		if i, goesOn := at[p.Code]; goesOn {
+			t.units[i].Since = &districtsEnded
+			pasts = append(pasts, p)
+		} else {
+			t.units = append(t.units, areaRow{Code: p.Code, Name: p.Name, Fold: p.Fold, Kind: p.Kind, Level: level, Parent: p.Parent,
+				District: p.District, From: areasHorizon, To: &districtsEnded})
+		}
+	}
+	for _, p := range pasts {
+		p.Alike = inCommon(origins[p.Code])
+		t.pasts = append(t.pasts, p)
+	}
+	return nil
+}
+
+// inCommon says what the units that became one had in common: nothing but one of them, their district, their province.
+func inCommon(origins []areaPast) string {
+	same := func(of func(areaPast) *string) bool {
+		return len(origins) > 0 && of(origins[0]) != nil && !slices.ContainsFunc(origins, func(p areaPast) bool { return *of(p) != *of(origins[0]) })
+	}
+	switch {
+	case len(origins) == 1:
+		return "unit"
+	case same(func(p areaPast) *string { return p.District }):
+		return "district"
+	case same(func(p areaPast) *string { return p.Parent }):
+		return "province"
+	}
+	return "none"
+}
+
+func (t *areaTable) readRenamed(data string) error {
+	rows, err := rowsOf(data, "code,name,until")
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		i := slices.IndexFunc(t.units, func(u areaRow) bool { return u.Code == row[0] })
+		until, err := ParseDay(row[2])
+		if i < 0 || err != nil {
+			return fmt.Errorf("%s: no such unit, or no such day", row[0])
+		}
+		u, fold := &t.units[i], qrgen.Search(row[1])
+		since := u.From
+		if u.Since != nil {
+			since = *u.Since
+		}
+		t.pasts = append(t.pasts, areaPast{Code: u.Code, Name: row[1], Fold: fold, Kind: kindOf(fold), Parent: u.Parent, Since: since, Until: until, Alike: "unit"})
+		u.Since = &until
+	}
+	return nil
+}
+
+// kinds of units by the words that their names begin with, folded.
+var areaKinds = []string{"tinh", "thanh_pho", "huyen", "quan", "thi_xa", "phuong", "xa", "thi_tran", "dac_khu"}
+
+// kindOf is the kind that a folded name begins with: the same word before a province, a district and a commune; empty: none.
+func kindOf(fold string) string {
+	for _, kind := range areaKinds {
+		if strings.HasPrefix(fold, strings.ReplaceAll(kind, "_", " ")+" ") {
+			return kind
+		}
+	}
+	return ""
+}
+
+// LoadAreas brings the tables of areas up to the lists that the program carries. Whoever starts calls it: it only reads when
+// nothing differs, two at once come one after the other, and nothing is ever deleted, since markets point here. Markets whose unit
+// ended by a newer list move to its only successor; those that must be moved by hand are named by the next import.
 func (s *Service) LoadAreas(ctx context.Context) error {
-	list := embeddedAreas()
-	if stored, err := areasStored(ctx, s.db, list); err != nil || stored {
+	t := embeddedAreas()
+	if stored, err := t.stored(ctx, s.db); err != nil || stored {
 		return wrapLoad(err)
 	}
 	return wrapLoad(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('areas', 0))`); err != nil {
+		// Whoever comes second waits for some 25,000 rows.
+		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '60s', true)`); err != nil {
 			return err
 		}
-		if stored, err := areasStored(ctx, tx, list); err != nil || stored { // another starter was first
+		if err := lockAreas(ctx, tx); err != nil {
 			return err
 		}
-		return upsertAreas(ctx, tx, list)
+		if stored, err := t.stored(ctx, tx); err != nil || stored { // another starter was first
+			return err
+		}
+		if err := t.store(ctx, tx, mustDay(areasReadOn)); err != nil {
+			return err
+		}
+		if _, _, err := s.moveMarkets(ctx, tx, system("areas"), nil); err != nil {
+			return err
+		}
+		return namePlaces(ctx, tx, nil)
 	}))
+}
+
+// lockAreas lets changes of the map come one after the other, until the transaction ends.
+func lockAreas(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('areas', 0))`)
+	return err
 }
 
 func wrapLoad(err error) error {
@@ -123,28 +291,104 @@ func wrapLoad(err error) error {
 	return nil
 }
 
-// areasStored reports whether every unit of the list stands in the table as it is in the list. Units beside them do not count.
-func areasStored(ctx context.Context, db postgres.Querier, list *areaTable) (bool, error) {
-	return postgres.One[bool](ctx, db, `
-		SELECT coalesce(sha256(convert_to(string_agg(concat_ws('|', code, name, name_fold, kind, level, coalesce(parent, ''),
-		         to_char(valid_from, 'YYYY-MM-DD'), coalesce(to_char(valid_to, 'YYYY-MM-DD'), '')) || E'\n', '' ORDER BY level, code COLLATE "C"),
-		       'UTF8')) = @sum, false)
-		FROM areas WHERE code = ANY (@codes)`,
-		pgx.StrictNamedArgs{"codes": list.codes, "sum": list.sum})
+// args are the lists as columns.
+func (t *areaTable) args(readOn Day) pgx.StrictNamedArgs {
+	n := len(t.units)
+	codes, names, folds, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	levels, parents, districts := make([]int16, n), make([]*string, n), make([]*string, n)
+	from, since, to := make([]Day, n), make([]*Day, n), make([]*Day, n)
+	for i, u := range t.units {
+		codes[i], names[i], folds[i], kinds[i], levels[i] = u.Code, u.Name, u.Fold, u.Kind, u.Level
+		parents[i], districts[i], from[i], since[i], to[i] = u.Parent, u.District, u.From, u.Since, u.To
+	}
+	return pgx.StrictNamedArgs{"codes": codes, "names": names, "folds": folds, "kinds": kinds, "levels": levels, "parents": parents,
+		"districts": districts, "from": from, "since": since, "to": to, "read_on": readOn}
 }
 
-func upsertAreas(ctx context.Context, tx pgx.Tx, list *areaTable) error {
+func (t *areaTable) pastArgs() pgx.StrictNamedArgs {
+	n := len(t.pasts)
+	codes, names, folds, kinds, alike := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	parents, districts, since, until := make([]*string, n), make([]*string, n), make([]Day, n), make([]Day, n)
+	for i, p := range t.pasts {
+		codes[i], names[i], folds[i], kinds[i], alike[i] = p.Code, p.Name, p.Fold, p.Kind, p.Alike
+		parents[i], districts[i], since[i], until[i] = p.Parent, p.District, p.Since, p.Until
+	}
+	return pgx.StrictNamedArgs{"codes": codes, "names": names, "folds": folds, "kinds": kinds, "parents": parents, "districts": districts,
+		"since": since, "until": until, "alike": alike}
+}
+
+func (t *areaTable) successionArgs() pgx.StrictNamedArgs {
+	n := len(t.successions)
+	old, new, on := make([]string, n), make([]string, n), make([]Day, n)
+	for i, x := range t.successions {
+		old[i], new[i], on[i] = x.Old, x.New, x.On
+	}
+	return pgx.StrictNamedArgs{"old": old, "new": new, "on": on}
+}
+
+const (
+	givenUnits = `unnest(@codes::text[], @names::text[], @folds::text[], @kinds::text[], @levels::smallint[], @parents::text[], @districts::text[],
+		@from::date[], @since::date[], @to::date[]) AS n (code, name, name_fold, kind, level, parent, district, valid_from, since, valid_to)`
+	givenPasts = `unnest(@codes::text[], @names::text[], @folds::text[], @kinds::text[], @parents::text[], @districts::text[],
+		@since::date[], @until::date[], @alike::text[]) AS n (code, name, name_fold, kind, parent, district, since, until, alike)`
+	givenSuccessions = `unnest(@old::text[], @new::text[], @on::date[]) AS n (old, new, effective_on)`
+
+	unitValues = `(%[1]s.name, %[1]s.name_fold, %[1]s.kind, %[1]s.level, %[1]s.parent, %[1]s.district, %[1]s.valid_from, %[1]s.since, %[1]s.valid_to)`
+	pastValues = `(%[1]s.name, %[1]s.name_fold, %[1]s.kind, %[1]s.parent, %[1]s.district, %[1]s.since, %[1]s.alike)`
+)
+
+// stored reports whether everything of the lists stands in the tables as it is in the lists, but for what was imported since.
+func (t *areaTable) stored(ctx context.Context, db postgres.Querier) (bool, error) {
+	for _, ask := range []struct {
+		sql  string
+		args pgx.StrictNamedArgs
+	}{
+		{`SELECT NOT EXISTS (SELECT FROM ` + givenUnits + ` LEFT JOIN areas a ON a.code = n.code
+			WHERE a.code IS NULL OR (a.read_on <= @read_on AND ` + fmt.Sprintf(unitValues, "a") + ` IS DISTINCT FROM ` + fmt.Sprintf(unitValues, "n") + `))`,
+			t.args(mustDay(areasReadOn))},
+		{`SELECT NOT EXISTS (SELECT FROM ` + givenPasts + ` LEFT JOIN area_pasts a ON a.code = n.code AND a.until = n.until
+			WHERE a.code IS NULL OR ` + fmt.Sprintf(pastValues, "a") + ` IS DISTINCT FROM ` + fmt.Sprintf(pastValues, "n") + `)`, t.pastArgs()},
+		{`SELECT NOT EXISTS (SELECT FROM ` + givenSuccessions + ` LEFT JOIN area_successions a
+			ON a.old = n.old AND a.new = n.new AND a.effective_on = n.effective_on WHERE a.old IS NULL)`, t.successionArgs()},
+	} {
+		same, err := postgres.One[bool](ctx, db, ask.sql, ask.args)
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// store writes the lists over the tables, but not over units that were read on a later day.
+func (t *areaTable) store(ctx context.Context, tx pgx.Tx, readOn Day) error {
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO areas AS a (code, name, name_fold, kind, level, parent, district, valid_from, since, valid_to, read_on)
+		SELECT code, name, name_fold, kind, level, parent, district, valid_from, since, valid_to, @read_on FROM `+givenUnits+`
+		ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_fold = excluded.name_fold, kind = excluded.kind, level = excluded.level,
+			parent = excluded.parent, district = excluded.district, valid_from = excluded.valid_from, since = excluded.since,
+			valid_to = excluded.valid_to, read_on = excluded.read_on
+		WHERE a.read_on <= excluded.read_on AND `+fmt.Sprintf(unitValues, "a")+` IS DISTINCT FROM `+fmt.Sprintf(unitValues, "excluded"),
+		t.args(readOn)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO area_pasts AS a (code, name, name_fold, kind, parent, district, since, until, alike)
+		SELECT code, name, name_fold, kind, parent, district, since, until, alike FROM `+givenPasts+`
+		ON CONFLICT (code, until) DO UPDATE SET name = excluded.name, name_fold = excluded.name_fold, kind = excluded.kind,
+			parent = excluded.parent, district = excluded.district, since = excluded.since, alike = excluded.alike
+		WHERE `+fmt.Sprintf(pastValues, "a")+` IS DISTINCT FROM `+fmt.Sprintf(pastValues, "excluded"), t.pastArgs()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO area_successions (old, new, effective_on) SELECT old, new, effective_on FROM `+givenSuccessions+` ON CONFLICT DO NOTHING`,
+		t.successionArgs()); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO areas AS a (code, name, name_fold, kind, level, parent, valid_from, valid_to)
-		SELECT code, name, name_fold, kind, level, parent, valid_from, valid_to
-		FROM unnest(@codes::text[], @names::text[], @folds::text[], @kinds::text[], @levels::smallint[], @parents::text[],
-		            @from::date[], @to::date[]) AS n (code, name, name_fold, kind, level, parent, valid_from, valid_to)
-		ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_fold = excluded.name_fold, kind = excluded.kind,
-			level = excluded.level, parent = excluded.parent, valid_from = excluded.valid_from, valid_to = excluded.valid_to
-		WHERE (a.name, a.name_fold, a.kind, a.level, a.parent, a.valid_from, a.valid_to) IS DISTINCT FROM
-		      (excluded.name, excluded.name_fold, excluded.kind, excluded.level, excluded.parent, excluded.valid_from, excluded.valid_to)`,
-		pgx.StrictNamedArgs{"codes": list.codes, "names": list.names, "folds": list.folds, "kinds": list.kinds, "levels": list.levels,
-			"parents": list.parents, "from": list.from, "to": list.to})
+		UPDATE areas a SET onward = w.province
+		FROM (SELECT x.old, x.effective_on, CASE WHEN min(coalesce(n.parent, n.code)) = max(coalesce(n.parent, n.code)) THEN min(coalesce(n.parent, n.code)) END AS province
+		      FROM area_successions x JOIN areas n ON n.code = x.new GROUP BY x.old, x.effective_on) w
+		WHERE a.code = w.old AND a.valid_to = w.effective_on AND a.onward IS DISTINCT FROM w.province`)
 	return err
 }
 

@@ -33,13 +33,13 @@ func withAreas(t *testing.T) (*pgxpool.Pool, *registry.Service) {
 	return db, s
 }
 
-// storedAreas reads the table as it is.
+// storedAreas reads today's map as it is in the table.
 func storedAreas(t *testing.T, db postgres.Querier) []registry.Area {
 	t.Helper()
 	areas, err := postgres.All[registry.Area](t.Context(), db, `
 		SELECT a.code, a.name, a.kind, a.level, coalesce(a.parent, '') AS parent, coalesce(p.name, a.name) AS province_name,
 		       a.valid_from, a.valid_to
-		FROM areas a LEFT JOIN areas p ON p.code = a.parent ORDER BY a.code COLLATE "C"`, nil)
+		FROM areas a LEFT JOIN areas p ON p.code = a.parent WHERE a.valid_to IS NULL ORDER BY a.code COLLATE "C"`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,16 +164,20 @@ func TestLoadAreasRestoresAndKeeps(t *testing.T) {
 		UPDATE areas SET name = 'Xã Khác', kind = 'xa', valid_to = '2026-01-01' WHERE code = '31321';
 		UPDATE areas SET name_fold = '' WHERE code = '92';
 		UPDATE areas SET parent = '01' WHERE code = '31465';
+		DELETE FROM area_successions WHERE new = '26179';
+		DELETE FROM area_pasts WHERE code = '26179';
 		DELETE FROM areas WHERE code = '26179';
+		UPDATE areas SET district = NULL, valid_to = '2025-06-01' WHERE code = '31318';
+		UPDATE area_pasts SET name = 'Tỉnh Khác', alike = 'unit' WHERE code = '92';
 		INSERT INTO areas (code, name, name_fold, kind, level, parent, valid_from, valid_to)
-		VALUES ('93', 'Tỉnh Hậu Giang', 'tinh hau giang', 'tinh', 1, NULL, '2004-01-01', '2025-07-01')`); err != nil {
+		VALUES ('28', 'Tỉnh Hà Tây', 'tinh ha tay', 'tinh', 1, NULL, '2004-01-01', NULL)`); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.LoadAreas(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	after := storedAreas(t, db)
-	i := slices.IndexFunc(after, func(a registry.Area) bool { return a.Code == "93" })
+	i := slices.IndexFunc(after, func(a registry.Area) bool { return a.Code == "28" })
 	if i < 0 {
 		t.Fatal("a unit that is not in the list was deleted")
 	}
@@ -183,6 +187,10 @@ func TestLoadAreasRestoresAndKeeps(t *testing.T) {
 	}
 	if found, err := s.FindAreas(t.Context(), "hau giang", 0); err != nil || len(found) != 0 {
 		t.Errorf("a unit that is no more was found: %v, %v", found, err)
+	}
+	if former := ask[string](&world{TB: t, db: db}, `SELECT concat_ws(' ', a.district, a.valid_to, p.name, p.alike, (SELECT count(*) FROM area_successions WHERE new = '26179'))
+		FROM areas a, area_pasts p WHERE a.code = '31318' AND p.code = '92'`); former != "930 2025-07-01 Thành phố Cần Thơ none 3" {
+		t.Errorf("what was before was not restored: %s", former)
 	}
 	if found, err := s.FindAreas(t.Context(), "thanh pho can tho", 1); err != nil || len(found) != 1 || found[0].Code != "92" {
 		t.Errorf("the search key was not restored: %v, %v", found, err)

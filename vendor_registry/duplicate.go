@@ -133,14 +133,9 @@ func duplicates(ctx context.Context, tx pgx.Tx, by Actor, m Market, e entry, now
 
 // otherMarkets are the other markets whose vendors the actor may see.
 func otherMarkets(ctx context.Context, tx pgx.Tx, by Actor, m Market) ([]MarketID, error) {
-	all, codes, areas := by.scope(SeeVendors)
-	if !all && len(areas) == 0 && !slices.ContainsFunc(codes, func(c string) bool { return c != m.Code }) {
-		return []MarketID{}, nil
-	}
-	return postgres.All[MarketID](ctx, tx, `
-		SELECT m.id FROM markets m LEFT JOIN areas a ON a.code = m.area_code
-		WHERE (@all OR m.code = ANY (@codes) OR m.area_code = ANY (@areas) OR a.parent = ANY (@areas)) AND m.id <> @market ORDER BY m.id`,
-		pgx.StrictNamedArgs{"all": all, "codes": codes, "areas": areas, "market": m.ID})
+	args := by.reach(SeeVendors)
+	args["market"] = m.ID
+	return postgres.All[MarketID](ctx, tx, `SELECT m.id FROM markets m WHERE `+inReach+` AND m.id <> @market ORDER BY m.id`, args)
 }
 
 // stallsLike are the codes that differ from one in blanks, signs and leading zeros alone.

@@ -26,6 +26,8 @@ type marketPage struct {
 	Import, Add    string // addresses; empty: not for this reader
 	Print          string
 	Old, Paper     string
+	Order, Edit    string
+	Facts          []fact
 	Approved       int             // placards ready to print
 	Share          *coverage.Share // nil: not for this reader
 	Definition     string          // of the share: its number
@@ -135,7 +137,10 @@ func (s *Server) marketPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p := marketPage{frame: s.frame(c, m.Name, &m, "market"), Market: m, Place: place(m), Code: m.Code, Self: marketPath(m.Code)}
+	p := marketPage{frame: s.frame(c, m.Name, &m, "market"), Market: m, Place: place(m), Code: m.Code, Self: marketPath(m.Code), Facts: facts(l, m)}
+	if by.Can(registry.ChangeMarket, m) {
+		p.Edit = marketPath(m.Code, "edit")
+	}
 	if p.Share, err = s.shareFor(c, m); err != nil {
 		return err
 	}
@@ -161,6 +166,9 @@ func (s *Server) marketPage(c echo.Context) error {
 	p.Vendors = true
 	p.fill(s, c, plan)
 	p.Old = marketPath(m.Code, "old-placards")
+	if by.Can(registry.RegisterStall, m) && len(plan) > 0 {
+		p.Order = marketPath(m.Code, "order")
+	}
 	if by.Can(registry.PrintPlacards, m) {
 		p.Paper = marketPath(m.Code, "paper")
 	}

@@ -50,6 +50,19 @@ func (s *Server) getMarket(c echo.Context) error {
 	return tagged(c, http.StatusOK, m.ETag(), m)
 }
 
+// patchMarket answers PATCH /api/v1/markets/{market}.
+func (s *Server) patchMarket(c echo.Context) error {
+	in, err := bindJSON[registry.ChangedMarket](c)
+	if err != nil {
+		return err
+	}
+	m, err := s.reg(c).EditMarket(c.Request().Context(), actor(c), c.Param("market"), c.Request().Header.Get("If-Match"), in)
+	if err != nil {
+		return err
+	}
+	return tagged(c, http.StatusOK, m.ETag(), m)
+}
+
 // tagged answers with a resource and its version.
 func tagged(c echo.Context, status int, etag string, v any) error {
 	c.Response().Header().Set("ETag", etag)

@@ -22,6 +22,7 @@ type marketsPage struct {
 
 type marketRow struct {
 	Path, Name, Place, Code string
+	Site                    string // what it is, when it is no market
 	Demo                    bool
 	Share                   *coverage.Share // nil: not for this reader
 }
@@ -47,6 +48,9 @@ func (s *Server) marketsPage(c echo.Context) error {
 	}
 	for _, m := range list.Items {
 		row := marketRow{Path: marketPath(m.Code), Name: m.Name, Place: place(m), Code: m.Code, Demo: m.Demo}
+		if m.Site != "" {
+			row.Site = language(c).T(siteWords[m.Site])
+		}
 		if row.Share, err = s.shareFor(c, m); err != nil {
 			return err
 		}
@@ -61,8 +65,11 @@ func (s *Server) marketsPage(c echo.Context) error {
 	return s.show(c, http.StatusOK, "markets.html", p)
 }
 
-// shareFor is a market's figure, nil for who may see the market and not its figures.
+// shareFor is a market's figure, nil for who may see the market and not its figures, and for a place that is no market.
 func (s *Server) shareFor(c echo.Context, m registry.Market) (*coverage.Share, error) {
+	if m.Site != "" {
+		return nil, nil
+	}
 	share, err := s.coverage.Share(c.Request().Context(), actor(c), coverage.Question{Market: m.Code})
 	if fault.KindOf(err) == fault.Forbidden {
 		return nil, nil

@@ -224,7 +224,7 @@ func newDocs(source []byte) (docsView, error) {
 				return v, err
 			}
 		}
-		for _, method := range []string{"get", "post", "patch", "delete"} {
+		for _, method := range []string{"get", "post", "put", "patch", "delete"} {
 			n, ok := item[method]
 			if !ok {
 				continue

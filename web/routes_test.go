@@ -62,6 +62,11 @@ var tries = []try{
 	{route: "GET /api/v1/markets", row: "signed in", path: "/api/v1/markets", status: 200},
 	{route: "POST /api/v1/markets", row: "open a market", path: "/api/v1/markets", body: `{"code":"$code","name":"Chợ","area":"31321"}`, status: 201},
 	{route: "GET /api/v1/markets/{market}", row: "market", path: near, other: "/api/v1/markets/NONE", status: 200},
+	{route: "PATCH /api/v1/markets/{market}", row: "open a market", path: near, other: "/api/v1/markets/NONE", body: `{"signal":"weak"}`, header: []string{"If-Match", "$marketetag"}, status: 200, fresh: "market"},
+	{route: "GET /api/v1/markets/{market}/sections", row: "name and stall, masked too", path: near + "/sections", other: "/api/v1/markets/NONE/sections", status: 200},
+	{route: "PUT /api/v1/markets/{market}/sections", row: "register, edit", path: near + "/sections", other: "/api/v1/markets/NONE/sections", body: `$order`, header: []string{"If-Match", "$walketag"}, status: 200, fresh: "walk"},
+	{route: "PATCH /api/v1/markets/{market}/sections", row: "register, edit", path: near + "/sections", other: "/api/v1/markets/NONE/sections", body: `{"rename":{"section":"$code","to":"Dãy $code"}}`, header: []string{"If-Match", "$walketag"}, status: 200, fresh: "walk"},
+	{route: "GET /api/v1/areas", row: "signed in", path: "/api/v1/areas?q=can+tho", status: 200},
 	{route: "GET /api/v1/markets/{market}/stalls", row: "name and stall, masked too", path: near + "/stalls", other: "/api/v1/markets/NONE/stalls", status: 200},
 	{route: "POST /api/v1/markets/{market}/stalls", row: "register, edit", path: near + "/stalls", other: "/api/v1/markets/NONE/stalls", body: `{"code":"$code"}`, status: 201},
 	{route: "GET /api/v1/markets/{market}/stalls/{stall}", row: "name and stall, masked too", path: near + "/stalls/A-12", other: "/api/v1/markets/NONE/stalls/A-12", status: 200},
@@ -201,6 +206,25 @@ func (s *scene) prepare(t *testing.T, what string) {
 		s.vars["placard"] = placards[0].Serial.String()
 	}
 	switch what {
+	case "market":
+		s.take(t, step{as: "officer", do: "GET " + near, status: 200, keep: map[string]string{"marketetag": "=ETag"}})
+	case "walk":
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: `{"code":"$code","section":"$code"}`, status: 201})
+		s.take(t, step{as: "manager bringing in", do: "GET " + near + "/sections", status: 200, keep: map[string]string{"walketag": "=ETag"}})
+		walk, err := s.reg.Walk(t.Context(), registry.Console(), "NEAR")
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(walk.Sections)
+		var order registry.ArrangedWalk
+		for _, sec := range walk.Sections {
+			order.Sections = append(order.Sections, registry.ArrangedSection{Name: sec.Name, Stalls: sec.Stalls})
+		}
+		b, err := json.Marshal(order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.vars["order"] = string(b)
 	case "stall":
 		bring()
 		s.vars["etag"] = s.vars["stalletag"]
@@ -334,6 +358,10 @@ var pages = []try{
 	{route: "GET /markets/:market/vendors/:vendor", row: "name and stall, masked too", path: "/markets/NEAR/vendors/$approvedvendor"},
 	{route: "POST /markets/:market/vendors/:vendor", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor", body: raw{form, "name=Lan&kind=grower&sim_registered=yes"}},
 	{route: "POST /markets/:market/vendors/:vendor/merge", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor/merge", body: raw{form, "stall=Z-9"}},
+	{route: "GET /markets/:market/edit", row: "open a market", path: "/markets/NEAR/edit"},
+	{route: "POST /markets/:market/edit", row: "open a market", path: "/markets/NEAR/edit", body: raw{form, "name=x&class=2"}},
+	{route: "GET /markets/:market/order", row: "register, edit", path: "/markets/NEAR/order"},
+	{route: "POST /markets/:market/order", row: "register, edit", path: "/markets/NEAR/order", body: raw{form, "name=x&place=1"}},
 	{route: "GET /markets/:market/import", row: "import", path: "/markets/NEAR/import"},
 	{route: "POST /markets/:market/import", row: "import", path: "/markets/NEAR/import", body: smallLedger},
 	{route: "GET /imports/:import", row: "import", path: "/imports/$import", fresh: "preview"},

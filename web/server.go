@@ -68,6 +68,11 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/markets", s.getMarkets)
 	own.POST("/markets", s.postMarket)
 	own.GET("/markets/:market", s.getMarket)
+	own.PATCH("/markets/:market", s.patchMarket)
+	own.GET("/markets/:market/sections", s.getSections)
+	own.PUT("/markets/:market/sections", s.putSections)
+	own.PATCH("/markets/:market/sections", s.patchSections)
+	own.GET("/areas", s.getAreas)
 	own.GET("/markets/:market/stalls", s.getStalls)
 	own.POST("/markets/:market/stalls", s.postStall)
 	own.GET("/markets/:market/stalls/:stall", s.getStall)
@@ -137,6 +142,10 @@ func (s *Server) routes(e *echo.Echo) {
 	in.POST("/sign-out", s.signOut)
 	in.GET("/", s.marketsPage)
 	in.GET("/markets/:market", s.marketPage)
+	in.GET("/markets/:market/edit", s.marketEditPage)
+	in.POST("/markets/:market/edit", s.editMarket)
+	in.GET("/markets/:market/order", s.orderPage)
+	in.POST("/markets/:market/order", s.saveOrder)
 	in.GET("/markets/:market/stalls/:stall", s.stallPage)
 	in.POST("/markets/:market/stalls/:stall/status", s.changeStatus)
 	in.POST("/markets/:market/stalls/:stall/transfer", s.handOver)
@@ -180,6 +189,7 @@ type behind struct {
 
 func (b behind) GET(path string, h echo.HandlerFunc)    { b.group.GET(path, h, b.use...) }
 func (b behind) POST(path string, h echo.HandlerFunc)   { b.group.POST(path, h, b.use...) }
+func (b behind) PUT(path string, h echo.HandlerFunc)    { b.group.PUT(path, h, b.use...) }
 func (b behind) PATCH(path string, h echo.HandlerFunc)  { b.group.PATCH(path, h, b.use...) }
 func (b behind) DELETE(path string, h echo.HandlerFunc) { b.group.DELETE(path, h, b.use...) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
@@ -12,7 +13,8 @@ import (
 
 type coverageCmd struct {
 	Market string `xor:"where" help:"Code of a market."`
-	Area   string `xor:"where" help:"Official code of a commune or province."`
+	Area   string `xor:"where" help:"Official code of a commune or province, or of a unit that is no more."`
+	Map    string `enum:",then,today" default:"" help:"Which map the area is on: then, the day's own; today. Default: today, or then for a unit that is no more."`
 	By     string `help:"Split by: market commune province provider section goods team."`
 	AsOf   string `help:"A past day, 2026-11-22; default: now."`
 }
@@ -31,7 +33,7 @@ func (q coverageCmd) Run(ctx context.Context, c *config, out output) error {
 		return err
 	}
 	defer a.close()
-	s, err := a.coverage.Share(ctx, registry.Console(), coverage.Question{Market: q.Market, Area: q.Area, By: q.By, AsOf: asOf})
+	s, err := a.coverage.Share(ctx, registry.Console(), coverage.Question{Market: q.Market, Area: q.Area, Map: q.Map, By: q.By, AsOf: asOf})
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,14 @@ func (q coverageCmd) Run(ctx context.Context, c *config, out output) error {
 	if err := c.list(out, s, head, rows); err != nil || c.Format != "table" {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "as of %s, %s, definition %s\n", s.AsOf, s.Method, s.Definition)
+	where := ""
+	switch {
+	case s.Areas != nil:
+		where = fmt.Sprintf("%s, on today's map %s, ", s.AreaName, strings.Join(s.Areas, " "))
+	case s.Area != "":
+		where = fmt.Sprintf("%s, map of %s, ", s.AreaName, s.Map)
+	}
+	_, err = fmt.Fprintf(out, "%sas of %s, %s, definition %s\n", where, s.AsOf, s.Method, s.Definition)
 	return err
 }
 

@@ -21,7 +21,8 @@ type cli struct {
 	config
 	Serve     serveCmd     `cmd:"" help:"Run the service: pages, API, phones."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
-	Market    marketCmd    `cmd:"" help:"Add and list markets."`
+	Market    marketCmd    `cmd:"" help:"Add, list, change and move markets, and places that show codes and are none."`
+	Area      areaCmd      `cmd:"" help:"The map: find units, bring in a new one."`
 	Import    importCmd    `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
 	Accounts  accountsCmd  `cmd:"" help:"Approve receiving accounts: the second person's look."`
 	Placards  placardsCmd  `cmd:"" help:"Issue placards for what is approved and write the sheets."`

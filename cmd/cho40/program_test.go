@@ -413,7 +413,7 @@ func TestFormats(t *testing.T) {
 		head string // of the CSV
 		rows int
 	}{
-		{"markets", []string{"market", "list"}, 0, "code,name,area,province,planned_stalls", 1},
+		{"markets", []string{"market", "list"}, 0, "code,name,area,province,planned_stalls,kind,class", 1},
 		{"import", []string{"import", sample("so-cho-dai-tu.csv"), "--market", "VT"}, 0, ",row,column,code,value,vi,en", -1},
 		{"approve", []string{"accounts", "approve", "--market", "VT", "--stall", "A-02", "--by", "lan"}, -1, "stall,vendor,provider,number,holder,state,why", -1},
 		{"people", []string{"user", "list"}, 0, "name,grants,state", 1},

@@ -153,22 +153,19 @@ func codesOver(kind registry.ScopeKind, grants []registry.Grant) []string {
 	return codes
 }
 
-// marketsOf finds the markets that grants are over: of each its code, commune and province.
+// marketsOf finds the markets that grants are over.
 func marketsOf(ctx context.Context, db postgres.Querier, grants []registry.Grant) (map[string]registry.Market, error) {
-	type row struct{ Code, Area, Province string }
-	rows, err := postgres.All[row](ctx, db, `
-		SELECT m.code, coalesce(m.area_code, '') AS area, coalesce(a.parent, m.area_code, '') AS province
-		FROM markets m LEFT JOIN areas a ON a.code = m.area_code
-		WHERE m.code = ANY (@codes)`, pgx.StrictNamedArgs{"codes": codesOver(registry.OverMarket, grants)})
-	found := make(map[string]registry.Market, len(rows))
-	for _, r := range rows {
-		found[r.Code] = registry.Market{Code: r.Code, Area: r.Area, Province: r.Province}
+	markets, err := registry.MarketsNamed(ctx, db, codesOver(registry.OverMarket, grants))
+	found := make(map[string]registry.Market, len(markets))
+	for _, m := range markets {
+		found[m.Code] = m
 	}
 	return found, err
 }
 
+// areasOf lists the areas of grants that are on the map: one that is no more is granted to nobody.
 func areasOf(ctx context.Context, db postgres.Querier, grants []registry.Grant) ([]string, error) {
-	return postgres.All[string](ctx, db, `SELECT code FROM areas WHERE code = ANY (@codes)`,
+	return postgres.All[string](ctx, db, `SELECT code FROM areas WHERE code = ANY (@codes) AND (valid_to IS NULL OR valid_to > now())`,
 		pgx.StrictNamedArgs{"codes": codesOver(registry.OverArea, grants)})
 }
 
@@ -185,7 +182,8 @@ func insertGrants(ctx context.Context, tx pgx.Tx, at time.Time, by registry.Acto
 
 // grantsNow is the JSON list of the grants in force at @now whose holder column is given.
 func grantsNow(holder string) string {
-	return `(SELECT coalesce(jsonb_agg(jsonb_build_object('role', g.role, 'scope', g.scope_kind, 'code', g.scope_code) ORDER BY g.id), '[]')
+	return `(SELECT coalesce(jsonb_agg(jsonb_build_object('role', g.role, 'scope', g.scope_kind, 'code', g.scope_code, 'since',
+			CASE WHEN g.scope_kind = 'area' THEN ((g.created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)::text ELSE '' END) ORDER BY g.id), '[]')
 		FROM grants g WHERE g.` + holder + ` AND (g.ends_at IS NULL OR g.ends_at > @now))`
 }
 

@@ -4,7 +4,6 @@ package coverage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +12,6 @@ import (
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Definition names what "accepting" means in every figure below: vendors who trade on the day are the denominator, which is who
@@ -48,6 +45,9 @@ type Share struct {
 	Funnel     []Step       `json:"funnel"`
 	Barriers   []Barrier    `json:"barriers"`
 	Freshness  time.Time    `json:"freshness"`
+	AreaName   string       `json:"area_name,omitempty"`
+	Map        string       `json:"map,omitempty"`   // of a figure of an area: then or today
+	Areas      []string     `json:"areas,omitempty"` // of a former unit on today's map: the units that it became
 	Split      []Part       `json:"split,omitempty"`
 }
 
@@ -74,11 +74,16 @@ type Part struct {
 }
 
 // Question is which figure is wanted: of a market, or of an area and all below it; of everything when neither is named.
+//
+// An area is one of a map. On that of then, its markets are those that lay in it on the day of the figure, or on its last day if
+// it is no more by then; on today's map they are those that lie now in the area, or in the units that it became. Figures of
+// parts (commune, province) follow the same map. The day is the figure's either way.
 type Question struct {
 	Market string       `query:"market"`
 	Area   string       `query:"area"`
-	By     string       `query:"by"` // one of splits
-	AsOf   registry.Day `query:"-"`  // zero: now
+	Map    string       `query:"map"` // then or today; empty: today for a unit that is on the map, then for one that is no more
+	By     string       `query:"by"`  // one of splits
+	AsOf   registry.Day `query:"-"`   // zero: now
 }
 
 // splits are the ways to split a figure. Where nobody is in a team yet, all are in the part without a name.
@@ -122,7 +127,7 @@ func ratio(part, whole int) *float64 {
 
 // Share answers a question about the markets in the actor's scope.
 //
-// Faults: Invalid split-unknown, day-future; NotFound market-not-found, area-not-found; Forbidden.
+// Faults: Invalid split-unknown, map-unknown, day-future, site-no-market; NotFound market-not-found, area-not-found; Forbidden.
 func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Share, error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	if q.By != "" && !slices.Contains(splits, q.By) {
@@ -136,7 +141,10 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	case !q.AsOf.IsZero() && q.AsOf != today:
 		at, today = q.AsOf.End(), q.AsOf
 	}
-	markets, err := s.markets(ctx, by, q)
+	if q.Map != "" && q.Map != mapThen && q.Map != mapToday {
+		return Share{}, fault.New(fault.Invalid, "map-unknown", "There is no map %q.", q.Map).With(fault.At("map", "unknown", "One of: %s.", "then, today"))
+	}
+	view, err := s.markets(ctx, by, q, today)
 	if err != nil {
 		return Share{}, err
 	}
@@ -144,11 +152,11 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	parts := map[string]*count{}
 	var order []string
 	inside := q.By == "provider" || q.By == "section" || q.By == "goods"
-	for _, m := range markets {
+	for _, m := range view.markets {
 		if inside && !by.Can(registry.SplitCoverage, m) {
 			return Share{}, fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
 		}
-		groups, err := s.count(ctx, m, q.By, at)
+		groups, err := s.count(ctx, m, view, q.By, at)
 		if err != nil {
 			return Share{}, fmt.Errorf("coverage of %s: %w", m.Code, err)
 		}
@@ -161,7 +169,7 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 			parts[g.Key].add(g)
 		}
 	}
-	out := Share{AsOf: today, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, Vendors: total.Vendors, Accepting: total.Accepting,
+	out := Share{AsOf: today, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: view.name, Map: view.of, Areas: view.areas, Vendors: total.Vendors, Accepting: total.Accepting,
 		Share: ratio(total.Accepting, total.Vendors), Suspended: total.Suspended, Overdue: total.Overdue, Funnel: total.funnel(), Barriers: []Barrier{}, Freshness: now}
 	if gap := total.Vendors - total.Accepting; gap > 0 {
 		out.Barriers = append(out.Barriers, Barrier{"never_asked", gap}) // reasons are recorded with visits; nobody has asked before that
@@ -175,47 +183,110 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	return out, nil
 }
 
-// markets are those that the question is about and the actor may see figures of, by code.
-func (s *Service) markets(ctx context.Context, by registry.Actor, q Question) ([]registry.Market, error) {
-	reg := registry.New(s.db, s.now)
-	if q.Market != "" {
-		m, err := reg.MarketFor(ctx, by, registry.SeeCoverage, q.Market)
-		return []registry.Market{m}, err
-	}
-	if !by.CanSomewhere(registry.SeeCoverage) {
-		return nil, fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
-	}
-	markets, err := reg.MarketsIn(ctx, by, registry.SeeCoverage, q.Area)
-	if err != nil || q.Area == "" || len(markets) > 0 {
-		return markets, err
-	}
-	// No market of the actor's: an area without any is empty, one out of scope is not there.
-	unknown := fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
-	parent, err := postgres.One[*string](ctx, s.db, `SELECT parent FROM areas WHERE code = @code`, pgx.StrictNamedArgs{"code": q.Area})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, unknown
-	}
-	if err != nil {
-		return nil, err
-	}
-	whole := registry.Market{Area: q.Area, Province: q.Area}
-	if parent != nil {
-		whole.Province = *parent
-	}
-	if !by.Can(registry.SeeCoverage, whole) {
-		return nil, unknown
-	}
-	return nil, nil
+const (
+	mapThen  = "then"
+	mapToday = "today"
+)
+
+// view is the markets of a question, and the day whose map their communes and provinces are named from.
+type view struct {
+	markets []registry.Market
+	day     registry.Day
+	of      string // mapThen or mapToday; empty: no area was asked for
+	name    string
+	areas   []string
 }
 
+// markets are those that the question is about and the actor may see figures of, by code. A place that is no market is in none.
+func (s *Service) markets(ctx context.Context, by registry.Actor, q Question, on registry.Day) (view, error) {
+	reg := registry.New(s.db, s.now)
+	today := reg.Today()
+	if q.Market != "" {
+		m, err := reg.MarketFor(ctx, by, registry.SeeCoverage, q.Market)
+		if err == nil && m.Site != "" {
+			err = fault.New(fault.Invalid, "site-no-market", "%s is no market: its counters show payment codes, and nobody there is a vendor.", m.Name)
+		}
+		v := view{markets: []registry.Market{m}, day: today}
+		if q.Map == mapThen {
+			v.day = on
+		}
+		return v, err
+	}
+	if !by.CanSomewhere(registry.SeeCoverage) {
+		return view{}, fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
+	}
+	v := view{day: today}
+	if q.Map == mapThen {
+		v.day = on
+	}
+	if q.Area == "" {
+		markets, err := reg.MarketsOn(ctx, by, registry.SeeCoverage, "", v.day)
+		v.markets = slices.DeleteFunc(markets, isSite)
+		return v, err
+	}
+	unknown := fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
+	area, err := reg.AreaFor(ctx, by, registry.SeeCoverage, q.Area)
+	if err != nil {
+		return v, err
+	}
+	v.name, v.of = area.Name, q.Map
+	if v.of == "" {
+		if v.of = mapToday; area.Ended(today) {
+			v.of = mapThen
+		}
+	}
+	wanted := []string{q.Area}
+	switch {
+	case v.of == mapToday && area.Ended(today):
+		if wanted, err = reg.Successors(ctx, q.Area); err != nil {
+			return v, err
+		}
+		v.areas = wanted
+	case v.of == mapThen:
+		if v.day = on; area.Ended(on) {
+			v.day = area.ValidTo.Add(-1)
+		}
+	}
+	seen := map[string]bool{}
+	for _, code := range wanted {
+		markets, err := reg.MarketsOn(ctx, by, registry.SeeCoverage, code, v.day)
+		if err != nil {
+			return v, err
+		}
+		for _, m := range markets {
+			if !seen[m.Code] && !isSite(m) {
+				v.markets = append(v.markets, m)
+			}
+			seen[m.Code] = true
+		}
+	}
+	// No market of the actor's: an area without any is empty, one out of scope is not there.
+	if len(seen) == 0 && !area.Seen {
+		return v, unknown
+	}
+	slices.SortFunc(v.markets, func(a, b registry.Market) int { return strings.Compare(a.Code, b.Code) })
+	return v, nil
+}
+
+func isSite(m registry.Market) bool { return m.Site != "" }
+
 // count counts the vendors of one market, grouped as asked.
-func (s *Service) count(ctx context.Context, m registry.Market, by string, at time.Time) ([]count, error) {
+func (s *Service) count(ctx context.Context, m registry.Market, v view, by string, at time.Time) ([]count, error) {
 	key, name, join := "''", "''", ""
 	var labels [2]string
 	switch by {
 	case "market", "commune", "province": // the whole market is in one part
 		key, name = "@key::text", "@name::text"
-		labels = map[string][2]string{"market": {m.Code, m.Name}, "commune": {m.Area, m.AreaName}, "province": {m.Province, m.ProvinceName}}[by]
+		labels = [2]string{m.Code, m.Name}
+		if by != "market" {
+			commune, province, err := registry.New(s.db, s.now).PlaceOn(ctx, m, v.day)
+			if err != nil {
+				return nil, err
+			}
+			if labels = [2]string{commune.Code, commune.Name}; by == "province" {
+				labels = [2]string{province.Code, province.Name}
+			}
+		}
 	case "provider":
 		key = "coalesce(n.provider, '')"
 	case "section":
