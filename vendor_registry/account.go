@@ -72,6 +72,7 @@ type Account struct {
 	Payload      string        `json:"-"`
 	Symbol       []byte        `json:"-"`
 	FullNumber   string        `json:"-" db:"-"`
+	Again        bool          `json:"-" db:"-"` // it was sent before, and nothing was done now
 }
 
 // ETag is the account's version: a decision makes a new one.
@@ -79,12 +80,13 @@ func (a Account) ETag() string { return fmt.Sprintf(`"%s.%d"`, a.RecordID, a.Dec
 
 // NewAccount is what somebody brings in: a number at a provider, or the code that the vendor's own app shows.
 type NewAccount struct {
-	Provider string `json:"provider"` // our code, a six-digit BIN or a name in use
-	Number   string `json:"number"`
-	Holder   string `json:"holder"`   // as the bank's app shows it; empty: made of the vendor's name and not yet confirmed
-	Payload  string `json:"payload"`  // the whole text of a scanned code, instead of provider and number
-	Replaces string `json:"replaces"` // id of the account that this one would take the place of
-	Amends   string `json:"amends"`   // id of a proposal that still waits: it is withdrawn, and this one takes its place
+	ID       AccountID `json:"id,omitzero"` // minted by whoever sends, so that it may be sent twice; zero: minted here
+	Provider string    `json:"provider"`    // our code, a six-digit BIN or a name in use
+	Number   string    `json:"number"`
+	Holder   string    `json:"holder"`   // as the bank's app shows it; empty: made of the vendor's name and not yet confirmed
+	Payload  string    `json:"payload"`  // the whole text of a scanned code, instead of provider and number
+	Replaces string    `json:"replaces"` // id of the account that this one would take the place of
+	Amends   string    `json:"amends"`   // id of a proposal that still waits: it is withdrawn, and this one takes its place
 
 	AccountKind string `json:"account_kind"` // merchant: under a contract with the provider; personal, or empty: any other
 	Reason      string `json:"reason"`       // wanted when another vendor of the market has the same account
@@ -142,7 +144,7 @@ func prepare(bad *[]fault.Field, by Actor, now time.Time, vendor string, in []Ne
 
 // proposal checks one account that comes in on a day, and makes its payload and symbol.
 func (n NewAccount) proposal(bad *[]fault.Field, pointer, vendor string, day Day) proposal {
-	p := proposal{Account: Account{RecordID: id.New[Account](), Source: "typed", HolderGiven: n.Holder != ""}}
+	p := proposal{Account: Account{RecordID: minted(n.ID), Source: "typed", HolderGiven: n.Holder != ""}}
 	holder := text(bad, below(pointer, "holder"), n.Holder, maxHolder, false)
 	if holder == "" {
 		holder = clipName(qrgen.Holder(vendor), maxHolder)
@@ -350,9 +352,10 @@ func account(ctx context.Context, db postgres.Querier, m Market, which AccountID
 // Replaces names one, it is a change: it takes that one's place only when two people agree.
 //
 // With Amends it takes the place of a proposal that still waits: that one is withdrawn, and whoever touched it touched this one.
+// The same id and content sent again is the stored account, Again.
 //
-// Faults: Invalid, also when another vendor has the account and no reason is given; NotFound; Forbidden; Conflict stall-vacant,
-// consent-missing, account-exists (the same number is there, proposed or approved).
+// Faults: Invalid; NotFound; Forbidden; Conflict stall-vacant, consent-missing, account-exists (the same number is
+// there, proposed or approved), record-differs (the id came before with other content).
 func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string, in NewAccount) (Account, error) {
 	now := s.now()
 	var bad []fault.Field
@@ -362,6 +365,7 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 	}
 	p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, 1
 	var m Market
+	again := false
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		var err error
 		if m, err = market(ctx, tx, by, ProposeAccount, marketCode); err != nil {
@@ -371,16 +375,38 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 		if err != nil {
 			return err
 		}
+		if again, err = in.claim(ctx, tx, by, m, code, v, now); err != nil || again {
+			return err
+		}
 		proposed, err := propose(ctx, tx, by, m, v, &p, in)
 		if err != nil {
 			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, proposed...)
 	})
-	if err != nil {
+	if postgres.Violated(err) == "accounts_pk" { // an id of ours
+		err = sent("account", in.ID, code, in).differs()
+	}
+	if err = s.keepBoth(ctx, by, marketCode, err); err != nil {
 		return Account{}, actionContext("propose account at", code, err)
 	}
-	return accountShown(ctx, s.db, m, p.RecordID, now)
+	a, err := accountShown(ctx, s.db, m, p.RecordID, now)
+	a.Again = again
+	return a, err
+}
+
+// claim is sending.claim for an account of a vendor; the same content for somebody else is another version.
+func (n NewAccount) claim(ctx context.Context, tx pgx.Tx, by Actor, m Market, stall string, v VendorID, now time.Time) (again bool, err error) {
+	as := sent("account", n.ID, stall, n)
+	if again, err = as.claim(ctx, tx, by, m, now); err != nil || !again {
+		return again, err
+	}
+	owner, err := one[VendorID](ctx, tx, accountNotFound(), `SELECT vendor_id FROM accounts WHERE market_id = @market AND id = @id`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": n.ID})
+	if err == nil && owner != v {
+		err = as.differs()
+	}
+	return true, err
 }
 
 // propose stores a proposal for a vendor, as a change where it is one; the caller writes the events.
@@ -686,10 +712,6 @@ const ChangeDigits = 6
 // keys-never-approve, not-allowed; Conflict account-decided, proposal-expired, provider-in-force.
 func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, error) {
 	now := s.now()
-	if d.ETag == "" {
-		s.recordRefusal(ctx, by, d, needsVersion())
-		return Account{}, needsVersion()
-	}
 	var bad []fault.Field
 	d.Reason = text(&bad, "reason", d.Reason, maxReason, d.Decision == "reject")
 	if d.Decision != "approve" && d.Decision != "reject" {
@@ -794,9 +816,11 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 		return fail(ownProposal())
 	case a.State == StateExpired:
 		return fail(proposalExpired())
-	case d.ETag != a.ETag():
-		return fail(stale(a.ETag()))
-	case a.State != StateProposed:
+	}
+	if err := unchanged(d.ETag, a.ETag()); err != nil {
+		return fail(err)
+	}
+	if a.State != StateProposed {
 		return fail(accountDecided(a.State))
 	}
 	events := []Event{{"account." + d.Decision + "d", "account:" + a.RecordID.String(), nil}}
@@ -1014,9 +1038,6 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 			err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 				if d.Account.Market != m.Code {
 					return accountNotFound()
-				}
-				if d.ETag == "" {
-					return needsVersion()
 				}
 				if d.Decision != "approve" && d.Decision != "reject" {
 					return fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").With(fault.At("decision", "unknown", "One of: %s.", "approve, reject"))

@@ -131,6 +131,7 @@ const (
 	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
 	SeeMarket        Action = "see-market"     // that it exists, its name and area
 	ChangeMarket     Action = "change-market"
+	SettleClashes    Action = "settle-clashes"   // between two versions of one record
 	ChangeProviders  Action = "change-providers" // the list of banks and wallets
 	ChangeAreas      Action = "change-areas"     // the map of the country
 )
@@ -154,6 +155,7 @@ var rights = map[Action][]Role{
 	SplitCoverage:    {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
 	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
 	ChangeMarket:     {Officer, Admin},
+	SettleClashes:    {Manager, Leader},
 	ChangeProviders:  {Admin},
 	ChangeAreas:      {Admin},
 }

@@ -232,9 +232,6 @@ type DefaultDecision struct {
 // Faults: those of Decide; Forbidden not-yours for a withdrawal; Conflict default-moved when the default is another by now.
 func (s *Service) DecideDefault(ctx context.Context, by Actor, d DefaultDecision) (DefaultProposal, error) {
 	now := s.now()
-	if d.ETag == "" {
-		return DefaultProposal{}, needsVersion()
-	}
 	var bad []fault.Field
 	d.Reason = text(&bad, "reason", d.Reason, maxReason, d.Decision == "reject")
 	if !slices.Contains([]string{"approve", "reject", "withdraw"}, d.Decision) {
@@ -292,8 +289,11 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 		return nil, ownProposal()
 	case p.State == StateExpired:
 		return nil, proposalExpired()
-	case d.ETag != p.ETag():
-		return nil, stale(p.ETag())
+	}
+	if err := unchanged(d.ETag, p.ETag()); err != nil {
+		return nil, err
+	}
+	switch {
 	case p.State != StateProposed:
 		return nil, fault.New(fault.Conflict, "account-decided", "This account is %s already.", p.State)
 	}

@@ -19,7 +19,8 @@ type LoggedEvent struct {
 	Reason     string    `json:"reason"`
 	At         time.Time `json:"at"` // when it happened, as the person's device says
 	RecordedAt time.Time `json:"recorded_at"`
-	Who        string    `json:"by"` // name of the person or key, console; empty: the service itself
+	ClockAhead *int      `json:"clock_ahead"` // seconds by which the device's clock was ahead of ours, negative behind; null: less than 10 minutes, or not known
+	Who        string    `json:"by"`          // name of the person or key, console; empty: the service itself
 }
 
 // PlacardEvents is the whole log of a placard in its order. Faults: NotFound, also outside the actor's scope; Forbidden.
@@ -33,7 +34,7 @@ func (s *Service) PlacardEvents(ctx context.Context, by Actor, serial string) ([
 		return nil, notFoundAs(err, placardNotFound())
 	}
 	es, err := postgres.All[LoggedEvent](ctx, s.db, `
-		SELECT e.kind, e.state, e.result, e.heard_name, e.reason, e.at, e.recorded_at,
+		SELECT e.kind, e.state, e.result, e.heard_name, e.reason, e.at, e.recorded_at, e.clock_ahead,
 		       coalesce(p.name, k.name, CASE WHEN e.recorded_by = 'console' THEN 'console' END, '') AS who
 		FROM placard_events e
 		LEFT JOIN people p ON e.recorded_by = 'person:' || p.id

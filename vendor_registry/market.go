@@ -299,9 +299,6 @@ func (s *Service) AddMarket(ctx context.Context, by Actor, in NewMarket) (Market
 // Faults: NeedsVersion without match; Stale when somebody saved first; Invalid; NotFound market-not-found, area-not-found;
 // Conflict area-ended; Forbidden.
 func (s *Service) EditMarket(ctx context.Context, by Actor, code, match string, in ChangedMarket) (Market, error) {
-	if match == "" {
-		return Market{}, needsVersion()
-	}
 	now := s.now()
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		m, err := market(ctx, tx, by, ChangeMarket, code)
@@ -315,8 +312,8 @@ func (s *Service) EditMarket(ctx context.Context, by Actor, code, match string, 
 		if m, err = selectMarket(ctx, tx, code); err != nil {
 			return err
 		}
-		if match != m.ETag() {
-			return stale(m.ETag())
+		if err := unchanged(match, m.ETag()); err != nil {
+			return err
 		}
 		var bad []fault.Field
 		fields := in.change(&bad, &m)
@@ -432,7 +429,7 @@ func (s *Service) Markets(ctx context.Context, by Actor, q string, l List) (Page
 		return Page[Market]{}, err
 	}
 	args := by.reach(SeeMarket)
-	sought(q, args)
+	seekMarkets(q, args)
 	args["after"], args["n"] = l.Cursor, n+1
 	items, err := postgres.All[Market](ctx, s.db, marketColumns+`
 		WHERE `+inReach+` AND `+isSought+` AND m.code > @after
@@ -507,14 +504,14 @@ func (m Market) ETag() string { return fmt.Sprintf(`"%s.%d"`, m.ID, m.Version) }
 
 // New is what opens a market of which a change says the rest.
 func (in ChangedMarket) New(code, name, area string) NewMarket {
-	return NewMarket{Code: code, Name: name, Area: area, Site: given(in.Site), FormerAreas: given(in.FormerAreas), Class: in.Class.Value, Kind: given(in.Kind),
-		Weekdays: given(in.Weekdays), LunarDays: given(in.LunarDays), PlannedStalls: in.PlannedStalls.Value, Program: given(in.Program),
-		ProgramSince: in.ProgramSince.Value, ProgramSponsor: given(in.ProgramSponsor), Signal: given(in.Signal), ContactName: given(in.ContactName),
-		ContactPhone: given(in.ContactPhone), Call: given(in.Call)}
+	return NewMarket{Code: code, Name: name, Area: area, Site: value(in.Site), FormerAreas: value(in.FormerAreas), Class: in.Class.Value, Kind: value(in.Kind),
+		Weekdays: value(in.Weekdays), LunarDays: value(in.LunarDays), PlannedStalls: in.PlannedStalls.Value, Program: value(in.Program),
+		ProgramSince: in.ProgramSince.Value, ProgramSponsor: value(in.ProgramSponsor), Signal: value(in.Signal), ContactName: value(in.ContactName),
+		ContactPhone: value(in.ContactPhone), Call: value(in.Call)}
 }
 
-// given is the value that was given, or none.
-func given[T any](v *T) (out T) {
+// value is what was given, or none.
+func value[T any](v *T) (out T) {
 	if v != nil {
 		out = *v
 	}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,7 @@ type Placard struct {
 	Payload      string       `json:"-"`
 	Symbol       []byte       `json:"-"`
 	AccountState State        `json:"-"`
+	Again        bool         `json:"-" db:"-"` // it was sent before, and nothing was done now
 }
 
 // liveStates are those of a placard that is, or may soon be, where shoppers scan it.
@@ -218,7 +220,8 @@ type NewPlacardEvent struct {
 	Result    string         `json:"result"` // of a check without a payload: damaged, missing
 	HeardName string         `json:"heard_name"`
 	Reason    string         `json:"reason"`
-	Consent   *NewConsent    `json:"consent"` // the vendor's own, when it is given in the same moment
+	Consent   *NewConsent    `json:"consent"`          // the vendor's own, when it is given in the same moment
+	SentAt    time.Time      `json:"sent_at,omitzero"` // what the sender's clock says now; zero: not told
 }
 
 // moves says from which states an event may come, and which state it leads to; "" keeps the state.
@@ -299,7 +302,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		}
 		if len(before) > 0 {
 			if string(before[0]) != string(content) {
-				return eventDiffers()
+				return sent("placard_event", in.ID, p.Serial.String(), in).differsAs(eventDiffers())
 			}
 			return nil
 		}
@@ -320,9 +323,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			return err
 		}
 		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: in.At, result: in.Result}
-		if e.at.IsZero() || e.at.After(now) {
-			e.at = now // a phone's clock that runs ahead would keep the event out of every figure until then
-		}
+		e.at, e.ahead = in.onOurClock(now)
 		switch in.Kind {
 		case "checked":
 			if in.Payload != "" {
@@ -367,8 +368,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		s.refused(ctx, by, m.Code, Event{"placard.resume_refused", "placard:" + which.String(), []string{f.Code}})
 	}
 	if postgres.Violated(err) == "placard_events_pk" { // the same id, at the same moment, for another placard
-		err = eventDiffers().Because(err)
+		err = sent("placard_event", in.ID, serial, in).differsAs(eventDiffers().Because(err))
 	}
+	err = s.keepBoth(ctx, by, m.Code, err)
 	return p, actionContext("record "+in.Kind+" of placard", serial, err)
 }
 
@@ -417,8 +419,39 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 func (in NewPlacardEvent) content(of PlacardID) []byte {
 	at := in.At.UTC().Format(time.RFC3339Nano)
 	in.At = time.Time{} // in another zone it is the same moment
+	in.SentAt = time.Time{}
 	h := sha256.Sum256(asJSON([]any{of, at, in}))
 	return h[:]
+}
+
+// maxSkew is how far a sender's clock may be off without being flagged.
+const maxSkew = 10 * time.Minute
+
+// onOurClock is when an event happened by our clock, which decides, and by how many seconds the sender's is ahead of it: nil when it
+// is not off by more than maxSkew as far as can be told. An event never lies in the future, where it would be kept out of every
+// figure until then.
+func (in NewPlacardEvent) onOurClock(now time.Time) (at time.Time, ahead *int) {
+	at = in.At
+	off := in.SentAt.Sub(now)
+	switch {
+	case !in.SentAt.IsZero() && off.Abs() > maxSkew:
+		if at.IsZero() {
+			at = in.SentAt
+		}
+		at = at.Add(-off)
+	case in.SentAt.IsZero() && at.Sub(now) > maxSkew:
+		off = at.Sub(now)
+	default:
+		off = 0
+	}
+	if off != 0 {
+		seconds := int(min(max(off.Seconds(), math.MinInt32), math.MaxInt32))
+		ahead = &seconds
+	}
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	return at, ahead
 }
 
 func eventDiffers() *fault.Error {
@@ -453,6 +486,7 @@ type placardEvent struct {
 	kind, state, result, heard, reason string
 	content                            []byte
 	at                                 time.Time
+	ahead                              *int // seconds by which the sender's clock is ahead of ours
 }
 
 // insert stores an event after the last one and moves the placard's state. Its time never runs back: a clock that was
@@ -468,11 +502,11 @@ func (e placardEvent) queue(b *pgx.Batch, by Actor, m MarketID, p PlacardID, now
 		e.content = []byte{}
 	}
 	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": null(e.result),
-		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "by": by.ID, "now": now}
+		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "ahead": e.ahead, "by": by.ID, "now": now}
 	b.Queue(`
-		INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, result, heard_name, reason, content, at, recorded_by, recorded_at)
+		INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, result, heard_name, reason, content, at, clock_ahead, recorded_by, recorded_at)
 		SELECT @market, @id, @placard, coalesce(max(e.seq), 0) + 1, @kind, @state, @result, @heard, @reason, @content,
-		       greatest(@at::timestamptz, max(e.at)), @by, @now
+		       greatest(@at::timestamptz, max(e.at)), @ahead::int, @by, @now
 		FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @placard`, args)
 	b.Queue(`UPDATE placards SET state = @state WHERE market_id = @market AND id = @placard`,
 		pgx.StrictNamedArgs{"state": e.state, "market": m, "placard": p})

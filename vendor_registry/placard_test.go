@@ -174,7 +174,10 @@ func TestSameEventTwice(t *testing.T) {
 	if _, err := w.reg.RecordPlacard(t.Context(), w.manager, b.Serial.String(), e); fault.CodeOf(err) != "event-differs" {
 		t.Errorf("another placard under the same id: %v", err)
 	}
-	w.same(before)
+	w.same(before, "clashes", "audit_heads", "audit_events") // where the other versions are kept
+	if n := ask[int](w, `SELECT count(*) FROM clashes WHERE kind = 'placard_event' AND record_id = '`+e.ID.String()+`'`); n != 7 {
+		t.Errorf("%d other versions are kept, want 7", n)
+	}
 
 	// At the same moment: one row, and both are told the same.
 	e = registry.NewPlacardEvent{ID: id.New[registry.NewPlacardEvent](), Kind: "checked", Payload: a.Payload}

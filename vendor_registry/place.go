@@ -71,6 +71,9 @@ func (a Actor) reach(do Action) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"all": all, "codes": codes, "areas": areas, "area_days": days}
 }
 
+// everywhere reports whether an action of the actor's reaches every market.
+func (a Actor) everywhere(do Action) bool { return a.reach(do)["all"].(bool) }
+
 // inReach says whether a market m is in the reach of an actor; the twin of Grant.reaches. The places are gathered once, into an
 // array: as a plain sub-select the planner asks for them again at every market.
 const inReach = `(@all OR m.code = ANY (@codes) OR m.id = ANY (ARRAY(
@@ -115,9 +118,9 @@ func namePlaces(ctx context.Context, tx pgx.Tx, ids []MarketID) error {
 	return nil
 }
 
-// sought is what people type to find a market, as arguments of isSought. Each part between commas must be found: in the name,
+// seekMarkets is what people type to find a market, as arguments of isSought. Each part between commas must be found: in the name,
 // in one of the names of its places, or its beginning in the name and its end in a place ("chợ vị thanh hậu giang").
-func sought(q string, args pgx.StrictNamedArgs) {
+func seekMarkets(q string, args pgx.StrictNamedArgs) {
 	numbers, names, places, parts := []int{}, []string{}, []string{}, 0
 	for part := range strings.SplitSeq(q, ",") {
 		words := strings.Fields(qrgen.Search(part))

@@ -139,6 +139,14 @@ func ParseRef[T any](s string) (Ref[T], error) {
 	return Ref[T]{market, v}, nil
 }
 
+// minted is the ID that came with a record, or a new one.
+func minted[T any](sent id.ID[T]) id.ID[T] {
+	if sent.IsZero() {
+		return id.New[T]()
+	}
+	return sent
+}
+
 // word is a term of our own inside a sentence, said in the reader's language like the rest.
 type word string
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,10 +45,12 @@ type Stall struct {
 	Warnings []Duplicate `json:"warnings,omitempty" db:"-"` // of what was just stored
 	Stopped  []Serial    `json:"stopped,omitempty" db:"-"`  // serials of the placards that a change of hands just suspended
 	Version  int         `json:"-"`
+	Again    bool        `json:"-" db:"-"` // it was sent before, and nothing was done now
 }
 
 // NewStall is a whole stall in one call: the place, who trades there, where the money goes, and the consent to keep it.
 type NewStall struct {
+	ID       StallID      `json:"id,omitzero"` // minted by whoever sends, so that it may be sent twice; zero: minted here
 	Code     string       `json:"code"`
 	Section  string       `json:"section"`
 	Goods    string       `json:"goods"`
@@ -69,7 +72,7 @@ type registration struct {
 // prepare checks what came in and makes the accounts' symbols, before any transaction begins.
 func (in NewStall) prepare(by Actor, now time.Time) (registration, error) {
 	var bad []fault.Field
-	r := registration{Stall: Stall{ID: id.New[Stall]()}, consent: in.Consent}
+	r := registration{Stall: Stall{ID: minted(in.ID)}, consent: in.Consent}
 	r.Code = text(&bad, "code", in.Code, maxCode, true)
 	r.Section = text(&bad, "section", in.Section, maxSection, false)
 	r.Goods = text(&bad, "goods", in.Goods, maxGoods, false)
@@ -125,44 +128,91 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 	if err != nil {
 		return Stall{}, err
 	}
+	in.Code, in.Section, in.Goods = r.Code, r.Section, r.Goods
+	st, v, whole := r.Stall, r.vendor, sent("stall", in.ID, r.Code, in)
 	var warned []Duplicate
+	var whatIs func() Stall
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		m, err := market(ctx, tx, by, RegisterStall, marketCode)
 		if err != nil {
 			return err
 		}
-		if warned, err = duplicates(ctx, tx, by, m, r.entry(), now); err != nil {
+		if st.Again, err = whole.claim(ctx, tx, by, m, now); err != nil || st.Again {
 			return err
 		}
+		known := false // the vendor holds another stall, sent before
+		if v != nil {
+			if known, err = sent("vendor", in.Vendor.ID, st.Code, NewVendor{ID: in.Vendor.ID, Name: v.Name, Phone: v.Phone, Kind: in.Vendor.Kind, SIM: in.Vendor.SIM}).claim(ctx, tx, by, m, now); err != nil {
+				return err
+			}
+		}
+		if !known {
+			if warned, err = duplicates(ctx, tx, by, m, r.entry(), now); err != nil {
+				return err
+			}
+		}
 		b := &pgx.Batch{}
-		queueStall(b, m.ID, r.Stall, r.category, nil, now)
-		events := []Event{{"stall.registered", "stall:" + r.ID.String(), []string{"code", "section", "goods"}}}
-		if v := r.vendor; v != nil {
-			queueVendor(b, m.ID, *v, nil, now)
-			queueOccupancy(b, m.ID, r.ID, v.ID, DayOf(now), nil)
-			events = append(events, Event{"vendor.registered", "vendor:" + v.ID.String(), v.fields()})
+		queueStall(b, m.ID, st, r.category, nil, now).QueryRow(func(row pgx.Row) error { return row.Scan(&st.Position) })
+		events := []Event{{"stall.registered", "stall:" + st.ID.String(), []string{"code", "section", "goods"}}}
+		if v != nil {
+			if !known {
+				queueVendor(b, m.ID, *v, nil, now)
+				events = append(events, Event{"vendor.registered", "vendor:" + v.ID.String(), v.fields()})
+			}
+			queueOccupancy(b, m.ID, st.ID, v.ID, DayOf(now), nil)
 		}
 		if r.consent != nil {
 			queueConsent(b, m.ID, r.vendor.ID, *r.consent, by.ID, now)
 			events = append(events, Event{"consent.recorded", "vendor:" + r.vendor.ID.String(), []string{"wording", "given"}})
 		}
-		for _, a := range r.accounts {
-			a.queue(b, m.ID, r.vendor.ID)
-			events = append(events, Event{"account.proposed", "account:" + a.RecordID.String(), []string{"provider", "number", "holder"}})
+		var beside []int // accounts of a vendor who may have some already
+		for i, a := range r.accounts {
+			again, err := in.Accounts[i].claim(ctx, tx, by, m, st.Code, v.ID, now)
+			switch {
+			case err != nil:
+				return err
+			case again:
+			case known:
+				beside = append(beside, i)
+			default:
+				a.queue(b, m.ID, v.ID)
+				events = append(events, Event{"account.proposed", "account:" + a.RecordID.String(), []string{"provider", "number", "holder"}})
+			}
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
+		// Who else has the account, and whose it is, is told with it: then it is read.
+		if !known && len(warned) == 0 && !slices.ContainsFunc(in.Accounts, func(n NewAccount) bool { return n.Relation != "" }) {
+			whatIs = func() Stall { return st.justMade(m, r) }
+		}
+		for _, i := range beside {
+			proposed, err := propose(ctx, tx, by, m, v.ID, &r.accounts[i], in.Accounts[i])
+			if err != nil {
+				return err
+			}
+			events = append(events, proposed...)
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
-	if postgres.Violated(err) == "stalls_one_per_code" {
+	switch postgres.Violated(err) {
+	case "stalls_one_per_code":
 		err = fault.New(fault.Conflict, "stall-exists", "There is a stall %s in this market already.", r.Code).
 			With(fault.At("code", "taken", "Already taken.")).Because(err)
+	case "stalls_pk", "vendors_pk", "accounts_pk": // an id of ours, or one that came at the same moment
+		err = whole.differs()
 	}
-	if err != nil {
+	if err = s.keepBoth(ctx, by, marketCode, err); err != nil {
 		return Stall{}, actionContext("register stall", r.Code, err)
 	}
-	st, err := s.Stall(ctx, by, marketCode, r.Code)
+	if st.Again {
+		return s.again(ctx, by, marketCode, st)
+	}
+	if whatIs != nil {
+		st, err = whatIs(), nil
+	} else {
+		st, err = s.Stall(ctx, by, marketCode, r.Code)
+	}
 	st.Warnings = warned
 	return st, err
 }
@@ -183,6 +233,68 @@ func (s *Service) CheckStall(ctx context.Context, by Actor, marketCode string, i
 		return err
 	})
 	return f, actionContext("check stall", r.Code, err)
+}
+
+// justMade is a new stall as Stall would read it, without reading it: six statements, which take longer than those that store it.
+func (st Stall) justMade(m Market, r registration) Stall {
+	st.Market, st.Status, st.Version = m.Code, "vacant", 1
+	st.Category = category(r.category, st.Goods)
+	st.Accounts, st.Placards, st.Missing = []Account{}, []Placard{}, []string{}
+	v := r.vendor
+	if v == nil {
+		st.Missing = append(st.Missing, "vendor")
+		return st
+	}
+	shown := *v
+	shown.Phone, shown.OwnConsent = "", r.consent != nil
+	if v.Phone != "" {
+		shown.Phone = Masked(v.Phone)
+	}
+	st.Status, st.Trades, st.Vendor, st.Stage = "trading", true, &shown, new(Stage)
+	for _, p := range r.accounts {
+		a := p.Account
+		a.State, a.ProposedAt, a.TouchedBy, a.VendorID, a.Payload, a.Symbol = StateProposed, p.at, p.touched, v.ID, p.payload, p.symbol
+		a.BIN, a.Verification = p.bin, &Verification{Rung: a.firstRung(), At: p.at}
+		a.dress(m)
+		st.Accounts = append(st.Accounts, a)
+		*st.Stage = HasAccount
+	}
+	st.lacks(r.consent != nil)
+	return st
+}
+
+// lacks fills in what is missing for a placard of a stall that somebody holds.
+func (st *Stall) lacks(consented bool) {
+	approved, live := false, false
+	for _, a := range st.Accounts {
+		approved = approved || a.State == StateApproved
+		live = live || a.State == StateApproved || a.State == StateProposed
+	}
+	if !consented {
+		st.Missing = append(st.Missing, "consent")
+	}
+	switch {
+	case !live:
+		st.Missing = append(st.Missing, "account")
+	case !approved:
+		st.Missing = append(st.Missing, "approval")
+	}
+}
+
+// again is a stall that was sent before, as it is now: its code may have been corrected since.
+func (s *Service) again(ctx context.Context, by Actor, marketCode string, st Stall) (Stall, error) {
+	m, masked, err := marketSeen(ctx, s.db, by, marketCode)
+	if err != nil {
+		return Stall{}, err
+	}
+	code, err := one[string](ctx, s.db, stallNotFound(st.Code), `SELECT code FROM stalls WHERE market_id = @market AND id = @id AND removed_at IS NULL`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": st.ID})
+	if err != nil {
+		return Stall{}, err
+	}
+	st, err = s.stall(ctx, m, masked, code)
+	st.Again = true
+	return st, err
 }
 
 // whoTrades are stalls s with the vendor v who holds each now. Every step is a look-up by index: with plain joins the planner,
@@ -274,21 +386,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	if st.Stage, err = one[*Stage](ctx, s.db, stallNotFound(code), `SELECT n.stage FROM (SELECT @vendor::uuid AS id) v CROSS JOIN LATERAL (`+stageOf("v.id")+`) n`, args); err != nil {
 		return st, err
 	}
-	approved, live := false, false
-	for _, a := range st.Accounts {
-		approved = approved || a.State == StateApproved
-		live = live || a.State == StateApproved || a.State == StateProposed
-	}
-	switch {
-	case !r.Consented:
-		st.Missing = append(st.Missing, "consent")
-	}
-	switch {
-	case !live:
-		st.Missing = append(st.Missing, "account")
-	case !approved:
-		st.Missing = append(st.Missing, "approval")
-	}
+	st.lacks(r.Consented)
 	if masked {
 		st.Vendor.Name = maskedName(st.Vendor.Name)
 		for i := range st.Accounts {
@@ -332,9 +430,6 @@ type ChangedStall struct {
 //
 // Faults: NeedsVersion without match; Stale when somebody saved first; Invalid; NotFound; Forbidden.
 func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match string, in ChangedStall) (Stall, error) {
-	if match == "" {
-		return Stall{}, needsVersion()
-	}
 	now := s.now()
 	var bad []fault.Field
 	clean := func(p *string, pointer string, most int) *string {
@@ -377,8 +472,8 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 		if err != nil {
 			return err
 		}
-		if current := (Stall{ID: h.ID, Version: h.Version}).ETag(); match != current {
-			return stale(current)
+		if err := unchanged(match, (Stall{ID: h.ID, Version: h.Version}).ETag()); err != nil {
+			return err
 		}
 		fields := []string{}
 		if in.Section != nil {
@@ -432,19 +527,26 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 	return s.Stall(ctx, by, marketCode, code)
 }
 
-func needsVersion() error {
-	return fault.New(fault.NeedsVersion, "version-needed", "Say which version you saw: send its ETag as If-Match.")
+// unchanged holds a change to the version that was seen: match is an If-Match, one ETag or several. Faults: NeedsVersion; Stale.
+func unchanged(match, current string) error {
+	if match == "" {
+		return fault.New(fault.NeedsVersion, "version-needed", "Say which version you saw: send its ETag as If-Match.").Current(current)
+	}
+	for tag := range strings.SplitSeq(match, ",") {
+		if strings.TrimSpace(tag) == current {
+			return nil
+		}
+	}
+	return fault.New(fault.Stale, "stale", "Somebody saved first. Look at the newest version (%s) and try again.", current).Current(current)
 }
 
-func stale(current string) error {
-	return fault.New(fault.Stale, "stale", "Somebody saved first. Look at the newest version (%s) and try again.", current)
-}
-
-func queueStall(b *pgx.Batch, m MarketID, st Stall, category string, from *ImportID, now time.Time) {
-	b.Queue(`
+// queueStall stores a stall behind the last one; it returns the position.
+func queueStall(b *pgx.Batch, m MarketID, st Stall, category string, from *ImportID, now time.Time) *pgx.QueuedQuery {
+	return b.Queue(`
 		INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, category, position, import_id, created_at)
 		VALUES (@market, @id, @code, @key, @fold, @section, @goods, @category,
-		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market AND removed_at IS NULL), @import, @now)`,
+		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market AND removed_at IS NULL), @import, @now)
+		RETURNING position`,
 		pgx.StrictNamedArgs{"market": m, "id": st.ID, "code": st.Code, "key": codeKey(st.Code), "fold": qrgen.Search(st.Code),
 			"section": st.Section, "goods": st.Goods, "category": category, "import": from, "now": now})
 }

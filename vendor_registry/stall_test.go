@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -393,4 +394,38 @@ func TestWishesForTheCard(t *testing.T) {
 		t.Errorf("nobody asked for it: %+v", p)
 	}
 	w.whole()
+}
+
+// The answer to a registration is what anybody reads afterwards.
+func TestRegisterAnswersWhatIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scanned := registry.NewAccount{Payload: codeOf("970436", "0123456789012")}
+	vendor := &registry.NewVendor{Name: "  Lý Minh  Tâm", Phone: "0710000009"}
+	for i, in := range []registry.NewStall{
+		{Code: "A-1"},
+		{Code: " a 2", Section: " Khu  A ", Goods: "Rau"},
+		{Code: "A-3", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}},
+		{Code: "A-4", Vendor: vendor, Consent: agreed},
+		{Code: "A-5", Vendor: vendor, Consent: agreed, Accounts: []registry.NewAccount{viettel}},
+		{Code: "A-6", Vendor: vendor, Consent: agreed, Accounts: []registry.NewAccount{scanned, vnpt, {Provider: "momo", Number: "0710000007"}}},
+		minted("A-7"),
+	} {
+		got, err := w.reg.Register(t.Context(), w.clerk, "VT", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Warnings = nil // which are of the moment
+		want := w.look(in.Code)
+		a, err1 := json.Marshal(got)
+		b, err2 := json.Marshal(want)
+		if string(a) != string(b) || got.ETag() != want.ETag() || err1 != nil || err2 != nil {
+			t.Errorf("stall %d is answered as %s, and read as %s", i+1, a, b)
+		}
+		for i, account := range got.Accounts {
+			if account.ETag() != want.Accounts[i].ETag() {
+				t.Errorf("account %s has the version %s, and is read with %s", account.ID, account.ETag(), want.Accounts[i].ETag())
+			}
+		}
+	}
 }

@@ -74,9 +74,10 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 		}
 		if len(before) > 0 {
 			if string(before[0]) != string(content) {
-				return fault.New(fault.Conflict, "stand-differs", "A placard with this id was recorded before, with other content.")
+				return sent("placard", in.ID, code, in).differsAs(fault.New(fault.Conflict, "stand-differs", "A placard with this id was recorded before, with other content."))
 			}
 			stand, err = s.placard(ctx, tx, m, in.ID)
+			stand.Again = true
 			return err
 		}
 		v, err := vendorAt(ctx, tx, m, code)
@@ -132,6 +133,7 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 	if fault.CodeOf(err) == "stand-pays-others" {
 		s.refused(ctx, by, marketCode, Event{"placard.stand_refused", "placard:" + in.ID.String(), []string{"stand-pays-others"}})
 	}
+	err = s.keepBoth(ctx, by, marketCode, err)
 	return stand, actionContext("register stand at", code, err)
 }
 

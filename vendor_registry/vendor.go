@@ -37,15 +37,16 @@ var (
 
 // NewVendor is who trades at a stall.
 type NewVendor struct {
-	Name  string `json:"name"`
-	Phone string `json:"phone"`
-	Kind  string `json:"kind"`           // empty: household
-	SIM   string `json:"sim_registered"` // empty: unknown
+	ID    VendorID `json:"id,omitzero"` // minted by whoever sends; the same again, at another stall, is the same vendor
+	Name  string   `json:"name"`
+	Phone string   `json:"phone"`
+	Kind  string   `json:"kind"`           // empty: household
+	SIM   string   `json:"sim_registered"` // empty: unknown
 }
 
 func (n NewVendor) vendor(bad *[]fault.Field, pointer string) *Vendor {
 	return &Vendor{
-		ID:    id.New[Vendor](),
+		ID:    minted(n.ID),
 		Name:  text(bad, below(pointer, "name"), n.Name, maxName, true),
 		Phone: phone(bad, below(pointer, "phone"), n.Phone),
 		Kind:  among(bad, below(pointer, "kind"), n.Kind, VendorKinds),
@@ -383,9 +384,6 @@ func (s *Service) Vendor(ctx context.Context, by Actor, marketCode string, which
 //
 // Faults: NeedsVersion without match; Stale when somebody saved first; Invalid; NotFound; Forbidden.
 func (s *Service) ChangeVendor(ctx context.Context, by Actor, marketCode string, which VendorID, match string, in ChangedVendor) (VendorRecord, error) {
-	if match == "" {
-		return VendorRecord{}, needsVersion()
-	}
 	var bad []fault.Field
 	in.clean(&bad, "")
 	if err := fault.Check("vendor-invalid", bad); err != nil {
@@ -406,8 +404,8 @@ func (s *Service) ChangeVendor(ctx context.Context, by Actor, marketCode string,
 		if v, err = vendorOf(ctx, tx, m, which); err != nil {
 			return err
 		}
-		if match != v.ETag() {
-			return stale(v.ETag())
+		if err := unchanged(match, v.ETag()); err != nil {
+			return err
 		}
 		if err := updateVendor(ctx, tx, m.ID, v.ID, in); err != nil {
 			return err

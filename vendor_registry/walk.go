@@ -126,9 +126,6 @@ func (s *Service) ChangeWalk(ctx context.Context, by Actor, marketCode, match st
 }
 
 func (s *Service) arrange(ctx context.Context, by Actor, marketCode, match string, how func(Walk) (ArrangedWalk, error)) (Walk, error) {
-	if match == "" {
-		return Walk{}, needsVersion()
-	}
 	now := s.now()
 	var done Walk
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -144,8 +141,8 @@ func (s *Service) arrange(ctx context.Context, by Actor, marketCode, match strin
 			return err
 		}
 		was := walkOf(m, stalls)
-		if match != was.etag {
-			return stale(was.etag)
+		if err := unchanged(match, was.etag); err != nil {
+			return err
 		}
 		wanted, err := how(was)
 		if err != nil {

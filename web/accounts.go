@@ -22,7 +22,7 @@ func (s *Server) postAccount(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/accounts/"+a.ID.String())
-	return tagged(c, http.StatusCreated, a.ETag(), a)
+	return tagged(c, made(a.Again), a.ETag(), a)
 }
 
 // getAccount answers GET /api/v1/accounts/{account}.

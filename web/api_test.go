@@ -744,7 +744,7 @@ func TestIdempotency(t *testing.T) {
 		var made, waiting atomic.Int32
 		var all sync.WaitGroup
 		w.as("clerk")
-		for range 8 {
+		for range 16 {
 			all.Go(func() {
 				a := w.do(t, step{as: "clerk", do: "POST " + near + "/stalls", body: `{"code":"N-7"}`, header: []string{"Idempotency-Key", "six"}})
 				switch {
@@ -758,7 +758,7 @@ func TestIdempotency(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := stalls() - before; n != 1 || made.Load() < 1 || made.Load()+waiting.Load() != 8 {
+		if n := stalls() - before; n != 1 || made.Load() < 1 || made.Load()+waiting.Load() != 16 {
 			t.Errorf("%d stalls, %d answers of 201, %d of 409", n, made.Load(), waiting.Load())
 		}
 	})

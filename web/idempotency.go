@@ -67,6 +67,9 @@ func (s *Server) idempotent(next echo.HandlerFunc) echo.HandlerFunc {
 		request := h.Sum(nil)
 
 		ctx := c.Request().Context()
+		if err := s.forgetAnswers(ctx); err != nil {
+			return err
+		}
 		who := actor(c).ID
 		var after []func() error
 		kept := &keptAnswer{ResponseWriter: c.Response().Writer}
@@ -122,6 +125,17 @@ func (s *Server) idempotent(next echo.HandlerFunc) echo.HandlerFunc {
 		_, err = c.Response().Write(kept.body.Bytes())
 		return err
 	}
+}
+
+// forgetAnswers deletes, once an hour, the answers that are older than their keys live: they name people.
+func (s *Server) forgetAnswers(ctx context.Context) error {
+	now := s.now()
+	last := s.forgot.Load()
+	if now.UnixNano()-last < int64(time.Hour) || !s.forgot.CompareAndSwap(last, now.UnixNano()) {
+		return nil
+	}
+	_, err := s.db.Exec(ctx, `DELETE FROM idempotency WHERE at <= @before`, pgx.StrictNamedArgs{"before": now.Add(-keyLives)})
+	return err
 }
 
 // replay writes the stored answer of a key. Faults: Invalid idempotency-differs.

@@ -358,6 +358,10 @@ func TestPagesForEveryRole(t *testing.T) {
 	}{
 		{"/", map[int][]string{ok: {"thu", "loan", "an", "truong", "canbo", "doitac", "soat", "quantri"}}, []string{"Chợ Vị Thanh"}},
 		{"/?q=khong+co+dau", map[int][]string{ok: {"thu"}}, []string{"Không có chợ nào"}},
+		{"/search", map[int][]string{ok: {"thu", "soat"}, denied: {"doitac", "quantri"}}, []string{"Tìm tiểu thương", "không dấu cũng được"}},
+		{"/search?q=ly+minh+tma", map[int][]string{ok: {"thu", "loan", "an", "truong", "canbo"}, denied: {"doitac", "quantri"}}, []string{`href="/markets/VT/stalls/A-01">A-01</a>`, "Chợ Vị Thanh", "07•• •••", "Tên gần giống"}},
+		{"/search?q=%3Czz%3E&market=VT", map[int][]string{ok: {"thu"}}, []string{"Không tìm thấy ai với “&lt;zz&gt;”", "Trong Chợ Vị Thanh."}},
+		{"/search?q=ly&market=NO", map[int][]string{absent: {"thu"}}, nil},
 		{"/markets/VT", map[int][]string{ok: {"thu", "loan", "an", "truong", "canbo", "doitac", "soat", "quantri"}}, []string{"Chợ Vị Thanh"}},
 		{"/markets/VT?q=ly+minh&section=Khu+A&stage=installed", map[int][]string{ok: {"thu", "loan"}}, []string{"Tìm thấy 1 quầy", `href="/markets/VT/stalls/A-01">A-01</a>`}},
 		{"/markets/VT?status=vacant", map[int][]string{ok: {"thu"}}, []string{"Tìm thấy 1 quầy"}},
@@ -939,6 +943,9 @@ func TestEverySentenceOfThePagesIsSaidInVietnamese(t *testing.T) {
 	}
 	for k, s := range sheetWords {
 		said[s[0]], said[s[1]] = "words.go "+k, "words.go "+k
+	}
+	for k, s := range foundWords {
+		said[s] = "search.go " + string(k)
 	}
 	for k, s := range errorTitles {
 		said[s] = "pages.go " + strconv.Itoa(k)

@@ -453,7 +453,7 @@ func (s *Server) postStand(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/placards/"+p.Serial.String())
-	return c.JSON(http.StatusCreated, p)
+	return c.JSON(made(p.Again), p)
 }
 
 // getOldPlacards answers GET /api/v1/markets/{market}/old-placards: who still has one that is over.

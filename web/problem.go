@@ -21,7 +21,8 @@ type problem struct {
 	Title    string         `json:"title"`
 	Status   int            `json:"status"`
 	Detail   string         `json:"detail"`
-	Instance string         `json:"instance"` // the request's number, which is also in the log
+	Instance string         `json:"instance"`       // the request's number, which is also in the log
+	ETag     string         `json:"etag,omitempty"` // the version that is there, where another or none was named
 	Errors   []problemError `json:"errors,omitempty"`
 }
 
@@ -118,6 +119,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(f.RetryAfter.Seconds()+0.999))))
 	}
+	if f.Version != "" {
+		h.Set("ETag", f.Version)
+	}
 	if code == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="cho40"`)
 	}
@@ -143,7 +147,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 
 func toProblem(l lang.Lang, f *fault.Error, code int, instance string) problem {
 	return problem{Type: "/problems/" + f.Code, Title: l.T(http.StatusText(code)), Status: code, Detail: l.Text(f.Detail),
-		Instance: instance, Errors: toErrors(l, f.Fields)}
+		Instance: instance, ETag: f.Version, Errors: toErrors(l, f.Fields)}
 }
 
 func toErrors(l lang.Lang, fields []fault.Field) []problemError {

@@ -137,6 +137,9 @@ func (s *Server) frame(c echo.Context, title string, m *registry.Market, current
 	}
 	link("markets", "/", l.T("Markets"))
 	if m == nil {
+		if by.CanSomewhere(registry.SeeVendors) || by.CanSomewhere(registry.SeeMaskedVendors) {
+			link("search", "/search", l.T("Find a vendor"))
+		}
 		return f
 	}
 	f.Demo = m.Demo

@@ -38,6 +38,7 @@ var matrix = map[string]string{
 	"suspend":                    "+++++---",
 	"resume":                     "-+--+---",
 	"coverage":                   "+++++++-",
+	"settle a clash":             "-+-+----",
 }
 
 // try is one way to use a route. Where it is about something in a market, $a stands for the market, and other is the same
@@ -132,6 +133,10 @@ var tries = []try{
 	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"installed"}`, status: 200, fresh: "placard"},
 	{route: "POST /api/v1/placards/{serial}/events", row: "suspend", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"suspended"}`, status: 200, fresh: "placard"},
 	{route: "POST /api/v1/placards/{serial}/events", row: "resume", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"resumed","reason":"đã xem"}`, status: 200, fresh: "stopped"},
+	{route: "GET /api/v1/markets/{market}/clashes", row: "settle a clash", path: near + "/clashes", other: "/api/v1/markets/NONE/clashes", status: 200},
+	{route: "POST /api/v1/markets/{market}/clashes/{clash}", row: "settle a clash", path: near + "/clashes/$clash", other: "/api/v1/markets/NONE/clashes/$clash", body: `{"note":"đã xem"}`, status: 200, fresh: "clash"},
+	{route: "GET /api/v1/search", row: "name and stall, masked too", path: "/api/v1/search?q=tam&market=NEAR", other: "/api/v1/search?q=tam&market=NONE", status: 200},
+	{route: "GET /api/v1/search", row: "name and stall, masked too", path: "/api/v1/search?q=tam", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
 }
@@ -225,6 +230,11 @@ func (s *scene) prepare(t *testing.T, what string) {
 			t.Fatal(err)
 		}
 		s.vars["order"] = string(b)
+	case "clash":
+		twice := fmt.Sprintf(`{"id":"01a2b3c4-d5e6-7f80-9123-%012d","code":"$code","goods":"%%s"}`, s.n)
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "rau"), status: 201})
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "cá"), status: 409})
+		s.take(t, step{as: "manager bringing in", do: "GET " + near + "/clashes", status: 200, keep: map[string]string{"clash": "items.0.id"}})
 	case "stall":
 		bring()
 		s.vars["etag"] = s.vars["stalletag"]
@@ -344,6 +354,7 @@ func anonymous(t *testing.T, a *answer) string {
 var pages = []try{
 	{route: "GET /", row: "signed in", path: "/"},
 	{route: "POST /sign-out", row: "signed in", path: "/sign-out", fresh: "session"},
+	{route: "GET /search", row: "name and stall, masked too", path: "/search?q=tam&market=NEAR"},
 	{route: "GET /markets/:market", row: "market", path: "/markets/NEAR"},
 	{route: "GET /markets/:market/stalls/:stall", row: "name and stall, masked too", path: "/markets/NEAR/stalls/A-12"},
 	{route: "POST /markets/:market/stalls/:stall/status", row: "register, edit", path: "/markets/NEAR/stalls/$stall/status", body: raw{form, "status=closed&reason=illness"}, fresh: "stall"},

@@ -4,6 +4,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"cho40/internal/auth"
@@ -34,6 +35,7 @@ type Server struct {
 	coverage *coverage.Service
 	auth     *auth.Service
 	rates    *rates
+	forgot   atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
 	pages    *pages
 }
 
@@ -128,6 +130,9 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/placards/:serial", s.getPlacard)
 	own.GET("/placards/:serial/events", s.getPlacardEvents)
 	own.POST("/placards/:serial/events", s.postPlacardEvent)
+	own.GET("/search", s.getSearch)
+	own.GET("/markets/:market/clashes", s.getClashes)
+	own.POST("/markets/:market/clashes/:clash", s.postClash)
 	own.GET("/coverage", s.getCoverage)
 	own.POST("/qr/decode", s.postDecode)
 
@@ -141,6 +146,7 @@ func (s *Server) routes(e *echo.Echo) {
 	in := behind{e.Group(""), []echo.MiddlewareFunc{s.signedIn}}
 	in.POST("/sign-out", s.signOut)
 	in.GET("/", s.marketsPage)
+	in.GET("/search", s.searchPage)
 	in.GET("/markets/:market", s.marketPage)
 	in.GET("/markets/:market/edit", s.marketEditPage)
 	in.POST("/markets/:market/edit", s.editMarket)

@@ -44,7 +44,15 @@ func (s *Server) postStall(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/markets/"+st.Market+"/stalls/"+url.PathEscape(st.Code))
-	return changed(c, http.StatusCreated, st)
+	return tagged(c, made(st.Again), st.ETag(), st)
+}
+
+// made is the status of what somebody sent: made now, or there already from the time before.
+func made(again bool) int {
+	if again {
+		return http.StatusOK
+	}
+	return http.StatusCreated
 }
 
 // getStall answers GET /api/v1/markets/{market}/stalls/{stall}.

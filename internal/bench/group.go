@@ -16,6 +16,7 @@ import (
 type group struct {
 	name, title string
 	rows        []row
+	asked       bool // runs only when -only names it
 }
 
 // row is one measured thing.
@@ -34,6 +35,8 @@ type sample struct {
 	Heap   uint64        // bytes of them
 	Peak   uint64        // bytes of memory that the process held at its largest
 	Output uint64        // bytes written
+	P50    time.Duration // half of the operations took no longer
+	P99    time.Duration // and 99 in 100
 }
 
 // each is the time of one operation, in nanoseconds.

@@ -26,6 +26,8 @@ func run() error {
 		full     = flag.Bool("full", false, "also print 100,000 placards")
 		pages    = flag.String("pages", "", "measure nothing; write a page of each way to print into this `folder`, to be looked at")
 		read     = flag.Int("read", 0, "measure nothing; print so `many` placards and let another reader read each from its page")
+		vendors  = flag.Int("vendors", 100_000, "with -only search or registration: how many vendors the country has, up to 3,000,000")
+		data     = flag.String("data", "", "keep the country's database in this `folder` for the next time; without it a temporary one")
 		child    = flag.String("child", "", "print placards this `way` and report on it; the program calls itself so")
 		count    = flag.Int("n", 10_000, "with -child: how many placards")
 	)
@@ -47,13 +49,16 @@ func run() error {
 		return err
 	}
 
+	land := &country{vendors: *vendors, folder: *data}
+	defer land.close()
 	printMachine(os.Stdout, *markdown)
-	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth} {
+	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth,
+		land.searching, land.registering} {
 		g, err := make()
 		if err != nil {
 			return err
 		}
-		if g = g.only(match, *full); len(g.rows) == 0 {
+		if g = g.only(match, *full); len(g.rows) == 0 || g.asked && *only == "" {
 			continue
 		}
 		results, err := g.measure(*rounds, *duration)

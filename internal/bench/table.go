@@ -18,6 +18,8 @@ type column struct {
 var columns = []column{
 	{"time each", func(s sample) string { return lasting(s.each()) }},
 	{"a second", func(s sample) string { return count(1e9 / s.each()) }},
+	{"p50", func(s sample) string { return unlessZero(s.P50 > 0, lasting(float64(s.P50))) }},
+	{"p99", func(s sample) string { return unlessZero(s.P99 > 0, lasting(float64(s.P99))) }},
 	{"cpu s", func(s sample) string { return unlessZero(s.CPU > 0, fmt.Sprintf("%.2f", s.CPU.Seconds())) }},
 	{"peak MB", func(s sample) string { return unlessZero(s.Peak > 0, count(float64(s.Peak)/1e6)) }},
 	{"bytes each", func(s sample) string { return unlessZero(s.Output > 0, count(float64(s.Output)/float64(s.Ops))) }},

@@ -79,6 +79,7 @@ type Error struct {
 	Detail     Text
 	Fields     []Field
 	RetryAfter time.Duration // for TooMany and Busy; zero: nothing to say
+	Version    string        // for Stale and NeedsVersion: the ETag of the version that is there; empty: not known
 	cause      error
 }
 
@@ -102,6 +103,12 @@ func (e *Error) Because(cause error) *Error {
 // After says when it makes sense to try again.
 func (e *Error) After(d time.Duration) *Error {
 	e.RetryAfter = d
+	return e
+}
+
+// Current says which version is there, as its ETag.
+func (e *Error) Current(version string) *Error {
+	e.Version = version
 	return e
 }
 

@@ -1,0 +1,391 @@
+package registry_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"cho40/internal/fault"
+	"cho40/qrgen"
+	registry "cho40/vendor_registry"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Parts of invented names, with every vowel and mark among them.
+var (
+	familyNames = strings.Fields("Nguyễn Trần Lê Phạm Huỳnh Hoàng Phan Võ Vũ Đặng Bùi Đỗ Hồ Ngô Dương Lý Thạch Ưng Âu Ông")
+	middleNames = []string{"Thị", "Thị", "Văn", "Hữu", "Đức", "Thị Ngọc", "Thị Thuỳ", "Thị Thúy", "Quốc", "", "Kim", "Bá", "Mỹ"}
+	givenNames  = strings.Fields("Lan Lân Loan Hoà Hòa Hoa Hoá Thuý Thủy Tâm Tám Ánh Ân An Đào Điệp Uyên Yến Quỳnh Bưởi Phượng Nghĩa Khỏe Tuấn Ngữ Sơn Ý Út Đượm Gấm")
+)
+
+func invented(r *rand.Rand) string {
+	pick := func(from []string) string { return from[r.IntN(len(from))] }
+	return strings.Join(strings.Fields(pick(familyNames)+" "+pick(middleNames)+" "+pick(givenNames)), " ")
+}
+
+// filled is a market with so many invented vendors, one at a stall, in walking order.
+func (w *world) filled(market string, n int, seed uint64) []registry.NewVendor {
+	w.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	vendors := make([]registry.NewVendor, n)
+	for i := range vendors {
+		vendors[i] = registry.NewVendor{Name: invented(r), Phone: fmt.Sprintf("071%07d", r.IntN(10_000_000))}
+		if _, err := w.reg.Register(w.Context(), registry.Console(), market, registry.NewStall{Code: stallCode(i), Section: "Khu A", Vendor: &vendors[i]}); err != nil {
+			w.Fatal(err)
+		}
+	}
+	return vendors
+}
+
+func stallCode(i int) string { return fmt.Sprintf("%c-%02d", 'A'+i/20, i%20+1) }
+
+// search is where a search finds: stall codes, the likeliest first.
+func (w *world) search(by registry.Actor, q, market string) (codes []string, f registry.Findings) {
+	w.Helper()
+	f, err := w.reg.Search(w.Context(), by, q, market, 200)
+	if err != nil {
+		w.Fatalf("search %q: %v", q, err)
+	}
+	for _, it := range f.Items {
+		codes = append(codes, it.Stall)
+	}
+	return codes, f
+}
+
+// neighbours are letters beside each other on the keyboard, each in the same row.
+const neighbours = "qwertyuiop asdfghjkl zxcvbnm"
+
+// mistyped is a text with one letter missing, another one in its place, or two swapped.
+func mistyped(r *rand.Rand, text string) map[string]string {
+	b := []byte(text)
+	letter := func() int {
+		for {
+			if i := r.IntN(len(b)); b[i] != ' ' {
+				return i
+			}
+		}
+	}
+	i := letter()
+	out := map[string]string{"a letter missing": string(b[:i]) + string(b[i+1:])}
+	i = letter()
+	wrong := slices.Clone(b)
+	if at := strings.IndexByte(neighbours, b[i]); at > 0 && neighbours[at-1] != ' ' {
+		wrong[i] = neighbours[at-1]
+	} else {
+		wrong[i] = neighbours[at+1]
+	}
+	out["a neighbouring letter"] = string(wrong)
+	for range 20 {
+		if i = letter(); i+1 < len(b) && b[i+1] != ' ' && b[i+1] != b[i] {
+			swapped := slices.Clone(b)
+			swapped[i], swapped[i+1] = b[i+1], b[i]
+			out["two letters swapped"] = string(swapped)
+			break
+		}
+	}
+	return out
+}
+
+func shuffled(r *rand.Rand, text string) string {
+	words := strings.Fields(text)
+	r.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+	return strings.Join(words, " ")
+}
+
+func initialsOf(fold string) string {
+	var b strings.Builder
+	for w := range strings.FieldsSeq(fold) {
+		b.WriteByte(w[0])
+	}
+	return b.String()
+}
+
+var otherTonePlace = strings.NewReplacer("Hoà", "Hòa", "Hòa", "Hoà", "Hoá", "Hóa", "Thuý", "Thúy", "Thúy", "Thuý", "Thuỳ", "Thùy", "Thủy", "Thuỷ")
+
+// Whoever trades in a market is found by each of the ways in which people look for somebody.
+func TestEverybodyIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := rand.New(rand.NewPCG(7, 7))
+	for i, v := range w.filled("VT", 60, 1) {
+		fold := qrgen.Search(v.Name)
+		ways := map[string]string{
+			"the name": v.Name, "folded": fold, "in capitals": strings.ToUpper(v.Name), "decomposed": norm.NFD.String(v.Name),
+			"the tone at its other place": otherTonePlace.Replace(v.Name), "in another order": shuffled(r, fold), "in another order with accents": shuffled(r, v.Name),
+			"initials": initialsOf(fold), "initials apart": strings.Join(strings.Split(initialsOf(fold), ""), " "),
+			"without blanks": strings.ReplaceAll(fold, " ", ""), "the phone": v.Phone, "the phone abroad": "+84 " + v.Phone[1:],
+			"code": stallCode(i), "code without its hyphen": strings.ToLower(strings.ReplaceAll(stallCode(i), "-", "")),
+			"code without its zero": strings.ReplaceAll(stallCode(i), "-0", "-"), "name and code": fold + " " + stallCode(i), "code and name": strings.ToLower(stallCode(i)) + " " + fold,
+			"name and tail": fold + " " + v.Phone[6:],
+		}
+		for n := 3; n <= 6; n++ {
+			ways[fmt.Sprintf("last %d digits", n)] = v.Phone[10-n:]
+		}
+		for way, q := range mistyped(r, fold) {
+			ways[way] = q
+		}
+		for way, q := range ways {
+			got, f := w.search(w.clerk, q, "VT")
+			if !slices.Contains(got, stallCode(i)) {
+				t.Errorf("%s, stall %s, is not found by %s, %q: %v", v.Name, stallCode(i), way, q, got)
+				continue
+			}
+			first := f.Items[0]
+			switch {
+			case way == "the name" && *first.Vendor != v.Name:
+				t.Errorf("%q finds %s before %s", q, *first.Vendor, v.Name)
+			case strings.HasPrefix(way, "code") && !strings.Contains(way, "name") && first.Stall != stallCode(i):
+				t.Errorf("%q finds %s before %s", q, first.Stall, stallCode(i))
+			case slices.Contains([]string{"folded", "in another order"}, way) && first.Matched != registry.ByName:
+				t.Errorf("%q finds %s by %s first", q, *first.Vendor, first.Matched)
+			}
+		}
+	}
+}
+
+// The list and the plan of a market find whom the search finds, and similar names only when nobody is called so.
+func TestListAndPlanFindTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, name := range []string{"Nguyễn Thị Lan", "Nguyễn Thị Lân", "Trần Văn Lam", "Đặng Thị Hoà"} {
+		if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: stallCode(i), Vendor: &registry.NewVendor{Name: name, Phone: fmt.Sprintf("071234567%d", i)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-012"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		q    string
+		want []string
+	}{
+		{"lan", []string{"A-01", "A-02"}}, {"nguyen thi lna", []string{"A-01", "A-02"}}, {"dnag hoa", []string{"A-04"}}, {"ntl", []string{"A-01", "A-02"}},
+		{"a12", []string{"A-012"}}, {"lan 671", []string{"A-02"}}, {"lan a2", []string{"A-02"}}, {"lan a3", nil}, {"tran van lan", []string{"A-03"}},
+		{"xyz", nil}, {"lan lan", nil},
+	} {
+		p, err := w.reg.Stalls(t.Context(), w.clerk, "VT", registry.StallFilter{Q: tt.q}, registry.List{})
+		var listed, planned []string
+		for _, s := range p.Items {
+			listed = append(listed, s.Code)
+		}
+		if err != nil || !slices.Equal(listed, tt.want) {
+			t.Errorf("the list finds %v by %q, want %v; %v", listed, tt.q, tt.want, err)
+		}
+		plan, err := w.reg.Plan(t.Context(), w.clerk, "VT", tt.q)
+		for _, s := range plan {
+			if s.Found {
+				planned = append(planned, s.Code)
+			}
+		}
+		if err != nil || len(plan) != 5 || !slices.Equal(planned, tt.want) {
+			t.Errorf("the plan finds %v by %q, want %v; %v", planned, tt.q, tt.want, err)
+		}
+	}
+}
+
+// What fits best comes first.
+func TestTheLikeliestComesFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	names := []string{"Trần Thị Hoa", "Trần Thị Hoà", "Trần Thị Hoá", "Trần Hoàng Yến", "Trần Thị Hoả", "Uyên Thị Ánh", "Hồ Thị Uyên", "Hồ Thị Ánh", "Hồ Thị Đào", "Hồ Thị Dung", "Lân", "Lan", "Ngô Thị Lan Anh", "Ngô Lan"}
+	for i, name := range names {
+		if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: fmt.Sprintf("N-%d", i+1), Vendor: &registry.NewVendor{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ name, q, want string }{
+		{"the accents that were typed", "Trần Thị Hòa", "Trần Thị Hoà"},
+		{"none, beside other words that have some", "Trần Thị Hoa", "Trần Thị Hoa"},
+		{"another one", "tran thi Hoá", "Trần Thị Hoá"},
+		{"whole words before beginnings", "tran hoa", "Trần Thị Hoa,Trần Thị Hoà,Trần Thị Hoả,Trần Thị Hoá,Trần Hoàng Yến"},
+		{"names in the order of Vietnamese", "ho thi", "Hồ Thị Ánh,Hồ Thị Dung,Hồ Thị Đào,Hồ Thị Uyên"},
+		{"the name by which people are called", "uyen", "Hồ Thị Uyên,Uyên Thị Ánh"},
+		{"nothing but what was asked for", "lan", "Lan,Lân,Ngô Lan,Ngô Thị Lan Anh"},
+		{"Lan is not Lân", "Lân", "Lân,Lan"},
+	} {
+		_, f := w.search(w.clerk, tt.q, "VT")
+		var got []string
+		for _, it := range f.Items {
+			if it.Matched == registry.ByName {
+				got = append(got, *it.Vendor)
+			}
+		}
+		want := strings.Split(tt.want, ",")
+		if !slices.Equal(got[:min(len(want), len(got))], want) {
+			t.Errorf("%s: %q finds %v, want %v first", tt.name, tt.q, got, want)
+		}
+	}
+}
+
+// What a person types is text, whatever LIKE, a regular expression or SQL would make of it.
+func TestSearchTakesWildcardsForText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.filled("VT", 5, 3)
+	for _, code := range []string{"A%1", "A_2", `A\3`, "B-77"} {
+		if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, q := range []string{"%", "_", `\`, "%%%", "z%z", "z_z", `z\`, `\%`, "' OR 1=1 --", "'; DROP TABLE vendors; --", "(", "[z", "*", ".*", "z|t", `\z`, "$1", "@market", "%s", "\x1e\x1f", "zz%' OR '1'='1", "77_", "%77x"} {
+		for _, market := range []string{"VT", ""} {
+			for _, by := range []registry.Actor{w.clerk, w.officer} {
+				if got, _ := w.search(by, q, market); len(got) > 0 {
+					t.Errorf("%q finds %v", q, got)
+				}
+			}
+		}
+	}
+	if got, _ := w.search(w.clerk, strings.Repeat("nguyen thi ", 500), "VT"); len(got) > 0 {
+		t.Errorf("a text of 5,500 letters finds %v", got)
+	}
+	if got, _ := w.search(w.clerk, "b-77", "VT"); !slices.Equal(got, []string{"B-77"}) {
+		t.Errorf("b-77 finds %v", got)
+	}
+}
+
+// Over many markets, where nobody can look at every name, the ways that do not need that find everybody too.
+func TestEverybodyIsFoundInTheCountry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := rand.New(rand.NewPCG(8, 8))
+	for i := range 8 {
+		if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: fmt.Sprintf("P%d", i), Name: "Chợ"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vendors := w.filled("VT", 40, 2)
+	w.filled("XX", 10, 9)
+	for i, v := range vendors {
+		fold := qrgen.Search(v.Name)
+		ways := map[string]string{
+			"the name": v.Name, "folded": fold, "decomposed": norm.NFD.String(v.Name), "the tone at its other place": otherTonePlace.Replace(v.Name),
+			"in another order": shuffled(r, v.Name), "last four digits": v.Phone[6:], "last six digits": v.Phone[4:], "the phone": v.Phone,
+			"code": stallCode(i), "code without its hyphen": strings.ToLower(strings.ReplaceAll(stallCode(i), "-", "")), "name and code": fold + " " + stallCode(i),
+			"name and tail": fold + " " + v.Phone[6:],
+		}
+		if words := strings.Fields(fold); len(words) > 2 {
+			ways["initials"] = initialsOf(fold)
+		}
+		for way, q := range ways {
+			_, f := w.search(w.officer, q, "")
+			at := slices.IndexFunc(f.Items, func(it registry.Found) bool { return it.Market == "VT" && it.Stall == stallCode(i) })
+			if at < 0 {
+				t.Errorf("%s, stall %s, is not found by %s, %q: %+v", v.Name, stallCode(i), way, q, f.Items)
+			} else if way == "the name" && *f.Items[0].Vendor != v.Name {
+				t.Errorf("%q finds %s first", q, *f.Items[0].Vendor)
+			}
+		}
+	}
+	for q, want := range map[string]string{"t": "Add a word", "345": "4 digits", "qqqqq wwww": "mistyped"} {
+		if _, f := w.search(w.officer, q, ""); len(f.Items) > 0 || !strings.Contains(f.Advice.String(), want) {
+			t.Errorf("%q over all markets: %+v, %q, want %q", q, f.Items, f.Advice, want)
+		}
+	}
+	if _, f := w.search(w.officer, strings.ToLower("ly min"), ""); f.Advice.Format == "" && len(f.Items) == 0 {
+		t.Error("nothing is said about a search that finds nothing")
+	}
+}
+
+// What is out of an actor's scope is not found, not even counted; names are masked for who may not see them.
+func TestSearchKeepsToTheScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 12 { // more than are searched one by one
+		code := fmt.Sprintf("P%d", i)
+		w.exec(`INSERT INTO areas (code, name, name_fold, kind, level, parent, valid_from) VALUES ('` + code + `', 'Tỉnh ` + code + `', 'tinh', 'tinh', 1, NULL, '2025-07-01')`)
+		if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: code, Name: "Chợ " + code, Area: "P" + fmt.Sprint(i%2)}); err != nil && i < 2 {
+			t.Fatal(err)
+		}
+	}
+	w.filled("VT", 30, 4)
+	far := w.filled("XX", 30, 5)
+	for i := range 12 {
+		if _, err := w.reg.Register(t.Context(), registry.Console(), fmt.Sprintf("P%d", i), registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{Name: "Quách Thị Bưởi", Phone: "0712345678"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	officer := person(t, "officer", "area:P0")
+	for _, v := range far {
+		for _, q := range []string{v.Name, qrgen.Search(v.Name), v.Phone, v.Phone[4:], initialsOf(qrgen.Search(v.Name)), "a-1", "quach buoi"} {
+			for _, by := range []registry.Actor{w.clerk, w.manager, w.volunteer, w.leader, officer} {
+				_, f := w.search(by, q, "")
+				for _, it := range f.Items {
+					if it.Market == "XX" || by.ID == officer.ID && it.Market != "P0" && it.Market != "P2" && it.Market != "P4" && it.Market != "P6" && it.Market != "P8" && it.Market != "P10" ||
+						by.ID != officer.ID && it.Market != "VT" {
+						t.Fatalf("%s finds %s of %s by %q", by.Name, *it.Vendor, it.Market, q)
+					}
+				}
+			}
+		}
+	}
+	for q, want := range map[string]int{"quach buoi": 6, "5678": 6, "a1": 6, "qtb": 6} {
+		if _, f := w.search(officer, q, ""); len(f.Items) != want {
+			t.Errorf("an officer of P0 finds %d by %q, want %d", len(f.Items), q, want)
+		}
+		if _, f := w.search(w.officer, q, ""); len(f.Items) < 12 {
+			t.Errorf("an officer of all finds %d by %q", len(f.Items), q)
+		}
+	}
+	if _, err := w.reg.Search(t.Context(), w.clerk, "lan", "XX", 0); fault.CodeOf(err) != "market-not-found" {
+		t.Errorf("another market: %v", err)
+	}
+	for _, by := range []registry.Actor{w.partner, w.admin} {
+		for _, market := range []string{"", "VT"} {
+			if _, err := w.reg.Search(t.Context(), by, "lan", market, 0); fault.KindOf(err) != fault.Forbidden {
+				t.Errorf("%s may search: %v", by.Name, err)
+			}
+		}
+	}
+	both := person(t, "auditor", "all")
+	both.Grants = append(both.Grants, registry.Grant{Role: registry.Clerk, Kind: registry.OverMarket, Code: "P1"})
+	for _, tt := range []struct {
+		by     registry.Actor
+		masked func(market string) bool
+	}{
+		{w.auditor, func(string) bool { return true }},
+		{both, func(market string) bool { return market != "P1" }},
+		{officer, func(string) bool { return false }},
+	} {
+		_, f := w.search(tt.by, "quach thi buoi", "")
+		for _, it := range f.Items {
+			if (*it.Vendor == "Quách Thị Bưởi") == tt.masked(it.Market) || *it.Phone != "07•• ••• 678" {
+				t.Errorf("%s sees %s, %s in %s", tt.by.Name, *it.Vendor, *it.Phone, it.Market)
+			}
+		}
+		if len(f.Items) < 6 {
+			t.Errorf("%s finds %d", tt.by.Name, len(f.Items))
+		}
+	}
+}
+
+// Who no longer holds a stall, and a stall that was taken back, are not found; nobody's stall is.
+func TestSearchFindsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("A-1")
+	w.stall("A-2")
+	if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-3"}); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`UPDATE occupancies SET ended = began WHERE stall_id = (SELECT id FROM stalls WHERE code = 'A-2')`)
+	for _, market := range []string{"VT", ""} {
+		for _, by := range []registry.Actor{w.clerk, w.officer} {
+			if got, _ := w.search(by, "ly minh tam", market); !slices.Equal(got, []string{"A-1"}) {
+				t.Errorf("%s finds %v", by.Name, got)
+			}
+			if got, f := w.search(by, "a3", market); !slices.Equal(got, []string{"A-3"}) || f.Items[0].Vendor != nil || f.Items[0].Status != "vacant" {
+				t.Errorf("%s finds %v %+v", by.Name, got, f.Items)
+			}
+		}
+	}
+	if _, err := w.reg.Search(t.Context(), w.clerk, "lan", "", 201); fault.CodeOf(err) != "limit-invalid" {
+		t.Errorf("a limit of 201: %v", err)
+	}
+	if got, _ := w.search(w.clerk, "  ", ""); got != nil {
+		t.Errorf("nothing finds %v", got)
+	}
+}
