@@ -134,6 +134,9 @@ const (
 	SettleClashes    Action = "settle-clashes"   // between two versions of one record
 	ChangeProviders  Action = "change-providers" // the list of banks and wallets
 	ChangeAreas      Action = "change-areas"     // the map of the country
+	ExportRows       Action = "export-rows"      // files of a market's vendors
+	ExportCustomers  Action = "export-customers" // a provider's own, with their consent
+	RevealNumber     Action = "reveal-number"    // a phone or an account in full, outside a placard
 )
 
 // rights is the whole matrix: who may do what inside the scope of a grant.
@@ -158,6 +161,9 @@ var rights = map[Action][]Role{
 	SettleClashes:    {Manager, Leader},
 	ChangeProviders:  {Admin},
 	ChangeAreas:      {Admin},
+	ExportRows:       {Manager},
+	ExportCustomers:  {Partner},
+	RevealNumber:     {Clerk, Manager, Leader},
 }
 
 // reaches reports whether a grant's scope covers a market. A grant over an area is one over the land that the area had on the day

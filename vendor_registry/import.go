@@ -428,6 +428,15 @@ func (c *change) add(have []Account, want []ledger.Account) {
 // person is what makes two rows one vendor: the same name and the same phone.
 func person(name, phone string) string { return qrgen.Search(name) + "\x00" + phone }
 
+// who is what makes two rows of one ledger one vendor that it brings in; empty: each is somebody else. A file from the record says
+// it itself.
+func who(row ledger.Row) string {
+	if row.Person == "" && row.Phone == "" {
+		return ""
+	}
+	return person(row.Vendor, row.Phone) + "\x00" + row.Person
+}
+
 // takes reports whether row i goes in.
 func (p *plan) takes(i int, rows []int) bool {
 	return p.rows[i].Fate != "faulty" && (rows == nil || slices.Contains(rows, p.rows[i].Row.Row))
@@ -500,7 +509,7 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, in C
 	var events []Event
 	b := &pgx.Batch{}
 	today := DayOf(now)
-	fresh := map[string]VendorID{} // vendors that this import brings, by name and phone
+	fresh := map[string]VendorID{} // vendors that this import brings, by who they are
 	owners := map[AccountID]VendorID{}
 	for i, c := range p.changes {
 		if !p.takes(i, in.Rows) || c.fate == "unchanged" {
@@ -523,17 +532,15 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, in C
 			continue
 		}
 		vendor := c.vendor
-		if vendor == nil && row.Phone != "" {
-			if v, ok := fresh[person(row.Vendor, row.Phone)]; ok {
-				vendor = &v
-			}
+		if v, ok := fresh[who(row)]; ok && vendor == nil {
+			vendor = &v
 		}
 		if vendor == nil {
 			v := id.New[Vendor]()
 			vendor = &v
 			vendors = append(vendors, []any{p.market.ID, v, row.Vendor, qrgen.Search(row.Vendor), null(row.Phone), im, now})
-			if row.Phone != "" {
-				fresh[person(row.Vendor, row.Phone)] = v
+			if who(row) != "" {
+				fresh[who(row)] = v
 			}
 		} else if c.phone != nil {
 			b.Queue(`UPDATE vendors SET phone = @phone, version = version + 1 WHERE market_id = @market AND id = @id`,

@@ -14,6 +14,7 @@ import (
 	"cho40/internal/fault"
 	"cho40/internal/id"
 	"cho40/internal/postgres"
+	"cho40/vendor_registry/ledger"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -166,11 +167,9 @@ func text(bad *[]fault.Field, pointer, s string, most int, required bool) string
 		*bad = append(*bad, fault.At(pointer, "bad-character", "It holds bytes that are no text."))
 		return ""
 	}
-	for _, r := range s {
-		if hidden(r) {
-			*bad = append(*bad, fault.At(pointer, "bad-character", "It holds a character that cannot be seen (U+%04X). Type it again.", r))
-			return ""
-		}
+	if r := ledger.Unseen(s); r >= 0 { // what a ledger may not bring in, nobody may type
+		*bad = append(*bad, fault.At(pointer, "bad-character", "It holds a character that cannot be seen (U+%04X). Type it again.", r))
+		return ""
 	}
 	s = strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 	switch n := utf8.RuneCountInString(s); {
@@ -189,23 +188,6 @@ func below(pointer, name string) string {
 		return name
 	}
 	return pointer + "/" + name
-}
-
-// hidden reports control, zero-width and direction characters: they deceive the eye or break the paper.
-func hidden(r rune) bool {
-	switch {
-	case r == '\t' || r == '\n' || r == '\r':
-		return false // become blanks
-	case r < 0x20, r >= 0x7f && r < 0xa0:
-		return true
-	case r == 0xad, r == 0x61c, r == 0x180e, r == 0xfeff, r == 0xfffd:
-		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
-		return true
-	case r >= 0xfff9 && r <= 0xfffb, r >= 0xe0000 && r <= 0xe0fff:
-		return true
-	}
-	return false
 }
 
 // codeKey makes two spellings of one painted stall code equal: "a - 12" is A-12.

@@ -299,7 +299,10 @@ func (s *Service) again(ctx context.Context, by Actor, marketCode string, st Sta
 
 // whoTrades are stalls s with the vendor v who holds each now. Every step is a look-up by index: with plain joins the planner,
 // which knows nothing of a market that was just imported, loops over all vendors for each stall.
-const whoTrades = `stalls s
+const whoTrades = `stalls s` + whoHolds
+
+// whoHolds finds the vendor v who holds each of some stalls s.
+const whoHolds = `
 		LEFT JOIN LATERAL (SELECT o.id, o.vendor_id FROM occupancies o
 		                   WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
 		LEFT JOIN LATERAL (SELECT v.id, v.name, v.name_fold, v.phone, v.default_account FROM vendors v

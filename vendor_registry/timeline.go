@@ -159,7 +159,7 @@ func happenings[T any](ctx context.Context, db postgres.Querier, m Market, maske
 			SELECT 'status', t.recorded_at, t.recorded_by, h.stall_id, h.vendor_id, NULL, NULL, t.began, t.status, t.season_from, t.season_to, '', '', '', '', t.reason, NULL, 1 + t.seq, t.id
 			FROM held h JOIN occupancy_statuses t ON t.market_id = @market AND t.occupancy_id = h.id
 			UNION ALL
-			SELECT 'consent', c.taken_at, c.taken_by, NULL, c.vendor_id, NULL, NULL, NULL, '', NULL, NULL, '', '', '', c.kind, '', NULL, 4, c.id
+			SELECT 'consent', c.taken_at, c.taken_by, NULL, c.vendor_id, NULL, NULL, NULL, '', NULL, NULL, c.provider, '', '', c.kind, '', NULL, 4, c.id
 			FROM them w JOIN consents c ON c.market_id = @market AND c.vendor_id = w.id WHERE `+within("c.taken_at")+`
 			UNION ALL
 			SELECT 'holder_consent', h.consent_at, h.consent_by, NULL, a.vendor_id, NULL, NULL, NULL, '', NULL, NULL, a.provider, right(a.number, 4), '', h.relation, '', NULL, 6, a.id

@@ -201,6 +201,13 @@ func TestTheMainJobInABrowser(t *testing.T) {
 				t.Errorf("%d placards are printed, want one for each of the 44 vendors with an account", n)
 			}
 			b.goes("/markets/NEAR/stalls/A-04")
+			b.do("say why a number is wanted", chromedp.Click(chromedp.CSS("#reveal summary")), chromedp.SendKeys(chromedp.CSS("#reveal #reason"), "gọi hẹn ngày"))
+			b.submits("see a number in full", "#reveal form button")
+			b.do("ask whether the wallet may know", chromedp.Click(chromedp.CSS("#sharing summary")))
+			b.submits("the wallet may know", "#sharing form button")
+			b.goes("/markets/NEAR/exports")
+			b.do("want numbers in full without saying why", chromedp.Click(chromedp.CSS("[name=full]")))
+			b.submits("say what is missing", `button[formaction$="stalls.xlsx"]`)
 			eval[bool](b, `document.querySelectorAll("details").forEach(d => d.open = true) || true`)
 			b.looks("stall with its forms")
 			b.do("say who takes the stall", chromedp.SendKeys(chromedp.CSS("#transfer-name"), "Danh Hồng Lẹ"), chromedp.SendKeys(chromedp.CSS("#transfer-reason"), "Sang lại"))

@@ -28,6 +28,8 @@ type marketPage struct {
 	Old, Paper     string
 	Order, Edit    string
 	Facts          []fact
+	Exports        string
+	WithoutAccount string          // the stalls of vendors who have none yet
 	Approved       int             // placards ready to print
 	Share          *coverage.Share // nil: not for this reader
 	Definition     string          // of the share: its number
@@ -174,6 +176,12 @@ func (s *Server) marketPage(c echo.Context) error {
 	}
 	if by.Can(registry.RegisterStall, m) {
 		p.Add = marketPath(m.Code, "new-stall")
+	}
+	if by.Can(registry.ExportRows, m) {
+		p.Exports = marketPath(m.Code, "exports")
+	}
+	if by.Can(registry.SeeVendors, m) {
+		p.WithoutAccount = p.Self + "?stage=" + registry.Registered.String() + "#stalls"
 	}
 	if by.Can(registry.ImportLedger, m) {
 		p.Import = marketPath(m.Code, "import")

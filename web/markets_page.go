@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
@@ -18,6 +20,7 @@ type marketsPage struct {
 	Q           string
 	Rows        []marketRow
 	First, Next string // addresses; empty: none
+	Customers   []customersOf
 }
 
 type marketRow struct {
@@ -26,6 +29,9 @@ type marketRow struct {
 	Demo                    bool
 	Share                   *coverage.Share // nil: not for this reader
 }
+
+// customersOf is a provider whose customers the reader may take out.
+type customersOf struct{ Provider, CSV, XLSX string }
 
 // place is where a market is, as people say it.
 func place(m registry.Market) string {
@@ -42,6 +48,10 @@ func place(m registry.Market) string {
 func (s *Server) marketsPage(c echo.Context) error {
 	ctx, by := c.Request().Context(), actor(c)
 	p := marketsPage{frame: s.frame(c, language(c).T("Markets"), nil, "markets"), Q: asked(c, "q")}
+	for _, provider := range by.Providers() {
+		path := "/api/v1/exports/customers.%s?provider=" + url.QueryEscape(provider)
+		p.Customers = append(p.Customers, customersOf{registry.ProviderName(provider), fmt.Sprintf(path, "csv"), fmt.Sprintf(path, "xlsx")})
+	}
 	list, err := s.reg(c).Markets(ctx, by, p.Q, registry.List{Limit: marketsShown, Cursor: asked(c, "cursor")})
 	if err != nil {
 		return err

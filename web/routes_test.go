@@ -39,6 +39,9 @@ var matrix = map[string]string{
 	"resume":                     "-+--+---",
 	"coverage":                   "+++++++-",
 	"settle a clash":             "-+-+----",
+	"export vendor rows":         "-+------", // a partner only its own customers, by the next row
+	"export own customers":       "-----+--",
+	"full phone or account":      "++-+----",
 }
 
 // try is one way to use a route. Where it is about something in a market, $a stands for the market, and other is the same
@@ -137,6 +140,12 @@ var tries = []try{
 	{route: "POST /api/v1/markets/{market}/clashes/{clash}", row: "settle a clash", path: near + "/clashes/$clash", other: "/api/v1/markets/NONE/clashes/$clash", body: `{"note":"đã xem"}`, status: 200, fresh: "clash"},
 	{route: "GET /api/v1/search", row: "name and stall, masked too", path: "/api/v1/search?q=tam&market=NEAR", other: "/api/v1/search?q=tam&market=NONE", status: 200},
 	{route: "GET /api/v1/search", row: "name and stall, masked too", path: "/api/v1/search?q=tam", status: 200},
+	{route: "GET /api/v1/markets/{market}/exports/{file}", row: "export vendor rows", path: near + "/exports/stalls.csv", other: "/api/v1/markets/NONE/exports/stalls.csv", status: 200},
+	{route: "GET /api/v1/markets/{market}/exports/{file}", row: "export vendor rows", path: near + "/exports/accounts.xlsx?full=true&reason=chuy%E1%BB%83n", other: "/api/v1/markets/NONE/exports/accounts.xlsx?full=true&reason=chuy%E1%BB%83n", status: 200},
+	{route: "GET /api/v1/exports/{file}", row: "export own customers", path: "/api/v1/exports/customers.csv?provider=viettel_money", status: 200},
+	{route: "GET /api/v1/markets/{market}/stalls/{stall}/sharing", row: "name and stall, masked too", path: near + "/stalls/A-12/sharing", other: "/api/v1/markets/NONE/stalls/A-12/sharing", status: 200},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/sharing", row: "consent, placard at stall", path: near + "/stalls/A-12/sharing", other: "/api/v1/markets/NONE/stalls/A-12/sharing", body: `{"provider":"viettel_money","version":"vi-share-1","given":"phone_call"}`, status: 201},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/reveal", row: "full phone or account", path: near + "/stalls/A-12/reveal", other: "/api/v1/markets/NONE/stalls/A-12/reveal", body: `{"field":"phone","reason":"hỏi lại"}`, status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
 }
@@ -388,6 +397,10 @@ var pages = []try{
 	{route: "POST /markets/:market/paper/printers", row: "print", path: "/markets/NEAR/paper/printers", body: raw{form, "name=HP&right=1,5&down=-2"}},
 	{route: "POST /markets/:market/paper/sheets", row: "sheets and designs", path: "/markets/NEAR/paper/sheets", body: raw{form, "name=tomy-104&columns=3&rows=8&left=0&top=0,5&width=70&height=37&gap_x=0&gap_y=0"}},
 	{route: "POST /markets/:market/paper/designs", row: "sheets and designs", path: "/markets/NEAR/paper/designs", body: raw{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nCham\r\n--x--\r\n"}},
+	{route: "GET /markets/:market/exports", row: "export vendor rows", path: "/markets/NEAR/exports"},
+	{route: "POST /markets/:market/exports/:file", row: "export vendor rows", path: "/markets/NEAR/exports/vendors.xlsx", body: raw{form, ""}},
+	{route: "POST /markets/:market/stalls/:stall/reveal", row: "full phone or account", path: "/markets/NEAR/stalls/A-12/reveal", body: raw{form, "field=phone&reason=xem"}},
+	{route: "POST /markets/:market/stalls/:stall/sharing", row: "consent, placard at stall", path: "/markets/NEAR/stalls/A-12/sharing", body: raw{form, "provider=viettel_money"}},
 	{route: "GET /markets/:market/old-placards", row: "name and stall, masked too", path: "/markets/NEAR/old-placards"},
 	{route: "GET /placards/:serial", row: "name and stall, masked too", path: "/placards/$printed"},
 	{route: "POST /placards/:serial", row: "suspend", path: "/placards/$placard", body: raw{form, "kind=suspended&reason=x"}, fresh: "placard"},

@@ -37,12 +37,13 @@ type Server struct {
 	rates    *rates
 	forgot   atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
 	pages    *pages
+	exports  chan struct{} // a place for each file that may leave at the same time
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
-		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages()}
+		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce)}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
@@ -115,6 +116,11 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/imports/:import", s.getImport)
 	own.DELETE("/imports/:import", s.deleteImport)
 	own.POST("/imports/:import/commit", s.postImportCommit)
+	own.GET("/markets/:market/exports/:file", s.getExport)
+	own.GET("/exports/:file", s.getCustomers)
+	own.GET("/markets/:market/stalls/:stall/sharing", s.getSharing)
+	own.POST("/markets/:market/stalls/:stall/sharing", s.postSharing)
+	api.POST("/markets/:market/stalls/:stall/reveal", s.postReveal, s.signedIn)
 	own.POST("/markets/:market/stalls/:stall/stands", s.postStand)
 	own.POST("/markets/:market/print-batches", s.postBatch)
 	own.GET("/markets/:market/print-preview.png", s.getPreview)
@@ -180,6 +186,10 @@ func (s *Server) routes(e *echo.Echo) {
 	in.POST("/markets/:market/paper/printers", s.savePrinter)
 	in.POST("/markets/:market/paper/sheets", s.saveSheet)
 	in.POST("/markets/:market/paper/designs", s.saveDesign)
+	in.GET("/markets/:market/exports", s.exportsPage)
+	in.POST("/markets/:market/exports/:file", s.takeOut)
+	in.POST("/markets/:market/stalls/:stall/reveal", s.revealNumber)
+	in.POST("/markets/:market/stalls/:stall/sharing", s.shareVendor)
 	in.GET("/markets/:market/old-placards", s.oldPage)
 	in.POST("/markets/:market/old-placards", s.collect)
 	in.GET("/placards/:serial", s.placardPage)

@@ -55,6 +55,9 @@ type sentStall struct {
 	values   url.Values
 	wrong    wrong
 	warnings []registry.Duplicate
+
+	number  revealed // what was asked to be seen in full
+	sharing wrong    // what was wrong with a consent to share
 }
 
 // made fills a form with what was sent, or with what it begins with.

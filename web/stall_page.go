@@ -30,6 +30,8 @@ type stallPage struct {
 	Vendor         string // address of the vendor's page
 	Status         string // how the vendor trades there, in words; empty: as usual
 	Forms          []stallForm
+	Reveal         revealed
+	Sharing        sharing
 }
 
 type accountShown struct {
@@ -131,6 +133,10 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	}
 	if p.Waiting && by.Can(registry.ApproveFirst, m) {
 		p.Approve = marketPath(m.Code, "approvals")
+	}
+	p.Reveal, p.Sharing.Wrong = sent.number, sent.sharing
+	if err := p.fillSharing(s, c); err != nil {
+		return err
 	}
 	if by.Can(registry.RegisterStall, m) {
 		p.Forms = s.stallForms(c, m, st, sent)

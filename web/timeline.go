@@ -63,6 +63,10 @@ func (s *Server) happening(c echo.Context, h registry.Happening) happeningShown 
 			out.About = l.T("the board's word, with the ledger")
 		case "withdrawal":
 			out.Words, out.Tile = l.T("Consent withdrawn"), "vacant"
+		case "sharing":
+			out.Words = l.T("The provider may know of the vendor")
+		case "sharing_withdrawal":
+			out.Words, out.Tile = l.T("The provider no longer learns of the vendor"), "vacant"
 		default:
 			out.About = l.T("the vendor's own")
 		}
@@ -93,7 +97,10 @@ func (s *Server) happening(c echo.Context, h registry.Happening) happeningShown 
 		out.About = from(h.Vendor + " → " + h.Next)
 	}
 	if h.Provider != "" {
-		out.About = registry.ProviderName(h.Provider) + " •••• " + h.Tail
+		out.About = registry.ProviderName(h.Provider)
+		if h.Tail != "" {
+			out.About += " •••• " + h.Tail
+		}
 	}
 	if h.Serial != "" {
 		out.About = h.Serial.String()

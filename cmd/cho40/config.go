@@ -22,7 +22,7 @@ type config struct {
 	OwnerURL    string `env:"DATABASE_OWNER_URL" hidden:"" help:"The same database as the role that owns the tables, for migrations; empty: as DATABASE_URL."`
 	DirectURL   string `env:"DATABASE_DIRECT_URL" hidden:"" help:"The way to the same database past a pooling proxy, for migrations."`
 	Data        string `env:"CHO40_DATA" hidden:"" help:"Folder of the embedded database; default: cho40 in the user's data folder, as root /var/lib/cho40."`
-	Format      string `enum:"table,json,csv" default:"table" help:"How lists and figures are printed: ${enum}."`
+	Format      string `enum:"table,json,csv,xlsx" default:"table" help:"How lists and figures are printed: table, json, csv; xlsx for export only."`
 }
 
 // app is the program on its database.

@@ -24,6 +24,7 @@ type cli struct {
 	Market    marketCmd    `cmd:"" help:"Add, list, change and move markets, and places that show codes and are none."`
 	Area      areaCmd      `cmd:"" help:"The map: find units, bring in a new one."`
 	Import    importCmd    `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
+	Export    exportCmd    `cmd:"" help:"Take a list out as CSV or XLSX."`
 	Accounts  accountsCmd  `cmd:"" help:"Approve receiving accounts: the second person's look."`
 	Placards  placardsCmd  `cmd:"" help:"Issue placards for what is approved and write the sheets."`
 	Paper     paperCmd     `cmd:"" help:"A market's printers, sheets of stickers and designs."`

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"cho40/internal/fault"
+	"cho40/vendor_registry/ledger"
 )
 
 // list prints rows as a table, CSV or JSON; v is what JSON shows.
 func (c *config) list(out output, v any, head []string, rows [][]string) error {
 	switch c.Format {
+	case "xlsx":
+		return fault.New(fault.Invalid, "choose-one", "Only cho40 export writes XLSX.")
 	case "json":
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
@@ -21,7 +26,7 @@ func (c *config) list(out output, v any, head []string, rows [][]string) error {
 		safe := make([]string, len(head))
 		for _, row := range append([][]string{head}, rows...) {
 			for i, cell := range row {
-				safe[i] = harmless(cell)
+				safe[i] = ledger.Harmless(cell)
 			}
 			if err := w.Write(safe); err != nil {
 				return err
@@ -37,17 +42,4 @@ func (c *config) list(out output, v any, head []string, rows [][]string) error {
 		}
 	}
 	return w.Flush()
-}
-
-// harmless keeps a spreadsheet from running a cell.
-func harmless(cell string) string {
-	if trimmed := strings.TrimLeft(cell, " \u00a0"); trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%\t\r\n") {
-		return "'" + cell
-	}
-	for _, wide := range []string{"＝", "＋", "－", "＠", "｜", "％"} {
-		if strings.HasPrefix(strings.TrimSpace(cell), wide) {
-			return "'" + cell
-		}
-	}
-	return cell
 }

@@ -45,6 +45,9 @@ func inChild(way string, n int, least time.Duration) (sample, error) {
 // serveChild is the child's side. The first placard is printed before the clock starts: a server has read its fonts
 // long before somebody prints.
 func serveChild(out io.Writer, name string, n int, least time.Duration) error {
+	if w, ok := exporting(name); ok {
+		return serveExport(out, w, n, least)
+	}
 	w, err := wayOf(name)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func peers() []string {
 	}
 	var all []string
 	for _, m := range info.Deps {
-		for _, name := range []string{"go-qrcode", "gozxing", "rsc.io/qr", "go-qr", "barcode", "gofpdf", "fpdf", "gopdf"} {
+		for _, name := range []string{"go-qrcode", "gozxing", "rsc.io/qr", "go-qr", "barcode", "gofpdf", "fpdf", "gopdf", "excelize"} {
 			if path := strings.TrimSuffix(m.Path, "/v2"); path == name || strings.HasSuffix(path, "/"+name) {
 				all = append(all, m.Path+" "+m.Version)
 			}

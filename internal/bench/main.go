@@ -1,4 +1,4 @@
-// Bench measures what docs/benchmarks.md reports: the codec, the symbols and the placards, each beside what other
+// Bench measures what docs/benchmarks.md reports: the codec, the symbols, the placards and the exports, each beside what other
 // libraries make of the same task. It is a module of its own, so that the product depends on none of them.
 package main
 
@@ -52,7 +52,8 @@ func run() error {
 	land := &country{vendors: *vendors, folder: *data}
 	defer land.close()
 	printMachine(os.Stdout, *markdown)
-	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth,
+	defer func() { recordMade() }()
+	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, exports,
 		land.searching, land.registering} {
 		g, err := make()
 		if err != nil {

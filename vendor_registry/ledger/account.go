@@ -45,14 +45,21 @@ func split(s string, by *regexp.Regexp) (list []string) {
 // accounts reads every account column of a row. Nothing is guessed into an account: what is not plain is a fault.
 func (b *builder) accounts() {
 	for _, g := range b.groups {
-		switch {
-		case g.named != "":
-			b.named(g)
-		case g.provider >= 0 && g.number >= 0:
-			b.paired(g)
-		default:
-			b.lone(max(g.provider, g.number))
+		if !b.masked(g) {
+			b.group(g)
 		}
+	}
+}
+
+// group reads one place for accounts.
+func (b *builder) group(g group) {
+	switch {
+	case g.named != "":
+		b.named(g)
+	case g.provider >= 0 && g.number >= 0:
+		b.paired(g)
+	default:
+		b.lone(max(g.provider, g.number))
 	}
 }
 

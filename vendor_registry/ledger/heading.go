@@ -206,7 +206,7 @@ func understand(row, last int, labels []string, as Mapping) *heading {
 		}
 		return at
 	}
-	for _, role := range []Role{Code, Aisle, Section, Goods, Vendor, Phone, Holder} {
+	for _, role := range []Role{Code, Aisle, Section, Goods, Vendor, Phone, Holder, StallRecord, VendorRecord} {
 		c := best(role)
 		if c < 0 {
 			continue

@@ -1,5 +1,5 @@
-// Package ledger reads a market board's stall ledger (XLSX, CSV, TSV) into rows, each with its faults and warnings.
-// It knows neither the database nor HTTP: a file goes in, and what it says about each stall comes out.
+// Package ledger reads a market board's stall ledger (XLSX, CSV, TSV) into rows, each with its faults and warnings, and writes
+// such tables. It knows neither the database nor HTTP: a file goes in, and what it says about each stall comes out.
 package ledger
 
 import (
@@ -41,6 +41,7 @@ type Row struct {
 	Section  string        `json:"section,omitempty"`
 	Goods    string        `json:"goods,omitempty"`
 	Vendor   string        `json:"vendor,omitempty"` // empty: the stall is vacant
+	Person   string        `json:"person,omitempty"` // who the vendor is in the record, in a file that came from there: the same in two rows is one person
 	Phone    string        `json:"phone,omitempty"`  // ten digits
 	Holder   string        `json:"holder,omitempty"` // of the accounts, where the ledger names one
 	Accounts []Account     `json:"accounts,omitempty"`

@@ -10,10 +10,11 @@ import (
 // reader turns the lines below the headings into stalls.
 type reader struct {
 	*heading
-	wide    map[int]bool   // rows whose title is merged across
-	section string         // named by the last title row
-	seen    map[string]int // the row in which a stall code came first
-	ordinal int            // the column of 1, 2, 3 …; -1: none
+	wide      map[int]bool   // rows whose title is merged across
+	section   string         // named by the last title row
+	delimited bool           // of a text file
+	seen      map[string]int // the row in which a stall code came first
+	ordinal   int            // the column of 1, 2, 3 …; -1: none
 }
 
 // ledger reads the stalls of a table whose headings were found.
@@ -28,19 +29,27 @@ func (t *table) ledger(m *meter, name string) (Ledger, error) {
 				Detail: fault.Say("This column was not read: identity papers, birth dates and the like are never collected here.")})
 		}
 	}
+	if err := h.stallsOnly(); err != nil {
+		return Ledger{}, err
+	}
 	t.fill(fill)
-	r := &reader{heading: h, wide: t.wide(), seen: map[string]int{}, ordinal: -1}
+	r := &reader{heading: h, wide: t.wide(), delimited: t.sheet == "", seen: map[string]int{}, ordinal: -1}
 	for _, c := range h.columns {
 		if c.Role == Ordinal && r.ordinal < 0 {
 			r.ordinal = c.Index
 		}
 	}
+	exported := false
 	finished := -1 // how many stalls there were when a total or a signature last said so, with no stall code since
 	for i, l := range t.lines {
 		if i%64 == 0 && m.ctx.Err() != nil {
 			return Ledger{}, m.ctx.Err()
 		}
 		if l.row <= h.last {
+			continue
+		}
+		if row, ours := r.own(l); ours {
+			out.Rows, exported, finished = append(out.Rows, row), true, -1
 			continue
 		}
 		switch r.sort(l) {
@@ -65,7 +74,9 @@ func (t *table) ledger(m *meter, name string) (Ledger, error) {
 	if len(out.Rows) == 0 {
 		return Ledger{}, fault.New(fault.Invalid, "ledger-no-stalls", "The headings are in row %v, but there is no stall below them.", h.row)
 	}
-	h.carry(out.Rows, t)
+	if !exported { // an export writes every section out
+		h.carry(out.Rows, t)
+	}
 	return out, oldFonts(out.Rows)
 }
 

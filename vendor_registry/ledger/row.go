@@ -38,6 +38,12 @@ func (r *reader) stall(l line) Row {
 		b.Holder = ""
 	}
 	b.accounts()
+	return b.whole()
+}
+
+// whole looks at what the cells of a row say together.
+func (b *builder) whole() Row {
+	r, l := b.reader, b.line
 	if b.Vendor == "" && !b.faulty(Vendor) {
 		switch {
 		case len(b.Accounts) > 0 || len(b.Proposed) > 0:
@@ -176,6 +182,10 @@ func (b *builder) phone() {
 	column := b.column(Phone)
 	_, ok := b.typed(column, false)
 	s := inLine(b.line.at(column).text)
+	if ok && hiddenNumber.MatchString(s) {
+		b.warn(column, "phone-masked", s, "This phone is hidden in part, so it was not read. The record keeps the phone that it has.")
+		return
+	}
 	if !ok || isNone(s) {
 		return
 	}

@@ -28,20 +28,29 @@ func fold(s string) string { return qrgen.Search(s) }
 // clean makes a text NFC with single blanks. A character that cannot be seen or that turns the reading direction is
 // returned as bad: it deceives the eye or breaks the paper.
 func clean(s string) (text string, bad rune) {
-	marks := 0
-	for _, r := range s {
-		if marks++; !unicode.Is(unicode.Mn, r) {
-			marks = 0
-		}
-		if hidden(r) || marks > 3 {
-			return shown(s), r
-		}
+	if r := Unseen(s); r >= 0 {
+		return shown(s), max(r, 1) // NUL too is bad
 	}
 	s = norm.NFC.String(s)
 	if strings.ContainsAny(s, "ÐƉ") { // look like Đ and are often typed for it; no search would find them
 		s = strings.NewReplacer("Ð", "Đ", "Ɖ", "Đ").Replace(s)
 	}
 	return strings.Join(strings.Fields(s), " "), 0
+}
+
+// Unseen is the first character of a text that cannot be seen, turns the reading direction, or is the fourth mark on one letter; -1
+// when there is none.
+func Unseen(s string) rune {
+	marks := 0
+	for _, r := range s {
+		if marks++; !unicode.Is(unicode.Mn, r) {
+			marks = 0
+		}
+		if hidden(r) || marks > 3 {
+			return r
+		}
+	}
+	return -1
 }
 
 func hidden(r rune) bool {

@@ -45,6 +45,9 @@ func classify(label string) guess {
 	if f == "" {
 		return guess{}
 	}
+	if role, ok := ownHeadings[f]; ok {
+		return guess{role: role, weight: 9}
+	}
 	wallet := walletWord.MatchString(f) && !notWallet.MatchString(f) || strings.Contains(f, "wallet")
 	bank := strings.Contains(f, "ngan hang") || strings.Contains(f, "bank") || slices.Contains(strings.Fields(f), "nh")
 	family := "" // "Ví/Ngân hàng" is both, and so neither

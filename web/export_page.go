@@ -1,0 +1,71 @@
+package web
+
+import (
+	"net/http"
+
+	"cho40/internal/fault"
+	registry "cho40/vendor_registry"
+
+	"github.com/labstack/echo/v4"
+)
+
+type exportsPage struct {
+	frame
+	Market registry.Market
+	Home   string
+	Lists  []listShown
+	Whole  bool // numbers in full are this reader's to see
+	Full   bool
+	Reason string
+	Wrong  wrong
+}
+
+type listShown struct {
+	Words, About string
+	CSV, XLSX    string // addresses
+}
+
+// exportsPage answers GET /markets/:market/exports.
+func (s *Server) exportsPage(c echo.Context) error {
+	return s.showExports(c, http.StatusOK, registry.Export{}, wrong{})
+}
+
+func (s *Server) showExports(c echo.Context, code int, in registry.Export, w wrong) error {
+	by, l := actor(c), language(c)
+	m, err := s.reg(c).MarketFor(c.Request().Context(), by, registry.ExportRows, c.Param("market"))
+	if err != nil {
+		return err
+	}
+	p := exportsPage{frame: s.frame(c, l.T("Take lists out"), &m, "market"), Market: m, Home: marketPath(m.Code), Whole: by.Can(registry.RevealNumber, m),
+		Full: in.Full, Reason: in.Reason, Wrong: w}
+	about := map[string]string{
+		registry.ListStalls:         l.T("Every stall, who trades there, the accounts. It can be imported again, also into an empty market."),
+		registry.ListVendors:        l.T("Who trades where since when, and whose consent there is."),
+		registry.ListAccounts:       l.T("Every account that was ever brought in, and what became of it."),
+		registry.ListPlacards:       l.T("Every placard, where it hangs and what the last check found."),
+		registry.ListWithoutAccount: l.T("In walking order, with room to write what is found at the stall; then import it."),
+	}
+	for _, list := range registry.Lists {
+		path := marketPath(m.Code, "exports", list)
+		p.Lists = append(p.Lists, listShown{listWords(l, list), about[list], path + ".csv", path + ".xlsx"})
+	}
+	return s.show(c, code, "exports.html", p)
+}
+
+// takeOut answers POST /markets/:market/exports/:file: the file, or the page with what is wrong.
+func (s *Server) takeOut(c echo.Context) error {
+	v, err := form(c)
+	if err != nil {
+		return err
+	}
+	in := registry.Export{Full: v.Get("full") != "", Reason: v.Get("reason")}
+	err = s.sendList(c, in)
+	if err == nil || fault.KindOf(err) == fault.Forbidden {
+		return err
+	}
+	w, code, ok := told(c, err)
+	if !ok {
+		return err
+	}
+	return s.showExports(c, code, in, w)
+}
