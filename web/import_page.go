@@ -59,9 +59,10 @@ func (s *Server) importForm(c echo.Context, code int, w wrong) error {
 // uploadLedger answers POST /markets/:market/import: a preview to look at.
 func (s *Server) uploadLedger(c echo.Context) error {
 	var im registry.Import
-	file, err := uploaded(c)
+	up, err := uploadedLedger(c)
 	if err == nil {
-		im, err = s.reg(c).PreviewImport(c.Request().Context(), actor(c), c.Param("market"), file.FileName(), file, true)
+		up.Ask = true
+		im, err = s.reg(c).PreviewLedger(c.Request().Context(), actor(c), c.Param("market"), up)
 	}
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, "/imports/"+im.Ref.String())
@@ -78,6 +79,7 @@ type previewPage struct {
 	frame
 	Market                registry.Market
 	Home, Action, Discard string
+	Mend                  string // where cells typed anew go
 	Again                 string // address of the upload form
 	Import                registry.Import
 	State                 string
@@ -85,6 +87,8 @@ type previewPage struct {
 	Table                 part[rowShown]
 	Left                  part[leftRow] // of an import that is over
 	Notes                 []string      // about the file as a whole
+	Ask                   *columnsAsked // what the columns hold, to be said; nil: not any more
+	Download              string        // of the rows that do not go in, without its ending
 	Wording               string
 	Wrong                 wrong
 	Approve, Print        string // what may come next; empty: not for this reader
@@ -96,9 +100,21 @@ type rowShown struct {
 	Other                            string // of an account cell that is none, what stands there
 	Accounts                         []ledger.Account
 	Bad                              bool
-	InCode, InVendor                 []saidOf // below the cell concerned
+	Changed                          []changeShown
+	Mend                             []mendField // cells to be typed anew
+	Use                              []useShown  // what a faulty account may have been
+	InCode, InVendor                 []saidOf    // below the cell concerned
 	InPhone, InAccount               []saidOf
 }
+
+// changeShown is a field of a stall in the record that the row changes.
+type changeShown struct{ Words, From, To string }
+
+// mendField is a cell that is wrong, as a form offers it.
+type mendField struct{ Name, Label, Value string }
+
+// useShown is a button by which a person confirms what a cell was.
+type useShown struct{ Value, Words string }
 
 type leftRow struct {
 	Row                 int
@@ -129,6 +145,10 @@ func (s *Server) preview(c echo.Context, code int, w wrong) error {
 	}
 	title := l.T("Look through, then import")
 	switch {
+	case im.State == "unmapped":
+		title = l.T("Say what the columns hold")
+	case im.State == "committing":
+		title = l.T("The rows are going in")
 	case im.State == "committed":
 		title = say(l, im.Report.Good, "1 row is imported", "%s rows are imported")
 	case im.State == "undone":
@@ -139,7 +159,7 @@ func (s *Server) preview(c echo.Context, code int, w wrong) error {
 		title = say(l, im.Report.Faulty, "1 row has a fault, the rest can go in", "%s rows have faults, the rest can go in")
 	}
 	p := previewPage{frame: s.frame(c, title, &m, "import"), Market: m, Home: marketPath(m.Code), Again: marketPath(m.Code, "import"),
-		Action: "/imports/" + ref.String() + "/commit", Discard: "/imports/" + ref.String() + "/discard", Import: im,
+		Action: "/imports/" + ref.String() + "/commit", Discard: "/imports/" + ref.String() + "/discard", Mend: "/imports/" + ref.String() + "/rows", Import: im,
 		State: l.T(importWords[im.State]), Wording: wording, Wrong: w}
 	p.Path = "/imports/" + ref.String()
 	if im.State == "committed" {
@@ -150,10 +170,21 @@ func (s *Server) preview(c echo.Context, code int, w wrong) error {
 			p.Print = marketPath(m.Code, "print")
 		}
 	}
-	if im.State == "preview" {
-		p.fill(c, im.Rows)
-	} else {
+	switch im.State {
+	case "preview":
+		p.fill(c, im)
+	case "unmapped":
+		p.ask(c)
+	case "committing":
+		comesAgain(c)
+	default:
 		p.left(c, im.Report.Faults)
+	}
+	if im.Problem != nil && p.Wrong.Detail == "" && im.State == "preview" {
+		p.Wrong.Detail = l.Text(*im.Problem)
+	}
+	if im.Report.Faulty > 0 && im.State != "expired" && im.State != "undone" {
+		p.Download = "/api/v1/imports/" + ref.String() + "/faulty"
 	}
 	p.notes(c, im.Report.Warnings)
 	return s.show(c, code, "preview.html", p)
@@ -170,10 +201,13 @@ func (p *previewPage) left(c echo.Context, faults []fault.Field) {
 }
 
 // fill makes the filters and the table.
-func (p *previewPage) fill(c echo.Context, rows []registry.ImportRow) {
-	l := language(c)
-	var faulty, warned int
+func (p *previewPage) fill(c echo.Context, im registry.Import) {
+	l, rows := language(c), im.Rows
+	var faulty, warned, changed int
 	for _, r := range rows {
+		if r.Fate == "changed" {
+			changed++
+		}
 		if r.Fate == "faulty" {
 			faulty++
 		}
@@ -182,12 +216,14 @@ func (p *previewPage) fill(c echo.Context, rows []registry.ImportRow) {
 		}
 	}
 	show := c.QueryParam("show")
-	if show != "faults" && show != "warnings" && show != "all" {
+	if show != "faults" && show != "warnings" && show != "changed" && show != "all" && show != "columns" {
 		switch {
 		case faulty > 0:
 			show = "faults"
 		case warned > 0:
 			show = "warnings"
+		case changed > 0:
+			show = "changed"
 		default:
 			show = "all"
 		}
@@ -195,15 +231,26 @@ func (p *previewPage) fill(c echo.Context, rows []registry.ImportRow) {
 	for _, f := range []struct {
 		value, words string
 		n            int
-	}{{"faults", l.T("Faulty"), faulty}, {"warnings", l.T("Mended or to be seen"), warned}, {"all", l.T("All rows"), len(rows)}} {
+	}{{"faults", l.T("Faulty"), faulty}, {"warnings", l.T("Mended or to be seen"), warned},
+		{"changed", l.T("Changes a stall"), changed}, {"all", l.T("All rows"), len(rows)}, {"columns", l.T("The columns"), len(im.Columns)}} {
+		if f.n == 0 && show != f.value && (f.value == "changed" || f.value == "columns") {
+			continue
+		}
 		p.Filters = append(p.Filters, legendItem{Words: f.words, Path: "?show=" + f.value, Current: show == f.value, Count: f.n})
+	}
+	if show == "columns" {
+		p.ask(c)
+		return
 	}
 	var shown []rowShown
 	for _, r := range rows {
-		if show == "faults" && r.Fate != "faulty" || show == "warnings" && len(r.Warnings) == 0 {
+		if show == "faults" && r.Fate != "faulty" || show == "warnings" && len(r.Warnings) == 0 || show == "changed" && r.Fate != "changed" {
 			continue
 		}
 		shown = append(shown, rowOf(c, r))
+		if out := &shown[len(shown)-1]; out.Bad {
+			out.mend(c, im, r)
+		}
 	}
 	p.Table = cut(c, shown, rowsShown, "")
 }
@@ -246,6 +293,9 @@ func rowOf(c echo.Context, r registry.ImportRow) rowShown {
 	for _, f := range r.Warnings {
 		put(f, false)
 	}
+	for _, ch := range r.Changes {
+		out.Changed = append(out.Changed, changeShown{l.T(changedWords[ch.Field]), ch.From, ch.To})
+	}
 	return out
 }
 
@@ -284,7 +334,10 @@ func (s *Server) commitLedger(c echo.Context) error {
 		return s.preview(c, http.StatusUnprocessableEntity, wrong{Fields: map[string]string{
 			"attested": l.T("Tick this first: without the vendors' yes nothing is stored.")}})
 	}
-	r, err := s.reg(c).CommitImport(c.Request().Context(), actor(c), ref, registry.CommitImport{Attested: wording})
+	r, running, err := s.commitMeanwhile(c, ref, registry.CommitImport{Attested: wording})
+	if running {
+		return c.Redirect(http.StatusSeeOther, "/imports/"+ref.String())
+	}
 	if w, code, ok := told(c, err); err != nil && ok && fault.KindOf(err) == fault.Conflict {
 		return s.preview(c, code, w)
 	}
@@ -318,7 +371,7 @@ func (s *Server) discardLedger(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if before.State == "preview" {
+	if before.State == "preview" || before.State == "unmapped" || before.State == "expired" {
 		sayNext(c, "The preview is gone. The record is as it was.")
 	} else {
 		sayNext(c, "The import is taken back: its %s rows are out of the record.", strconv.Itoa(before.Report.Good))

@@ -27,10 +27,13 @@ import (
 	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 	"cho40/web/lang"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // market is the service with a market VT, where a clerk brought in a small ledger and nothing more happened yet.
 type market struct {
+	db *pgxpool.Pool
 	*testing.T
 	url   string
 	reg   *registry.Service
@@ -77,7 +80,7 @@ func newMarket(t *testing.T) *market {
 	t.Helper()
 	db := pgtest.New(t)
 	clock := &ticking{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
-	m := &market{T: t, reg: registry.New(db, clock.now), auth: auth.New(db, clock.now), clock: clock, in: map[string]string{}}
+	m := &market{T: t, db: db, reg: registry.New(db, clock.now), auth: auth.New(db, clock.now), clock: clock, in: map[string]string{}}
 	h := Handler(Config{DB: db, Now: clock.now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clock.pass(3 * time.Second)

@@ -194,6 +194,7 @@ func (s *Server) show(c echo.Context, status int, name string, page any) error {
 type wrong struct {
 	Detail string
 	Fields map[string]string
+	Blocks []string // what stands in the way of a change, thing by thing
 }
 
 // At is the sentence beside a field.
@@ -220,6 +221,9 @@ func told(c echo.Context, err error) (w wrong, code int, ok bool) {
 	for _, field := range f.Fields {
 		if w.Fields[field.Pointer] == "" {
 			w.Fields[field.Pointer] = l.Text(field.Detail)
+		}
+		if f.Kind == fault.Conflict {
+			w.Blocks = append(w.Blocks, l.Text(field.Detail))
 		}
 	}
 	if f.RetryAfter > 0 {

@@ -1,6 +1,9 @@
 package web
 
-import registry "cho40/vendor_registry"
+import (
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/ledger"
+)
 
 // The words for what the record keeps as codes: English here, Vietnamese in lang/vi.json.
 
@@ -67,7 +70,20 @@ var missingWords = map[string]string{
 	"account": "A receiving account.", "approval": "A second person's approval of the account.",
 }
 
-var importWords = map[string]string{"preview": "Not imported yet", "committed": "Imported", "undone": "Taken back"}
+var importWords = map[string]string{"preview": "Not imported yet", "unmapped": "Its columns are not known yet", "committing": "Going in just now",
+	"expired": "Kept too long", "committed": "Imported", "undone": "Taken back"}
+
+// columnWords are what a column of a ledger may hold, in the order in which a form offers them.
+var columnWords = []struct {
+	Role  ledger.Role
+	Words string
+}{
+	{ledger.Code, "Stall code"}, {ledger.Vendor, "Name of the vendor"}, {ledger.Given, "Given name, beside the family name"}, {ledger.Phone, "Phone"},
+	{ledger.Section, "Section"}, {ledger.Aisle, "Row within a section"}, {ledger.Goods, "Goods"}, {ledger.Provider, "Name of the wallet or bank"},
+	{ledger.Number, "Account number"}, {ledger.Both, "Wallet or bank and number in one cell"}, {ledger.Holder, "Account holder"}, {ledger.ID, "Stall number in this record"},
+}
+
+var changedWords = map[string]string{"code": "Stall code", "section": "Section", "goods": "Goods", "vendor": "Name of the vendor", "phone": "Phone", "account": "Receiving account"}
 
 var fateWords = map[string]string{"new": "New", "changed": "Changes", "unchanged": "As in the record", "faulty": "Faulty"}
 

@@ -10,6 +10,7 @@ import (
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/ledger"
 	"cho40/web"
 	"cho40/web/lang"
 )
@@ -19,6 +20,8 @@ type importCmd struct {
 	Market   string `required:"" help:"Code of the market."`
 	DryRun   bool   `help:"Only say what would happen; store nothing."`
 	Report   string `help:"Write the report, every row's fate, to this JSON file."`
+	Map      string `help:"What columns hold where their headings do not tell: 'C=vendor, E=phone, Tiền về=vnpt_money'. A column's letter or heading; code vendor given_name phone section aisle goods holder provider number account id unread, or a wallet or bank. heading=4 tells the row of the headings, 0: none."`
+	Remember bool   `help:"Read the market's next ledgers by --map too."`
 	Attested string `default:"vi-1" help:"Wording of the consent that the board vouches for."`
 }
 
@@ -35,13 +38,25 @@ func (i importCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	defer a.close()
 	by := registry.Console()
-	im, err := a.registry.PreviewImport(ctx, by, i.Market, filepath.Base(i.File), f, !i.DryRun)
+	as, err := ledger.ParseMapping(i.Map)
+	if err != nil {
+		return err
+	}
+	im, err := a.registry.PreviewLedger(ctx, by, i.Market, registry.Upload{File: filepath.Base(i.File), Content: f, Mapping: as, Remember: i.Remember, Keep: !i.DryRun})
 	if err != nil {
 		return err
 	}
 	report := im.Report
 	if !i.DryRun {
-		if report, err = a.registry.CommitImport(ctx, by, im.Ref, registry.CommitImport{Attested: i.Attested}); err != nil {
+		var b bar
+		report, err = a.registry.CommitImport(ctx, by, im.Ref, registry.CommitImport{Attested: i.Attested, Progress: func(done, total int) {
+			if b.ProgressBar == nil {
+				b = progress(total)
+			}
+			b.to(done)
+		}})
+		b.done()
+		if err != nil {
 			return err
 		}
 	}

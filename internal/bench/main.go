@@ -53,7 +53,7 @@ func run() error {
 	defer land.close()
 	printMachine(os.Stdout, *markdown)
 	defer func() { recordMade() }()
-	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, exports,
+	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, exports, importing,
 		land.searching, land.registering} {
 		g, err := make()
 		if err != nil {

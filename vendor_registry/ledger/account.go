@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"cho40/qrgen"
 )
@@ -27,7 +28,7 @@ const exactDigits = 15
 const shortest = 4
 
 func itoa(n int) string       { return strconv.Itoa(n) }
-func hex4(r rune) string      { return fmt.Sprintf("%04X", r) }
+func hex4(r rune) string      { return fmt.Sprintf("%04X", max(r, 0)) }
 func isLetter(r rune) bool    { return unicode.IsLetter(r) }
 func digits(s string) (n int) { return len(strings.Join(strings.FieldsFunc(s, notDigit), "")) }
 func notDigit(r rune) bool    { return r < '0' || r > '9' }
@@ -45,8 +46,19 @@ func split(s string, by *regexp.Regexp) (list []string) {
 // accounts reads every account column of a row. Nothing is guessed into an account: what is not plain is a fault.
 func (b *builder) accounts() {
 	for _, g := range b.groups {
-		if !b.masked(g) {
-			b.group(g)
+		if b.masked(g) {
+			continue
+		}
+		before := len(b.Accounts)
+		b.group(g)
+		if g.holder == 0 || len(b.Accounts) == before {
+			continue
+		}
+		holder := b.textOf(g.holder, Holder, maxName)
+		for i := range b.Accounts[before:] {
+			if !isNone(holder) {
+				b.Accounts[before+i].Holder = holder
+			}
 		}
 	}
 }
@@ -72,8 +84,8 @@ func inLine(s string) string {
 }
 
 func (b *builder) add(provider, number string) {
-	if a := (Account{provider, number}); !slices.Contains(b.Accounts, a) {
-		b.Accounts = append(b.Accounts, a)
+	if !slices.ContainsFunc(b.Accounts, func(a Account) bool { return a.Provider == provider && a.Number == number }) {
+		b.Accounts = append(b.Accounts, Account{Provider: provider, Number: number})
 	}
 }
 
@@ -94,6 +106,11 @@ func (b *builder) accountCell(column int) (cell, bool) {
 	}
 	if at.kind == words && !plain.MatchString(at.text) && marks.has(at.text) {
 		b.fault(column, "number-missing", at.text, "Here stands only a mark. Write the account number.")
+		if i := slices.IndexFunc(b.groups, func(g group) bool { return g.number == column && g.named != "" }); i >= 0 && b.Phone != "" {
+			if p, ok := qrgen.ProviderOf(b.groups[i].named); ok && ofPhone(p) {
+				b.Proposed = append(b.Proposed, Proposal{Account{Provider: p.Code, Number: b.Phone}, column})
+			}
+		}
 		return at, false
 	}
 	return at, true
@@ -113,7 +130,7 @@ func (b *builder) named(g group) {
 					b.fault(g.number, "provider-differs", at.text, "The column is for %s, the cell names %s.", p.Name, f.provider.Name)
 					return
 				}
-				b.number(g.number, cell{f.number, words}, f.provider)
+				b.number(g.number, cell{text: f.number, kind: words}, f.provider)
 			}
 			return
 		}
@@ -168,7 +185,7 @@ func (b *builder) paired(g group) {
 		return
 	}
 	for i, p := range providers {
-		b.number(g.number, cell{numbers[i], at.kind}, p)
+		b.number(g.number, cell{text: numbers[i], kind: at.kind}, p)
 	}
 }
 
@@ -176,7 +193,7 @@ func (b *builder) paired(g group) {
 func (b *builder) numberMissing(column int, name string) {
 	providers, _ := providersOf(name)
 	if len(providers) == 1 && ofPhone(providers[0]) && b.Phone != "" {
-		b.Proposed = append(b.Proposed, Account{providers[0].Code, b.Phone})
+		b.Proposed = append(b.Proposed, Proposal{Account{Provider: providers[0].Code, Number: b.Phone}, column})
 		b.fault(column, "number-missing", "", "There is a wallet, %s, but no account number. If it is the phone %s, write it here too.", providers[0].Name, b.Phone)
 		return
 	}
@@ -257,7 +274,7 @@ type one struct {
 
 func (b *builder) found(column int, list []one) {
 	for _, f := range list {
-		b.number(column, cell{f.number, words}, f.provider)
+		b.number(column, cell{text: f.number, kind: words}, f.provider)
 		if f.holder != "" && b.Holder == "" {
 			b.Holder = f.holder
 		}
@@ -300,10 +317,14 @@ func combinedOne(s string) (f one, ok bool) {
 		piece = strings.TrimSpace(piece)
 		p, known := provider(piece)
 		switch {
-		case strings.Trim(fold(piece), " ") == "" || isAround(piece):
+		case strings.Trim(fold(piece), " ") == "" || isAround(piece) || isBranch(piece):
 		case known && f.provider.Code == "":
 			f.provider = p
 		case known && f.provider.Code == p.Code:
+		case !known && f.provider.Code == "" && cutBranch(piece) != piece:
+			if f.provider, known = provider(cutBranch(piece)); !known {
+				return f, false
+			}
 		case !known && f.holder == "" && isHolder(piece):
 			f.holder = piece
 		default:
@@ -336,10 +357,20 @@ func isAround(s string) bool {
 	return true
 }
 
-// isHolder reports a name as banks print it: two words or more, in capitals.
+// branch begins what a person adds to the name of a bank: where the account was opened.
+var branch = regexp.MustCompile(`(?i)\b(?:cn|pgd|chi nhánh|chi nhanh|phòng giao dịch|phong giao dich|branch)\b.*$`)
+
+func isBranch(s string) bool { return strings.TrimSpace(cutBranch(s)) == "" }
+
+func cutBranch(s string) string { return strings.TrimSpace(branch.ReplaceAllString(s, "")) }
+
+// isHolder reports a name: two words or more, each beginning with a capital.
 func isHolder(s string) bool {
 	w := strings.Fields(s)
-	return len(w) > 1 && len(w) < 8 && s == strings.ToUpper(s) && !strings.ContainsFunc(s, unicode.IsDigit) && runes(s) <= maxName
+	return len(w) > 1 && len(w) < 8 && runes(s) <= maxName && !slices.ContainsFunc(w, func(word string) bool {
+		first, _ := utf8.DecodeRuneInString(word)
+		return !unicode.IsUpper(first) || strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.Mn, r) && r != '\'' })
+	})
 }
 
 // number checks one number against its provider's rules and keeps it.
@@ -361,7 +392,7 @@ func (b *builder) number(column int, at cell, p qrgen.Provider) {
 	switch codeOf(err) {
 	case "mobile_lost_zero":
 		if n, err = accept(p, "0"+s); err == nil {
-			b.Proposed = append(b.Proposed, Account{p.Code, n})
+			b.Proposed = append(b.Proposed, Proposal{Account{Provider: p.Code, Number: n}, column})
 			b.fault(column, "account-lost-zero", s, "The first 0 seems to be missing. Should it be %s? Write it as text.", n)
 			return
 		}
@@ -406,7 +437,7 @@ func (b *builder) numberCell(column int, s string, p qrgen.Provider) {
 	if plain.MatchString(s) {
 		for _, try := range []string{s, "0" + s} {
 			if n, err := accept(p, try); err == nil {
-				b.Proposed = append(b.Proposed, Account{p.Code, n})
+				b.Proposed = append(b.Proposed, Proposal{Account{Provider: p.Code, Number: n}, column})
 				b.fault(column, "account-number-cell", s, "Excel kept this account as a number, and a number has no 0 in front. Should it be %s? Write it as text.", n)
 				return
 			}

@@ -16,30 +16,29 @@ import (
 const separators = ";,\t"
 
 // readDelimited reads a text file. Encoding and separator are those with which the headings make sense.
-func readDelimited(m *meter, data []byte, as Mapping) (*table, error) {
+func readDelimited(m *meter, data []byte, as Mapping) (*Table, error) {
 	text, old, err := decode(data)
 	if err != nil {
 		return nil, err
 	}
-	var best *table
-	var near heading
+	best, score, wide := byte(0), 0, 0
 	var over error
 	within, by := false, byte(0)
 	for _, sep := range []byte(separators) {
 		top, err := parse(m, text, sep, headingRows+1)
 		within = within || err == nil
 		over = err
-		h, n := findHeading(top, as, nil)
-		if n.score > near.score {
-			near = n
+		h, near := findHeading(top, as, nil)
+		if h != nil && (best == 0 || h.score > score) {
+			best, score = sep, h.score
 		}
-		if h != nil && (best == nil || h.score > best.heading.score) {
-			best, by = &table{heading: h}, sep
+		if n := 1000*near.score + cells(top); err == nil && n > wide { // what a person may be asked about
+			by, wide = sep, n
 		}
 	}
-	if best != nil {
-		best.lines, err = parse(m, text, by, 0)
-		return best, err
+	if best != 0 {
+		lines, err := parse(m, text, best, 0)
+		return &Table{lines: lines}, err
 	}
 	if !within {
 		return nil, over
@@ -56,7 +55,21 @@ func readDelimited(m *meter, data []byte, as Mapping) (*table, error) {
 	if strings.Count(text, "á»") > 1 || strings.Count(text, "Æ°") > 1 { // UTF-8 that was taken for Windows-1252
 		return nil, encodingFault()
 	}
-	return nil, noHeading(near)
+	if by == 0 {
+		return nil, noHeading(heading{})
+	}
+	lines, err := parse(m, text, by, 0)
+	return &Table{lines: lines}, err
+}
+
+// cells counts the filled cells in rows that have more than one.
+func cells(lines []line) (n int) {
+	for _, l := range lines {
+		if len(l.cells) > 1 {
+			n += len(l.cells)
+		}
+	}
+	return n
 }
 
 // headingFont names the old font in which the headings make sense.
@@ -78,7 +91,7 @@ func decode(data []byte) (text string, old bool, err error) {
 	marked := bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
 	switch {
 	case !marked && utf8.Valid(data) && bytes.IndexByte(data, 0) < 0:
-		text = strings.TrimPrefix(string(data), "\ufeff")
+		text = strings.TrimLeft(string(data), "\ufeff")
 	case marked, wide16(data, 1):
 		text, err = decodeWith(data, unicode.BOMOverride(unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder()))
 	case wide16(data, 0):
@@ -149,7 +162,7 @@ func parse(m *meter, text string, sep byte, most int) ([]line, error) {
 				for len(l.cells) < column {
 					l.cells = append(l.cells, cell{})
 				}
-				l.cells = append(l.cells, cell{value, words})
+				l.cells = append(l.cells, cell{text: value, kind: words})
 			}
 			if text = rest; text == "" || text[0] != sep {
 				break

@@ -180,6 +180,7 @@ func TestRefused(t *testing.T) {
 			"xl/worksheets/sheet1.xml", sheetPart(headCells+`<row r="2"><c r="B2" t="s"><v>0</v></c></row>`)), DefaultLimits, fault.TooLarge, "ledger-cell-too-long"},
 		{"quote never closed", "a.csv", []byte(csv + "1,\"Lý Tâm\n" + strings.Repeat("2,Lê Lan\n", 900)), DefaultLimits, fault.TooLarge, "ledger-cell-too-long"},
 		{"bomb that says so", "a.xlsx", handmade(t, "xl/sharedStrings.xml", `<sst><si><t>`+strings.Repeat("a", 2<<20)+`</t></si></sst>`), small, fault.TooLarge, "ledger-unpacked-too-large"},
+		{"more strings than cells", "a.xlsx", handmade(t, "xl/sharedStrings.xml", `<sst>`+strings.Repeat(`<si/>`, 1_001)+`</sst>`), Limits{File: 1 << 20, Unpacked: 1 << 20, Rows: 100, Columns: 10, Cell: 100, Time: time.Minute}, fault.TooLarge, "ledger-too-many-rows"},
 		{"bomb elsewhere", "a.xlsx", handmade(t, "xl/media/a.bmp", strings.Repeat("a", 2<<20)), small, fault.TooLarge, "ledger-unpacked-too-large"},
 		{"TCVN3 text", "a.csv", []byte("Sè s¹p,Hä vµ tªn\n1,Lª V¨n T¸m"), DefaultLimits, fault.Unsupported, "ledger-old-font"},
 		{"TCVN3 bytes", "a.csv", []byte("S\xe8 s\xb9p,H\xe4 v\xb5 t\xaan\n1,L\xaa V\xa8n T\xb8m"), DefaultLimits, fault.Unsupported, "ledger-old-font"},
@@ -231,6 +232,16 @@ func TestHarmless(t *testing.T) {
 				t.Errorf("%v\n%s", err, briefs(l))
 			}
 		})
+	}
+}
+
+// NUL is no letter, however it comes in.
+func TestNUL(t *testing.T) {
+	t.Parallel()
+	data := handmade(t, "xl/worksheets/sheet1.xml", sheetPart(headCells+strings.Replace(goodRow, "Lý Tâm", "Lý_x0000_ Tâm", 1)))
+	l, err := Read(t.Context(), "a.xlsx", bytes.NewReader(data), DefaultLimits)
+	if err != nil || briefs(l) != "2 A1||||| !bad-character" || !strings.Contains(l.Faults()[0].Detail.String(), "U+0000") {
+		t.Errorf("%v, %s", err, briefs(l))
 	}
 }
 

@@ -31,12 +31,20 @@ var DefaultLimits = Limits{File: 10 << 20, Unpacked: 64 << 20, Rows: 20_000, Col
 type Account struct {
 	Provider string `json:"provider"`
 	Number   string `json:"number"`
+	Holder   string `json:"holder,omitempty"` // where the ledger names one for this account alone
+}
+
+// Proposal is an account that a faulty cell may have meant, and the column of that cell.
+type Proposal struct {
+	Account
+	Column int `json:"column"`
 }
 
 // Row is one stall as the ledger tells it. A row with faults must not be imported as it stands; one with warnings was
 // mended, and says how.
 type Row struct {
-	Row      int           `json:"row"` // as a spreadsheet counts, from 1
+	Row      int           `json:"row"`          // as a spreadsheet counts, from 1
+	ID       string        `json:"id,omitempty"` // of the stall in the record, where our own export says it
 	Code     string        `json:"code"`
 	Section  string        `json:"section,omitempty"`
 	Goods    string        `json:"goods,omitempty"`
@@ -45,7 +53,7 @@ type Row struct {
 	Phone    string        `json:"phone,omitempty"`  // ten digits
 	Holder   string        `json:"holder,omitempty"` // of the accounts, where the ledger names one
 	Accounts []Account     `json:"accounts,omitempty"`
-	Proposed []Account     `json:"proposed,omitempty"` // what a faulty account cell may have meant: for a person to confirm, never imported
+	Proposed []Proposal    `json:"proposed,omitempty"` // what a faulty account cell may have meant: for a person to confirm, never imported
 	Faults   []fault.Field `json:"faults,omitempty"`
 	Warnings []fault.Field `json:"warnings,omitempty"`
 }
@@ -58,7 +66,7 @@ type Ledger struct {
 	File    string        `json:"file"`
 	Sheet   string        `json:"sheet,omitempty"` // of a workbook
 	Heading int           `json:"heading"`         // the row of the headings, the upper one of two
-	Columns []Column      `json:"columns"`
+	Columns []Column      `json:"columns"`         // those with a heading or a role
 	Rows    []Row         `json:"rows"`            // stalls only: no titles, section names, totals or blank rows
 	Notes   []fault.Field `json:"notes,omitempty"` // about the file: hidden sheets, rows and columns, columns left unread
 }
@@ -107,46 +115,69 @@ func Read(ctx context.Context, name string, r io.Reader, limits Limits) (Ledger,
 
 // ReadAs is Read with a person's word on what some columns hold, where the headings alone do not tell.
 func ReadAs(ctx context.Context, name string, r io.Reader, limits Limits, as Mapping) (Ledger, error) {
+	var l Ledger
+	err := within(ctx, limits, func(ctx context.Context) error {
+		t, err := open(&meter{ctx: ctx, Limits: limits}, name, r, as)
+		if err == nil {
+			l, err = t.Read(ctx, as, nil)
+		}
+		return err
+	})
+	return l, err
+}
+
+// Open reads a file as far as its cells: the first visible sheet that is a ledger by its headings or by as, else the first one
+// with anything on it. Faults: those of Read, but for what only a person can say.
+func Open(ctx context.Context, name string, r io.Reader, limits Limits, as Mapping) (*Table, error) {
+	var t *Table
+	err := within(ctx, limits, func(ctx context.Context) (err error) {
+		t, err = open(&meter{ctx: ctx, Limits: limits}, name, r, as)
+		return err
+	})
+	return t, err
+}
+
+// within bounds the time of a reading.
+func within(ctx context.Context, limits Limits, do func(context.Context) error) error {
 	own, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
-	l, err := read(&meter{ctx: own, Limits: limits}, name, r, as)
+	err := do(own)
 	if err != nil && ctx.Err() != nil {
-		return Ledger{}, ctx.Err()
+		return ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fault.New(fault.TooLarge, "ledger-too-slow", "Reading the file took more than %v seconds. Split it by section.", int(limits.Time.Seconds())).Because(err)
 	}
-	if err != nil {
-		return Ledger{}, err
-	}
-	return l, nil
+	return err
 }
 
-func read(m *meter, name string, r io.Reader, as Mapping) (Ledger, error) {
+func open(m *meter, name string, r io.Reader, as Mapping) (*Table, error) {
 	data, err := io.ReadAll(io.LimitReader(r, m.File+1))
 	if err != nil {
-		return Ledger{}, err
+		return nil, err
 	}
 	if int64(len(data)) > m.File {
-		return Ledger{}, fault.New(fault.TooLarge, "ledger-too-large", "The file has more than %v MiB. Split it by section.", m.File>>20)
+		return nil, fault.New(fault.TooLarge, "ledger-too-large", "The file has more than %v MiB. Split it by section.", m.File>>20)
 	}
 	if name != "" {
 		name = shown(path.Base(strings.ReplaceAll(name, `\`, "/")))
 	}
 	kind, err := contentOf(name, data)
 	if err != nil {
-		return Ledger{}, err
+		return nil, err
 	}
-	var t *table
+	var t *Table
 	if kind == workbook {
 		t, err = readWorkbook(m, data, as)
 	} else {
 		t, err = readDelimited(m, data, as)
 	}
 	if err != nil {
-		return Ledger{}, err
+		return nil, err
 	}
-	return t.ledger(m, name)
+	t.file = name
+	t.blank(as)
+	return t, nil
 }
 
 type content int

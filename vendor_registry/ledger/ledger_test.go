@@ -70,7 +70,7 @@ func TestSamples(t *testing.T) {
 					continue // what it was cannot be known from the file
 				}
 				var accounts []Account
-				for _, a := range []Account{{"viettel_money", w.Viettel}, {"vnpt_money", w.VNPT}} {
+				for _, a := range []Account{{Provider: "viettel_money", Number: w.Viettel}, {Provider: "vnpt_money", Number: w.VNPT}} {
 					if a.Number != "" {
 						accounts = append(accounts, a)
 					}

@@ -13,14 +13,13 @@ import (
 // The columns by which a row of our own export is known again. Such a row is read to the letter: what the record holds comes
 // back as it is, also where a board's own ledger would mean something else by it ("-", "Tổng cộng", a name that begins with =).
 const (
-	StallRecord  Role = "stall_record"
 	VendorRecord Role = "vendor_record"
 	notStalls    Role = "not_stalls" // of a list that is no ledger
 )
 
 // ownHeadings are the headings of those columns, folded, as the exports write them in either language.
 var ownHeadings = map[string]Role{
-	"ma cho40 cua quay": StallRecord, "cho40 id of the stall": StallRecord,
+	"ma cho40 cua quay": ID, "cho40 id of the stall": ID,
 	"ma cho40 cua tieu thuong": VendorRecord, "cho40 id of the vendor": VendorRecord,
 	"ma cho40 cua tai khoan": notStalls, "cho40 id of the account": notStalls,
 	"so bang cho40": notStalls, "cho40 placard number": notStalls,
@@ -40,10 +39,11 @@ func (h *heading) stallsOnly() error {
 // letter where the identifier of the vendor stands; where none stands the stall was vacant, and whatever a person wrote since is
 // read as in any ledger.
 func (r *reader) own(l line) (Row, bool) {
-	if _, ok := record(l.at(r.column(StallRecord))); !ok {
+	stall, ok := record(l.at(r.column(ID)))
+	if !ok {
 		return Row{}, false
 	}
-	b := &builder{reader: r, line: l, Row: Row{Row: l.row}}
+	b := &builder{reader: r, line: l, Row: Row{Row: l.row, ID: stall}}
 	if b.Code = b.exact(Code, maxCode); b.Code == "" && len(b.Faults) == 0 {
 		b.fault(r.column(Code), "stall-code-missing", "", "The stall code is missing.")
 	}
@@ -68,8 +68,8 @@ func (r *reader) own(l line) (Row, bool) {
 // record is an identifier of the record in a cell.
 func record(c cell) (string, bool) {
 	s := strings.TrimSpace(c.text)
-	_, err := id.Parse[Row](s)
-	return s, err == nil && c.kind == words
+	v, err := id.Parse[Row](s)
+	return v.String(), err == nil && c.kind == words
 }
 
 // exact reads a column of words to the letter.

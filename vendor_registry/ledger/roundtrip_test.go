@@ -69,7 +69,7 @@ func draw(t *rapid.T, providers []string) (stalls []drawn) {
 						if p == "vcb" || p == "bidv" {
 							number = rapid.StringMatching(`[01][0-9]{9,13}`).Draw(t, "bank account")
 						}
-						d.accounts = append(d.accounts, Account{p, number})
+						d.accounts = append(d.accounts, Account{Provider: p, Number: number})
 					}
 				}
 			}

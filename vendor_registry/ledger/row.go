@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +14,18 @@ import (
 // stall reads one stall.
 func (r *reader) stall(l line) Row {
 	b := &builder{reader: r, line: l, Row: Row{Row: l.row}}
+	if s := fold(l.at(r.column(ID)).text); recordID.MatchString(s) {
+		b.ID = strings.ReplaceAll(s, " ", "-")
+	}
 	b.Code = b.text(Code, maxCode)
 	if isNone(b.Code) {
 		b.Code = ""
 		if len(b.Faults) == 0 {
 			b.fault(r.column(Code), "stall-code-missing", "", "The stall code is missing.")
 		}
+	}
+	if several(b.Code) {
+		b.fault(r.column(Code), "stall-code-several", b.Code, "These are several stalls. Give each a row of its own.")
 	}
 	b.Section = section(b.text(Section, maxSection))
 	if b.Section == "" || isNone(b.Section) {
@@ -129,8 +137,9 @@ func (b *builder) typed(column int, calculated bool) (cell, bool) {
 }
 
 // text reads a column of words. A sign that begins a formula is no letter: such a text would run where it is opened next.
-func (b *builder) text(role Role, most int) string {
-	column := b.column(role)
+func (b *builder) text(role Role, most int) string { return b.textOf(b.column(role), role, most) }
+
+func (b *builder) textOf(column int, role Role, most int) string {
 	at, ok := b.typed(column, role != Vendor && role != Holder)
 	if !ok {
 		return ""
@@ -167,7 +176,11 @@ func (b *builder) text(role Role, most int) string {
 }
 
 func (b *builder) vendor() {
-	if b.Vendor = b.text(Vendor, maxName); isVacant(b.Vendor) {
+	b.Vendor = b.text(Vendor, maxName)
+	if given := b.text(Given, maxName); strings.ContainsFunc(given, isLetter) && (b.Vendor != "" || !isNone(given)) && !b.faulty(Vendor) { // "Không" is a name too
+		b.Vendor = strings.TrimSpace(b.Vendor + " " + given)
+	}
+	if isVacant(b.Vendor) {
 		b.Vendor = ""
 		return
 	}
@@ -180,6 +193,11 @@ func (b *builder) vendor() {
 // phone reads the vendor's phone. A first 0 that Excel dropped is put back and told; of several numbers the first is taken.
 func (b *builder) phone() {
 	column := b.column(Phone)
+	for _, other := range b.phones {
+		if isNone(b.line.at(column).text) && b.line.at(column).kind <= words {
+			column = other
+		}
+	}
 	_, ok := b.typed(column, false)
 	s := inLine(b.line.at(column).text)
 	if ok && hiddenNumber.MatchString(s) {
@@ -188,6 +206,9 @@ func (b *builder) phone() {
 	}
 	if !ok || isNone(s) {
 		return
+	}
+	if at := longNumber.FindStringIndex(s); at != nil && isAboutPhone(s[:at[0]]) && isAboutPhone(s[at[1]:]) {
+		s = strings.TrimRight(s[at[0]:at[1]], ".- ")
 	}
 	phone, err := qrgen.Mobile(s)
 	if err == nil {
@@ -230,6 +251,42 @@ func (b *builder) phone() {
 	}
 }
 
+// aboutPhone are words beside a phone that say nothing of their own: "ĐT: 0912 345 678 (Zalo)".
+var aboutPhone = strings.Fields("dt sdt so dien thoai di dong phone tel mobile zalo viber chinh chu dtdd lien he")
+
+func isAboutPhone(s string) bool {
+	if glued(s, true) && !strings.HasSuffix(s, ".") || glued(s, false) && strings.HasPrefix(s, "+") || strings.ContainsAny(s, "+0123456789") {
+		return false
+	}
+	for _, w := range strings.Fields(fold(s)) {
+		if !slices.Contains(aboutPhone, w) {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	recordID    = regexp.MustCompile(`^[0-9a-f]{8} [0-9a-f]{4} [0-9a-f]{4} [0-9a-f]{4} [0-9a-f]{12}$`)
+	oneOfSeries = regexp.MustCompile(`^(\pL*)[ .]?\d+$`)
+	series      = regexp.MustCompile(`\s*[,;+&]\s*|\s+và\s+|\s+and\s+`)
+	stretch     = regexp.MustCompile(`\s*[-–—]\s*|\s+đến\s+`)
+)
+
+// several reports a cell that names more than one stall: "A1, A2", "A3-A5". "A1-01" is one.
+func several(code string) bool {
+	alike := func(parts []string, lettered bool) bool {
+		for i, p := range parts {
+			m := oneOfSeries.FindStringSubmatch(p)
+			if m == nil || lettered && m[1] == "" || i > 0 && !strings.HasPrefix(p, oneOfSeries.FindStringSubmatch(parts[0])[1]) {
+				return false
+			}
+		}
+		return len(parts) > 1
+	}
+	return alike(series.Split(code, -1), false) || alike(stretch.Split(code, -1), true)
+}
+
 func codeOf(err error) string {
 	var f *qrgen.FieldError
 	if errors.As(err, &f) {
@@ -240,9 +297,15 @@ func codeOf(err error) string {
 
 // carry fills the section of stalls below the one that names it, when the column is filled only where a section begins.
 // A column in which neighbours repeat the same section is filled everywhere, and a gap there stays a gap.
-func (h *heading) carry(rows []Row, t *table) {
-	if h.column(Section) < 0 || len(t.merged) > 0 {
+func (h *heading) carry(rows []Row, t *Table) {
+	if h.column(Section) < 0 {
 		return
+	}
+	for _, s := range t.merged {
+		i, _ := slices.BinarySearchFunc(rows, s.top, func(r Row, row int) int { return r.Row - row })
+		if s.left == h.column(Section) && s.top > h.last && i+1 < len(rows) && rows[i+1].Row <= s.bottom {
+			return // merged cells say how far a section goes
+		}
 	}
 	filled := 0
 	for i := range rows {

@@ -464,6 +464,7 @@ func TestWorkbookCells(t *testing.T) {
 			put(f, "A2", "1")
 			must(f.SetCellRichText("Sheet1", "B2", []excelize.RichTextRun{{Text: "Lý "}, {Text: "Tâm", Font: &excelize.Font{Bold: true}}}))
 		}, "2 1|||Lý Tâm||"},
+		{"NUL by escape", func(f *excelize.File) { put(f, "A2", "1", "Lý_x005F_x0000_ Tâm") }, "2 1|||Lý_x0000_ Tâm||"},
 		{"line break within", func(f *excelize.File) { put(f, "A2", "1", "Lý\nTâm", "0912345678\n0387654321") }, "2 1|||Lý Tâm|0912345678| ~phone-several"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 var errNotHere = errors.New("no ledger on this sheet")
 
 // sheet reads a worksheet into t. Once the first rows are known it asks whether to go on.
-func (b *book) sheet(part string, t *table, wanted func(top []line) bool) error {
-	s := &sheetReader{book: b, table: t, wanted: wanted}
+func (b *book) sheet(part string, t *Table, wanted func(top []line) bool) error {
+	s := &sheetReader{book: b, Table: t, wanted: wanted}
 	err := b.tokens(part, s.token)
 	if err == nil {
 		err = s.ask()
@@ -32,7 +32,7 @@ func (b *book) sheet(part string, t *table, wanted func(top []line) bool) error 
 
 type sheetReader struct {
 	*book
-	*table
+	*Table
 	wanted        func([]line) bool
 	asked         bool
 	inRows        bool

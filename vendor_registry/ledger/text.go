@@ -29,7 +29,10 @@ func fold(s string) string { return qrgen.Search(s) }
 // returned as bad: it deceives the eye or breaks the paper.
 func clean(s string) (text string, bad rune) {
 	if r := Unseen(s); r >= 0 {
-		return shown(s), max(r, 1) // NUL too is bad
+		if r == 0 {
+			r = nul
+		}
+		return shown(s), r
 	}
 	s = norm.NFC.String(s)
 	if strings.ContainsAny(s, "ÐƉ") { // look like Đ and are often typed for it; no search would find them
@@ -52,6 +55,9 @@ func Unseen(s string) rune {
 	}
 	return -1
 }
+
+// nul stands for NUL where 0 means that nothing is wrong.
+const nul = -1
 
 func hidden(r rune) bool {
 	switch {
@@ -136,7 +142,7 @@ var (
 	// vacant and vacantStart are written for a vendor where a stall has none.
 	vacant      = phrasesOf("x,xx,xxx,trống,vacant,empty,không,không có,ko,ko có,none,n a,na,nil,null,chưa,chưa có,chưa có hộ,chưa có người,chưa có chủ")
 	vacantStart = phrasesOf("trống,bỏ trống,để trống,đang trống,còn trống,sạp trống,quầy trống,lô trống,ki ốt trống,kiot trống,hiện trống,đang bỏ trống," +
-		"chưa thuê,chưa cho thuê,chưa có người thuê,chưa có người,chưa có hộ,chưa bố trí,chưa có tiểu thương,chưa giao,không người thuê,không có người thuê,vacant,not rented,unoccupied,for rent,no vendor")
+		"chưa thuê,chưa cho thuê,chưa có người thuê,chưa có người,chưa có hộ,chưa bố trí,chưa có tiểu thương,chưa giao,không người thuê,không có người thuê,chưa có người kinh doanh,chưa sử dụng,không sử dụng,không hoạt động,chờ thuê,chờ bố trí,chờ cho thuê,đóng cửa,nghỉ bán,nghỉ kinh doanh,tạm nghỉ,đã nghỉ,ngưng bán,ngừng bán,ngưng kinh doanh,ngừng kinh doanh,đã trả sạp,đã trả mặt bằng,trả sạp,trả mặt bằng,đang sửa chữa,chưa có tên,closed,unassigned,vacant,not rented,unoccupied,for rent,no vendor")
 	// marks say yes where a number is wanted.
 	marks = phrasesOf("x,xx,v,có,có rồi,rồi,đã có,đã mở,yes,y,ok,đúng,true")
 	// totals begin a row that sums up; total is one by itself, since "Tổng hợp" is a line of goods.
@@ -150,12 +156,15 @@ var (
 	sections = phrasesOf("khu,khu vực,phân khu,dãy,lô,tầng,lầu,nhà lồng,nhà chợ,nhà,cổng,section,zone,area,block,aisle,floor,hall,ngành,ngành hàng,nhóm,nhóm hàng,mặt hàng,row")
 	// stallToo are those of them that a stall's own code may begin with: "Lô 12".
 	stallToo = phrasesOf("lô,nhà,cổng,block,row,hall,floor,lầu")
+	halls    = phrasesOf("nhà lồng,nhà chợ")
 	// surnames that, with or without their accents, look like the beginning of a section.
 	surnames = phrasesOf("lô,tăng")
 )
 
 var (
 	signed  = regexp.MustCompile(`\bngay( \d+)? thang\b`)
+	placed  = regexp.MustCompile(`^(khu|khu vuc|day|lo|tang|lau|nha long|section|zone|area|block|row)( so)? ([a-z]\d*|\d+|[ivx]+)$`) // "Khu A", and not "Khu phố 3 chợ"
+	page    = regexp.MustCompile(`^(trang|page)( so)? \d+`)
 	tally   = regexp.MustCompile(`^\d+ (sap|quay|ho|diem|kiot|ki ot|lo|gian|stalls?|vendors?|tieu thuong)\b`)
 	counted = regexp.MustCompile(`\s*[(\[–—:-]+\s*\d+\s*\pL[^()\[\]]*[)\]]?$`)  // " (24 sạp)"
 	listed  = regexp.MustCompile(`^\s*(?:[IVX]{1,5}|\d{1,2}|[A-Z])\s*[.)/]\s*`) // "II. "
@@ -166,6 +175,13 @@ var (
 // isNone reports a cell that says "nothing": empty, dashes, dots, or a word for it.
 func isNone(s string) bool {
 	return strings.Trim(s, "-–—―_.…·•*/\\ \t\r\n'()[]{}?~") == "" || none.has(s)
+}
+
+// isFootnote reports a text that stands alone in the column of the codes and is none: "(*) Sạp đang sửa", "Trang 2/5".
+func isFootnote(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "*") || strings.HasPrefix(s, "(*") || strings.HasPrefix(s, "- ") || page.MatchString(fold(s)) ||
+		runes(s) > maxCode && len(strings.Fields(s)) > 3
 }
 
 func isVacant(s string) bool {

@@ -43,8 +43,8 @@ type sheetRef struct {
 }
 
 // readWorkbook reads the first visible sheet that has the headings of a ledger.
-func readWorkbook(m *meter, data []byte, as Mapping) (*table, error) {
-	b, err := open(m, data)
+func readWorkbook(m *meter, data []byte, as Mapping) (*Table, error) {
+	b, err := unpack(m, data)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,9 @@ func readWorkbook(m *meter, data []byte, as Mapping) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found *table
+	var found *Table
 	var notes []fault.Field
+	var asked *sheetRef // the sheet about which a person may be asked: the one nearest to a ledger
 	near, blank, font := heading{}, true, ""
 	for _, s := range sheets {
 		switch {
@@ -62,23 +63,24 @@ func readWorkbook(m *meter, data []byte, as Mapping) (*table, error) {
 		case found != nil:
 			notes = append(notes, fault.Field{Code: "sheet-unread", Value: shown(s.name), Detail: fault.Say("Only the first ledger in the file was read; the sheet “%s” was not.", shown(s.name))})
 		default:
-			t := &table{sheet: shown(s.name)}
+			t := &Table{sheet: shown(s.name)}
+			known := false
 			err := b.sheet(s.part, t, func(top []line) bool {
 				blank = blank && len(top) == 0
 				h, n := findHeading(top, as, nil)
-				if n.score > near.score {
-					near = n
+				if n.score > near.score || asked == nil && len(top) > 0 {
+					near, asked = n, &s
 				}
 				if h == nil && font == "" {
 					font = headingFont(top, as)
 				}
-				t.heading = h
-				return h != nil
+				known = h != nil
+				return known
 			})
 			if err != nil {
 				return nil, err
 			}
-			if t.heading != nil {
+			if known {
 				found = t
 			}
 		}
@@ -91,16 +93,23 @@ func readWorkbook(m *meter, data []byte, as Mapping) (*table, error) {
 		return nil, empty()
 	case font != "":
 		return nil, oldFontFault(font)
+	case asked == nil:
+		return nil, noHeading(near).With(notes...)
 	}
-	return nil, noHeading(near).With(notes...)
+	t := &Table{sheet: shown(asked.name)}
+	if err := b.sheet(asked.part, t, func([]line) bool { return true }); err != nil {
+		return nil, err
+	}
+	t.notes = append(notes, t.notes...)
+	return t, nil
 }
 
 func damaged(cause error) error {
 	return fault.New(fault.Invalid, "ledger-damaged", "The file is damaged or was cut short. Open it in Excel, save it, and send it again.").Because(cause)
 }
 
-// open looks over the parts of a workbook and refuses what a ledger has no need of.
-func open(m *meter, data []byte) (*book, error) {
+// unpack looks over the parts of a workbook and refuses what a ledger has no need of.
+func unpack(m *meter, data []byte) (*book, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, damaged(err)
