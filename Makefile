@@ -4,7 +4,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: run build test check bench clean
+.PHONY: run build test check bench vuln clean
 
 run: build
 	@scripts/need postgres
@@ -34,6 +34,11 @@ check:
 # What docs/benchmarks.md reports; BENCH takes the program's flags. Within a package: go test -bench . ./qrgen
 bench:
 	@cd internal/bench && $(GO) run . $(BENCH)
+
+# Known vulnerabilities in what is built in, by https://vuln.go.dev or, without it, by a copy: make vuln VULNDB=DIR. A module that a copy
+# leaves out was not checked.
+vuln:
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0 $(if $(VULNDB),-db "file://$(abspath $(VULNDB))") ./...
 
 clean:
 	rm -rf bin

@@ -259,7 +259,8 @@ func TestStallsByID(t *testing.T) {
 	}{
 		{"painted anew", id("A-1") + ";A-01;;;;;;;", "changed", []string{"still-held"}},
 		{"as it is", id("A-1") + ";A-1;Khu A;Rau;Lý Minh Tâm;;;;", "unchanged", nil},
-		{"an ID of nowhere", "0193c5e0-0000-7000-8000-000000000001;B-1;;;;;;;", "faulty", []string{"stall-id-unknown"}},
+		{"an ID of nowhere", "0193c5e0-0000-7000-8000-000000000001;B-1;;;;;;;\n" + id("A-1") + ";A-1;Khu A;Rau;Lý Minh Tâm;;;;", "faulty unchanged", []string{"stall-id-unknown"}},
+		{"all IDs of another market", "0193c5e0-0000-7000-8000-000000000001;B-1;;;;;;;", "new", []string{"stall-ids-elsewhere"}},
 		{"the code of another stall", id("A-1") + ";A-2;;;;;;;", "faulty", []string{"stall-code-taken"}},
 		{"one stall twice", id("A-1") + ";A-9;;;;;;;\n" + id("A-1") + ";A-8;;;;;;;", "changed faulty", []string{"stall-twice", "still-held"}},
 		{"no ID is a new stall", ";B-7;;;;;;;", "new", nil},

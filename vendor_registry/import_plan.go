@@ -105,12 +105,18 @@ func (s *Service) plan(ctx context.Context, db postgres.Querier, m Market, read 
 	for _, row := range read.Rows {
 		spelled[row.Vendor] = true
 	}
+	// A whole ledger of another market, as its own export has it, is taken by its codes.
+	elsewhere := !slices.ContainsFunc(read.Rows, func(row ledger.Row) bool { return byID[row.ID] != nil })
+	if elsewhere && slices.ContainsFunc(read.Rows, func(row ledger.Row) bool { return row.ID != "" }) {
+		p.report.Warnings = append(p.report.Warnings, fault.Field{Column: "id", Code: "stall-ids-elsewhere",
+			Detail: fault.Say("No ID in this ledger is of a stall of this market. The rows are taken by their stall codes.")})
+	}
 	used := map[StallID]bool{}
 	for _, row := range read.Rows {
 		p.report.Rows++
 		c := change{fate: "new", accounts: row.Accounts}
 		k := byCode[codeKey(row.Code)]
-		if row.ID != "" && len(row.Faults) == 0 {
+		if row.ID != "" && !elsewhere && len(row.Faults) == 0 {
 			switch of := byID[row.ID]; {
 			case of == nil:
 				row.Faults = append(row.Faults, fault.Field{Row: row.Row, Column: "id", Code: "stall-id-unknown", Value: row.ID,

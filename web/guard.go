@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -49,12 +52,18 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(echo.He
 
 func (s *Server) panicked(c echo.Context, err error, _ []byte) error {
 	s.log.LogAttrs(c.Request().Context(), slog.LevelError, "panic", slog.String("request", requestID(c)), slog.String("route", c.Path()),
-		slog.String("error", err.Error()), slog.String("stack", string(debug.Stack())))
+		slog.String("error", loggable(err)), slog.String("stack", string(debug.Stack())))
 	return err
 }
 
 // csp lets a page use the service's own files and nothing else.
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// permissions leave a page the camera, which scans placards, and nothing else that a browser asks its owner for.
+const permissions = "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(), serial=(), usb=()"
+
+// httpsFor is how long a browser that was here over HTTPS comes back over HTTPS only.
+const httpsFor = 365 * 24 * time.Hour
 
 // secure sets the headers that every answer carries.
 func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
@@ -64,11 +73,43 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", permissions)
 		if !strings.HasPrefix(c.Request().URL.Path, "/static/") {
 			h.Set("Cache-Control", "no-store")
 		}
 		if c.IsTLS() {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+			h.Set("Strict-Transport-Security", "max-age="+strconv.Itoa(int(s.https.Seconds())))
+		}
+		return next(c)
+	}
+}
+
+// head lets HEAD ask what GET would answer. The method is put back before net/http looks at it again, when it sends the headers.
+func head(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r := c.Request(); r.Method == http.MethodHead {
+			r.Method = http.MethodGet
+			defer func() { r.Method = http.MethodHead }()
+			c.Response().Writer = bodiless{c.Response().Writer}
+		}
+		return next(c)
+	}
+}
+
+// bodiless sends headers only.
+type bodiless struct{ http.ResponseWriter }
+
+func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
+
+// plainBody refuses a compressed body: unpacked, a few bytes could be many, and nothing we take is large enough to gain.
+func plainBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		for _, coding := range c.Request().Header.Values(echo.HeaderContentEncoding) {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity") // RFC 7694
+				return fault.New(fault.Unsupported, "content-encoding", "Send the body as it is, not compressed.")
+			}
 		}
 		return next(c)
 	}
@@ -99,7 +140,12 @@ func crossSite() echo.MiddlewareFunc {
 	p := http.NewCrossOriginProtection()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if err := p.Check(c.Request()); err != nil {
+			r := c.Request()
+			err := p.Check(r)
+			if r.Method != http.MethodGet && c.IsTLS() && strings.HasPrefix(r.Header.Get("Origin"), "http://") {
+				err = errors.New("a page without TLS, where anybody may have written it")
+			}
+			if err != nil {
 				return fault.New(fault.Forbidden, "cross-site", "Another site sent this request. Open the page here and do it again.").Because(err)
 			}
 			return next(c)
@@ -157,11 +203,22 @@ func (r *rates) allow(who string, perMinute int) error {
 // public bounds what an address may ask without signing in.
 func (s *Server) public(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := s.rates.allow("address "+c.RealIP(), publicRate); err != nil {
+		if err := s.rates.allow(stranger(c), publicRate); err != nil {
 			return err
 		}
 		return next(c)
 	}
+}
+
+// stranger is what requests without a sign-in are counted for: the client's address, of IPv6 the part that one subscriber cannot
+// change at will.
+func stranger(c echo.Context) string {
+	a, err := netip.ParseAddr(c.RealIP())
+	if err == nil && a.Unmap().Is6() {
+		p, _ := a.WithZone("").Prefix(64)
+		return "address " + p.String()
+	}
+	return "address " + c.RealIP()
 }
 
 // inTime is the context of work that goes on although the client has left.

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,12 +11,14 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,6 +63,24 @@ func (c *ticking) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
+// kept is a log that several requests may write to.
+type kept struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (k *kept) Write(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.buf.Write(b)
+}
+
+func (k *kept) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.buf.String()
+}
+
 const (
 	password = "ghe tre song chieu muong bay vo"
 	ledgerVT = `Mã quầy;Khu;Tên tiểu thương;Mặt hàng;ĐT;Viettel Money;VNPT Money
@@ -81,7 +102,19 @@ func newMarket(t *testing.T) *market {
 	db := pgtest.New(t)
 	clock := &ticking{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
 	m := &market{T: t, db: db, reg: registry.New(db, clock.now), auth: auth.New(db, clock.now), clock: clock, in: map[string]string{}}
-	h := Handler(Config{DB: db, Now: clock.now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
+	log := &kept{}
+	h := Handler(Config{DB: db, Now: clock.now, Log: slog.New(slog.NewJSONHandler(log, nil))})
+	t.Cleanup(func() { // nobody's name, phone, account, password or session may be in the log
+		people, err := pgtest.People(context.Background(), db)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, s := range append(slices.AppendSeq(people, maps.Values(m.in)), password) {
+			if log := log.String(); strings.Contains(log, s) {
+				t.Errorf("the log holds %q: %s", s, log)
+			}
+		}
+	})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clock.pass(3 * time.Second)
 		h.ServeHTTP(w, r)

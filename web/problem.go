@@ -12,6 +12,7 @@ import (
 	"cho40/internal/postgres"
 	"cho40/web/lang"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
 )
 
@@ -92,11 +93,13 @@ func tooLarge(limit int64) *fault.Error {
 }
 
 func status(f *fault.Error) int {
-	switch f.Code { // HTTP tells these two from their kind
+	switch f.Code { // HTTP tells these from their kind
 	case "method-not-allowed":
 		return http.StatusMethodNotAllowed
 	case "address-too-long":
 		return http.StatusRequestURITooLong
+	case "other-host":
+		return http.StatusMisdirectedRequest
 	}
 	if s, ok := statusOf[f.Kind]; ok {
 		return s
@@ -110,7 +113,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	code := status(f)
 	if code >= 500 {
 		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed", slog.String("request", requestID(c)),
-			slog.String("route", c.Path()), slog.Int("status", code), slog.String("error", err.Error()))
+			slog.String("route", c.Path()), slog.Int("status", code), slog.String("error", loggable(err)))
 	}
 	if c.Response().Committed {
 		return
@@ -138,11 +141,18 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")
-	if c.Request().Method == http.MethodHead {
-		_ = c.NoContent(code)
-		return
-	}
 	_ = c.JSONPretty(code, toProblem(language(c), f, code, requestID(c)), "")
+}
+
+// loggable is an error without what the database repeats of the values it was given: invalid input syntax for type uuid: "Tâm".
+func loggable(err error) string {
+	text := err.Error()
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		known := strings.Fields("SQLSTATE " + pg.Code + " " + pg.TableName + " " + pg.ConstraintName + " " + pg.Routine)
+		text = strings.ReplaceAll(text, pg.Error(), strings.Join(known, " "))
+	}
+	return text
 }
 
 func toProblem(l lang.Lang, f *fault.Error, code int, instance string) problem {

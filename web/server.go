@@ -2,8 +2,11 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +27,10 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	KeyRate int // requests a minute for a program's key; 0: 600
+
+	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto count
+	Public  *url.URL       // where people open the service; nil: under whatever name they like
+	HTTPS   time.Duration  // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
 }
 
 // Server answers HTTP.
@@ -38,19 +45,30 @@ type Server struct {
 	forgot   atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
 	pages    *pages
 	exports  chan struct{} // a place for each file that may leave at the same time
+	reach    reach
+	https    time.Duration
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
-		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce)}
+		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor)}
+	e := s.door()
+	e.Use(address, plainBody, crossSite())
+	s.routes(e)
+	return e
+}
+
+// door is an echo with what every answer goes through, errors and panics too.
+func (s *Server) door() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = echo.ExtractIPDirect() // no X-Forwarded-For from anybody
+	e.IPExtractor = s.reach.client()
+	e.Pre(head)
 	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: s.panicked}),
-		s.secure, address, crossSite())
-	s.routes(e)
+		s.scheme, s.secure, s.arrive)
 	return e
 }
 

@@ -61,7 +61,7 @@ func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if err != nil {
 			if fault.KindOf(err) == fault.Unauthenticated && !wantsPage(c) {
-				if tooMany := s.rates.allow("address "+c.RealIP(), publicRate); tooMany != nil {
+				if tooMany := s.rates.allow(stranger(c), publicRate); tooMany != nil {
 					return tooMany
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"cho40/internal/auth"
+	"cho40/internal/postgres"
 	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 	"cho40/web"
@@ -94,6 +96,17 @@ func newWorld(t testing.TB) *world {
 	return newWorldOn(t, pgtest.New(t))
 }
 
+// mustOpen is a pool as the program opens it.
+func mustOpen(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
 func newWorldOn(t testing.TB, db *pgxpool.Pool) *world {
 	t.Helper()
 	w := &world{t: t, db: db, log: &record{}, signed: map[string]func(*http.Request){}, vars: map[string]string{},
@@ -119,10 +132,15 @@ func newWorldOn(t testing.TB, db *pgxpool.Pool) *world {
 	return w
 }
 
-// searchLog looks for what a log must not hold.
+// searchLog looks for what a log must not hold: what tests marked, what belongs to people in the database as it is at the end, and
+// each long number that a request carried.
 func (w *world) searchLog() {
 	log := w.log.String()
-	for _, s := range w.secrets {
+	people, err := pgtest.People(context.Background(), w.db)
+	if err != nil {
+		w.t.Errorf("whose names must not be in the log: %v", err)
+	}
+	for _, s := range slices.Concat(w.secrets, people) {
 		if s != "" && strings.Contains(log, s) {
 			w.t.Errorf("the log holds %q:\n%s", s, lineWith(log, s))
 		}
@@ -346,6 +364,9 @@ func (a *answer) json(t testing.TB, v any) {
 	}
 }
 
+// longNumber is a phone or an account; shorter ones are in times and durations too.
+var longNumber = regexp.MustCompile(`\b[0-9]{10,}\b`)
+
 // do sends one request and holds it and its answer to the document.
 func (w *world) do(t testing.TB, s step) *answer {
 	t.Helper()
@@ -383,6 +404,9 @@ func (w *world) do(t testing.TB, s step) *answer {
 		}
 		w.as(s.as)(r)
 		return r
+	}
+	for _, number := range longNumber.FindAllString(path+" "+string(body[:min(len(body), 4096)]), -1) {
+		w.secret(number)
 	}
 	rec := httptest.NewRecorder()
 	w.h.ServeHTTP(rec, request())
@@ -458,7 +482,7 @@ func (d *apiDocument) route(r *http.Request) (*routers.Route, map[string]string)
 
 var securityHeaders = map[string]string{
 	"Content-Security-Policy": "default-src 'none'; ", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-	"Cross-Origin-Opener-Policy": "same-origin",
+	"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Permissions-Policy": "camera=(self), ",
 }
 
 // check holds a request and its answer to the document: the answer is one that the operation lists, in its shape, and what was
@@ -468,6 +492,11 @@ func (d *apiDocument) check(t testing.TB, r *http.Request, body []byte, a *answe
 	for name, begins := range securityHeaders {
 		if !strings.HasPrefix(a.header.Get(name), begins) {
 			t.Errorf("%s %s: %s is %q", r.Method, r.URL.Path, name, a.header.Get(name))
+		}
+	}
+	for name := range a.header {
+		if strings.HasPrefix(name, "Access-Control-") || name == "X-Evil" {
+			t.Errorf("%s %s answers with %s", r.Method, r.URL.Path, name)
 		}
 	}
 	if a.header.Get("X-Request-Id") == "" {

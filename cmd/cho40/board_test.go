@@ -35,7 +35,12 @@ func TestHandOverAndReconcileCommands(t *testing.T) {
 		t.Errorf("reconciled: %s", got)
 	}
 	// Somebody with the database in hand, as its owner.
-	url := strings.TrimPrefix(p.env[len(p.env)-1], "DATABASE_URL=")
+	url := ""
+	for _, v := range p.env {
+		if given, ok := strings.CutPrefix(v, "DATABASE_URL="); ok {
+			url = given
+		}
+	}
 	conn, err := postgres.Connect(t.Context(), pgtest.OwnerURL(url))
 	if err != nil {
 		t.Fatal(err)

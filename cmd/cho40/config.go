@@ -21,7 +21,7 @@ type config struct {
 	DatabaseURL string `env:"DATABASE_URL" hidden:"" help:"PostgreSQL to use, as a role that owns nothing; empty: the embedded one in CHO40_DATA."`
 	OwnerURL    string `env:"DATABASE_OWNER_URL" hidden:"" help:"The same database as the role that owns the tables, for migrations; empty: as DATABASE_URL."`
 	DirectURL   string `env:"DATABASE_DIRECT_URL" hidden:"" help:"The way to the same database past a pooling proxy, for migrations."`
-	Data        string `env:"CHO40_DATA" hidden:"" help:"Folder of the embedded database; default: cho40 in the user's data folder, as root /var/lib/cho40."`
+	Data        string `env:"CHO40_DATA" hidden:"" help:"Folder of the embedded database and of certificates; default: cho40 in the user's data folder, as root /var/lib/cho40."`
 	Format      string `enum:"table,json,csv,xlsx" default:"table" help:"How lists and figures are printed: table, json, csv; xlsx for export only."`
 }
 
@@ -54,7 +54,7 @@ func (c *config) database(ctx context.Context) (place, error) {
 		}
 		return p, nil
 	}
-	dir, err := c.folder()
+	dir, err := c.dir()
 	if err != nil {
 		return place{}, err
 	}
@@ -66,19 +66,9 @@ func (c *config) database(ctx context.Context) (place, error) {
 		stop: func() { _ = server.Stop() }}, nil // a server that will not stop is its keeper's affair, and in its log
 }
 
-// folder is where the program keeps what it has on this machine.
-func (c *config) folder() (dir string, err error) {
-	if dir = c.Data; dir == "" {
-		if dir, err = postgres.DefaultDir(); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Abs(dir)
-}
-
 // checkpoints is the folder of the audit's checkpoints, beside the embedded database and never in it.
 func (c *config) checkpoints() (*registry.Checkpoints, error) {
-	dir, err := c.folder()
+	dir, err := c.dir()
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +89,16 @@ func (p place) up(ctx context.Context) (from, to int, err error) {
 		err = migrations.Grant(ctx, p.owner, service)
 	}
 	return from, to, err
+}
+
+// dir is the folder that the program keeps things in: the embedded database, certificates and checkpoints beside it.
+func (c *config) dir() (dir string, err error) {
+	if dir = c.Data; dir == "" {
+		if dir, err = postgres.DefaultDir(); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Abs(dir)
 }
 
 // open makes the program ready: the schema is brought up to date where the database is our own or still empty; another's that

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"cho40/internal/postgres"
 	"cho40/internal/postgres/pgtest"
 )
 
@@ -90,7 +93,11 @@ func quick(t testing.TB) program {
 }
 
 func environment(t testing.TB, database string) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), database}
+	e := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), database}
+	if !strings.HasPrefix(database, "CHO40_DATA=") { // certificates are kept there too
+		e = append(e, "CHO40_DATA="+t.TempDir())
+	}
+	return e
 }
 
 // in is the same program for a subtest.
@@ -155,13 +162,78 @@ func (p program) must(args ...string) string {
 type service struct {
 	*exec.Cmd
 	program
-	url string
+	url  string
+	said string // on standard output, until it listened
+	log  *journal
 }
+
+// journal is what a service writes on standard error: its log, and warnings to whoever started it.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+// search looks for what no log may hold: whoever is in the database, where it can still be asked, and anything that looks like a
+// phone, an account or a Vietnamese name.
+func (s *service) search() {
+	var people []string
+	for _, e := range s.env {
+		if url, ok := strings.CutPrefix(e, "DATABASE_URL="); ok {
+			db, err := postgres.Open(context.Background(), url)
+			if err == nil {
+				people, err = pgtest.People(context.Background(), db)
+				db.Close()
+			}
+			if err != nil {
+				s.Errorf("whose names must not be in the log: %v", err)
+			}
+		}
+	}
+	for line := range strings.Lines(s.log.String()) {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) != nil {
+			if !strings.HasPrefix(line, "cho40: ") && !strings.HasPrefix(line, "       ") {
+				s.Errorf("a line of the log is no JSON: %s", line)
+			}
+			continue
+		}
+		for name, v := range fields {
+			text := fmt.Sprint(v)
+			if s.data != "" { // the folder's name is a long number
+				text = strings.ReplaceAll(text, filepath.Dir(s.data), "")
+			}
+			if name != "time" && name != "request" && name != "actor" && name != "us" && name != "until" && name != "file" && private.MatchString(text) {
+				s.Errorf("the log holds %s: %s", private.FindString(text), line)
+			}
+		}
+		for _, p := range people {
+			if strings.Contains(line, p) {
+				s.Errorf("the log holds %q: %s", p, line)
+			}
+		}
+	}
+}
+
+// private is what no field of a log needs: nine digits in a row, a letter with a mark.
+var private = regexp.MustCompile(`[0-9]{9,}|[\x{c0}-\x{24f}\x{1e00}-\x{1eff}]`)
 
 // serve starts the service on a free port and waits until it listens. It is stopped at the end of the test at the latest.
 func (p program) serve(args ...string) *service {
 	p.Helper()
-	s := &service{Cmd: p.command(append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), program: p}
+	s := &service{Cmd: p.command(append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), program: p, log: &journal{}}
+	s.Cmd.Stderr = s.log
 	out, err := s.StdoutPipe()
 	if err == nil {
 		err = s.Start()
@@ -172,6 +244,7 @@ func (p program) serve(args ...string) *service {
 	p.Cleanup(func() {
 		_ = s.Process.Kill() // gone already when all went well
 		_ = s.Cmd.Wait()
+		s.search()
 	})
 	in := bufio.NewScanner(out)
 	for in.Scan() {
@@ -183,8 +256,9 @@ func (p program) serve(args ...string) *service {
 			}()
 			return s
 		}
+		s.said += in.Text() + "\n"
 	}
-	p.Fatalf("cho40 serve ended before it listened: %v", s.Cmd.Wait())
+	p.Fatalf("cho40 serve ended before it listened: %v\n%s", s.Cmd.Wait(), s.log)
 	return nil
 }
 
@@ -381,6 +455,14 @@ func TestExitCodes(t *testing.T) {
 		{"a wrong scope", 1, []string{"user", "add", "lan", "--role", "clerk", "--scope", "all"}, "market"},
 		{"a port in use", 1, []string{"serve", "--listen", taken.Addr().String()}, taken.Addr().String()},
 		{"no address", 1, []string{"serve", "--listen", "nowhere:99999"}, "nowhere"},
+		{"another port in use", 1, []string{"serve", "--tls-local", "--listen", "127.0.0.1:0", "--http", taken.Addr().String()}, taken.Addr().String()},
+		{"two ways to HTTPS", 2, []string{"serve", "--tls-local", "--acme", "cho.example.vn"}, "can't be used together"},
+		{"a certificate without its key", 2, []string{"serve", "--tls-cert", letter}, "--tls-key"},
+		{"a certificate that is none", 1, []string{"serve", "--listen", "127.0.0.1:0", "--tls-cert", letter, "--tls-key", letter}, "letter.csv"},
+		{"an authority for the internet", 1, []string{"serve", "--listen", "127.0.0.1:0", "--tls-local", "--host", "cho.example.vn"}, "--acme"},
+		{"a public name that is none", 1, []string{"serve", "--listen", "127.0.0.1:0", "--http", "off", "--acme", "192.168.1.5"}, "--tls-local"},
+		{"a public address that is none", 1, []string{"serve", "--public-url", "cho.example.vn"}, "https://cho.example.vn"},
+		{"everybody as a proxy", 1, []string{"serve", "--trust-proxy", "0.0.0.0/0"}, "10.0.0.0/24"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := p.in(t).ends(tt.code, tt.args...)

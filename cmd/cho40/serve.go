@@ -7,56 +7,91 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/transport"
 	registry "cho40/vendor_registry"
 	"cho40/web"
 )
 
 type serveCmd struct {
-	Listen  string `env:"CHO40_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
+	Listen  string `env:"CHO40_LISTEN" placeholder:"ADDR" help:"Address to listen on; default 127.0.0.1:8080, with HTTPS :8443, with --acme :443."`
 	Demo    bool   `help:"Load a market of invented people once, and print sign-ins that are good until the next start."`
 	KeyRate int    `env:"CHO40_KEY_RATE" default:"600" help:"Requests a minute for each API key."`
+
+	tlsFlags   `group:"HTTPS"`
+	PublicURL  string   `name:"public-url" env:"CHO40_PUBLIC_URL" placeholder:"URL" help:"Where people open the service, such as https://cho.example.vn; requests for other hosts are sent there."`
+	TrustProxy []string `name:"trust-proxy" env:"CHO40_TRUST_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.5 or 10.0.0.0/24."`
+	Insecure   bool     `env:"CHO40_INSECURE" help:"Do not warn of plain HTTP that others on the network can read."`
 }
 
-// The server's own limits: a slow or silent client does not hold a connection.
-const (
-	readHeaderWithin = 5 * time.Second
-	readWithin       = 60 * time.Second // a ledger over a weak line
-	writeWithin      = 120 * time.Second
-	idleWithin       = 90 * time.Second
-	drainWithin      = 20 * time.Second
-)
+// drainWithin is how long requests may still take when the service stops.
+const drainWithin = 20 * time.Second
 
 // Run answers `cho40 serve`.
 func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
-	listener, err := net.Listen("tcp", s.Listen) // first: a port in use is said before anything is started
+	var public *url.URL
+	var err error
+	if s.PublicURL != "" {
+		if public, err = web.ParsePublicURL(s.PublicURL); err != nil {
+			return err
+		}
+	}
+	proxies, err := web.ParseProxies(s.TrustProxy)
 	if err != nil {
-		return cannotListen(s.Listen, err)
+		return err
+	}
+	listener, err := listenOn(s.address()) // first: a port in use is said before anything is started
+	if err != nil {
+		return err
 	}
 	defer listener.Close()
+	var extra net.Listener
+	if at := s.http(); at != "" && s.on() {
+		if extra, err = listenOn(at); err != nil {
+			return err
+		}
+		defer extra.Close()
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: utc}))
+	source, err := s.source(c, log)
+	if err != nil {
+		return err
+	}
 	a, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: utc}))
 	if s.Demo {
 		if err := a.loadDemo(ctx); err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
-	server := &http.Server{
-		Handler:           web.Handler(web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate}),
-		ReadHeaderTimeout: readHeaderWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleWithin,
-		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public}
+	if s.TLSLocal {
+		settings.HTTPS = localHTTPS
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	service := web.Handler(settings)
+	at := &url.URL{Scheme: "http", Host: listener.Addr().String()}
+	running := &secured{}
+	if source != nil {
+		running = secure(source, listener, extra, public, service, log)
+		_, at = running.of("")
+	} else {
+		server := transport.Server(service, log)
+		running.servers = []*http.Server{server}
+		running.begin = []func() error{func() error { return server.Serve(listener) }}
+	}
+	failed := make(chan error, len(running.begin))
+	for _, begin := range running.begin {
+		go func() { failed <- begin() }()
+	}
 	go keepProviders(ctx, a.registry.LoadProviders, log)
 	go keepProposals(ctx, a.registry.Expire, log)
 	checkpoints, err := c.checkpoints()
@@ -66,12 +101,19 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		stopped := keepCheckpoints(ctx, func(ctx context.Context) error { _, err := a.registry.Checkpoint(ctx, checkpoints); return err }, log)
 		defer func() { <-stopped }()
 	}
+	go running.obtain(ctx, log)
 	if s.Demo {
 		if err := a.printDemoSignIns(ctx, out, listener.Addr()); err != nil {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(out, "listening on http://%s\n", listener.Addr()); err != nil {
+	if err := s.open(listener.Addr()); err != nil {
+		complain(os.Stderr, err)
+	}
+	if err := running.say(out); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "listening on %s\n", at); err != nil {
 		return err
 	}
 	select {
@@ -82,9 +124,15 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	log.Info("stopping")
 	drain, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		_ = server.Close() // what did not end in time is cut; its transaction rolls back
+	var all sync.WaitGroup
+	for _, server := range running.servers {
+		all.Go(func() {
+			if err := server.Shutdown(drain); err != nil {
+				_ = server.Close() // what did not end in time is cut; its transaction rolls back
+			}
+		})
 	}
+	all.Wait()
 	return nil
 }
 

@@ -22,7 +22,7 @@ type userAddCmd struct {
 	Role          string `required:"" help:"clerk manager volunteer leader officer partner auditor admin."`
 	Scope         string `required:"" help:"KIND:CODE, such as market:VT, area:92, provider:viettel_money; or all."`
 	PasswordStdin bool   `help:"Read the password from standard input instead of printing a one-time link."`
-	Address       string `env:"CHO40_ADDRESS" default:"http://127.0.0.1:8080" help:"Where the service is reached, for the link."`
+	Address       string `env:"CHO40_ADDRESS,CHO40_PUBLIC_URL" default:"http://127.0.0.1:8080" help:"Where people open the service, for the link."`
 }
 
 // Run answers `cho40 user add`.
@@ -51,7 +51,7 @@ func (u userAddCmd) Run(ctx context.Context, c *config, out output) error {
 		_, err = fmt.Fprintf(out, "%s may sign in as %s over %s\n", p.Name, u.Role, u.Scope)
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s may come in as %s over %s. One-time link, good for 48 hours:\n%s/welcome/%s\n", p.Name, u.Role, u.Scope, u.Address, link)
+	_, err = fmt.Fprintf(out, "%s may come in as %s over %s. One-time link, good for 48 hours:\n%s/welcome/%s\n", p.Name, u.Role, u.Scope, strings.TrimRight(u.Address, "/"), link)
 	return err
 }
 
