@@ -17,7 +17,7 @@ import (
 	"cho40/vendor_registry/ledger"
 )
 
-// importing measures a ledger's way in: reading the file, the preview beside the record, the commit with a symbol for each account.
+// importing measures a ledger's way in: reading the file, the preview beside the importRecord, the commit with a symbol for each account.
 // The largest market is the measure, and a file that is as large as one may be.
 func importing() (group, error) {
 	of := map[int][]byte{}
@@ -71,8 +71,8 @@ func stallRows(n int) [][]string {
 	return rows
 }
 
-// record is a registry on a server of its own that syncs nothing to disk, made when the first row needs it.
-var record = sync.OnceValues(func() (*registry.Service, error) {
+// importRecord is a registry on a server of its own that syncs nothing to disk, made when the first row needs it.
+var importRecord = sync.OnceValues(func() (*registry.Service, error) {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "cho40-bench-")
 	if err == nil {
@@ -100,7 +100,7 @@ var marketNo atomic.Int64
 // intoMarket measures a part of an import into a market of its own.
 func intoMarket(file []byte, timed func(preview, commit func() error) (time.Duration, error)) func(time.Duration) (sample, error) {
 	return func(least time.Duration) (sample, error) {
-		reg, err := record()
+		reg, err := importRecord()
 		if err != nil {
 			return sample{}, err
 		}
