@@ -208,6 +208,7 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			b.goes("/markets/NEAR/exports")
 			b.do("want numbers in full without saying why", chromedp.Click(chromedp.CSS("[name=full]")))
 			b.submits("say what is missing", `button[formaction$="stalls.xlsx"]`)
+			b.goes("/markets/NEAR/stalls/A-04")
 			eval[bool](b, `document.querySelectorAll("details").forEach(d => d.open = true) || true`)
 			b.looks("stall with its forms")
 			b.do("say who takes the stall", chromedp.SendKeys(chromedp.CSS("#transfer-name"), "Danh Hồng Lẹ"), chromedp.SendKeys(chromedp.CSS("#transfer-reason"), "Sang lại"))

@@ -44,7 +44,7 @@ func (s *Server) postStall(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/markets/"+st.Market+"/stalls/"+url.PathEscape(st.Code))
-	return tagged(c, made(st.Again), st.ETag(), st)
+	return changed(c, made(st.Again), st)
 }
 
 // made is the status of what somebody sent: made now, or there already from the time before.
