@@ -7,6 +7,7 @@ import (
 	"image"
 	xdraw "image/draw"
 	"image/png"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"cho40/internal/bench/nation"
 	"cho40/printing"
 	"cho40/qrgen"
 
@@ -78,7 +80,7 @@ func readPaper(n int) error {
 	return nil
 }
 
-// readCard is the nth of the placards to be read: every provider, numbers as long as they come.
+// readCard is the nth of the placards to be read: people of the country that nation makes, every provider, numbers as long as they come.
 func readCard(n int) (printing.Placard, string, error) {
 	all := qrgen.Providers()
 	p := all[n%len(all)]
@@ -91,7 +93,8 @@ func readCard(n int) (printing.Placard, string, error) {
 		return printing.Placard{}, "", err
 	}
 	symbol, err := qrgen.NewSymbol(payload)
-	return printing.Placard{Market: "Chợ Vị Thanh", Vendor: "Lý Minh Tâm", Goods: "Rau củ", Stall: fmt.Sprintf("A-%d", n), Holder: "LY MINH TAM",
+	vendor := nation.Name(rand.New(rand.NewPCG(nation.Vietnam.Seed, uint64(n))))
+	return printing.Placard{Market: "Chợ Vị Thanh", Vendor: vendor, Goods: "Rau củ", Stall: fmt.Sprintf("A-%d", n), Holder: qrgen.Holder(vendor),
 		Provider: p.Name, Tail: number[len(number)-4:], Call: "0293 000 0040", Serial: "7K3Q-40M2-VTC", Code: symbol}, payload, err
 }
 
