@@ -67,6 +67,9 @@ func (s *Service) Merge(ctx context.Context, by Actor, marketCode string, which 
 		if kept, stops, events, err = mergeAccounts(ctx, tx, by, m, gone.ID, stays.ID, now); err != nil {
 			return err
 		}
+		if err := dropReplacements(ctx, tx, by, m.ID, gone.ID, nil, now); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, append([]Event{{"vendor.merged", "vendor:" + gone.ID.String(), []string{"into", stays.ID.String()}}}, events...)...)
 	})
 	if err != nil {
@@ -144,6 +147,9 @@ func mergeAccounts(ctx context.Context, tx pgx.Tx, by Actor, m Market, gone, sta
 				return nil, nil, nil, err
 			}
 			kept = append(kept, on...)
+			if err := passReplacements(ctx, tx, m.ID, a.RecordID, stays, have[same].RecordID); err != nil {
+				return nil, nil, nil, err
+			}
 		}
 		how := StateWithdrawn
 		if a.State == StateApproved {

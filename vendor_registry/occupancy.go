@@ -439,6 +439,9 @@ func leave(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, h holding, day 
 		pgx.StrictNamedArgs{"market": m, "id": h.StallID}); err != nil {
 		return nil, nil, err
 	}
+	if err := dropReplacements(ctx, tx, by, m, *h.VendorID, &h.StallID, now); err != nil {
+		return nil, nil, err
+	}
 	return stopPlacards(ctx, tx, by, m, h.StallID, stopped[how], now)
 }
 

@@ -256,6 +256,26 @@ func printed(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id.ID[Bat
 	return err
 }
 
+// passReplacements has what was to be printed and hung for an account done for another vendor's with the same code.
+func passReplacements(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID, vendor VendorID, to AccountID) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE tasks t SET vendor_id = @vendor, account_id = @to
+		WHERE t.market_id = @market AND t.account_id = @from AND t.state = 'open' AND t.kind <> 'take_down'
+		  AND NOT EXISTS (SELECT FROM tasks o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = t.stall_id AND o.kind = t.kind AND o.state = 'open')`,
+		pgx.StrictNamedArgs{"market": m, "from": from, "vendor": vendor, "to": to})
+	return err
+}
+
+// dropReplacements makes void what was to be printed and hung for a vendor at a stall, or at all of them (nil): somebody else trades
+// there now, or the vendor's record is no more one of its own. What hangs must be taken down all the same.
+func dropReplacements(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, v VendorID, stall *StallID, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE tasks SET state = 'void', ended_by = @by, ended_at = @now
+		WHERE market_id = @market AND vendor_id = @vendor AND state = 'open' AND kind <> 'take_down' AND (@stall::uuid IS NULL OR stall_id = @stall)`,
+		pgx.StrictNamedArgs{"market": m, "vendor": v, "stall": stall, "by": by.ID, "now": now})
+	return err
+}
+
 // fulfil ends the tasks that an event of a placard does, and has what waits for the vendor told in the same visit.
 func fulfil(ctx context.Context, tx pgx.Tx, by Actor, m Market, p Placard, kind string, now time.Time) error {
 	args := pgx.StrictNamedArgs{"market": m.ID, "by": by.ID, "now": now}
