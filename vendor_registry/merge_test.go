@@ -107,6 +107,9 @@ func TestMerge(t *testing.T) {
 					t.Errorf("after a change of the account the placard is %s", w.state(gonesCard))
 				}
 			}
+			if found, err := w.reg.Reconcile(t.Context(), w.manager, "VT"); err != nil || len(found) != 0 {
+				t.Errorf("what does not agree: %+v, %v", found, err)
+			}
 			// Saying it again changes nothing.
 			before := w.contents()
 			if again, err := w.reg.Merge(t.Context(), w.clerk, "VT", gone, registry.Merge{Into: stays.Vendor.ID}); err != nil || again.ID != stays.Vendor.ID {
