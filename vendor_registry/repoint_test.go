@@ -299,6 +299,63 @@ var ways = []way{
 			return err
 		}
 	}, "stand-pays-others", "placard.stand_refused"},
+	{"make the vendor one with a record of one's own", func(w *world, by registry.Actor) func() error {
+		own := w.ownRecord(by)
+		return w.merges(by, own.Vendor.ID, w.look(w.at).Vendor.ID)
+	}, "", "vendor.merged"},
+	{"and approve what that brought in", func(w *world, by registry.Actor) func() error {
+		own, vendor := w.ownRecord(by), w.look(w.at).Vendor.ID
+		if err := w.merges(w.clerk, own.Vendor.ID, vendor)(); err != nil { // the clerk means well
+			w.Fatal(err)
+		}
+		return w.decides(by, approval(w.last(w.at)))
+	}, "own-proposal", "account.decision_refused"},
+	{"make one's own record the one that stays", func(w *world, by registry.Actor) func() error {
+		return w.merges(by, w.look(w.at).Vendor.ID, w.ownRecord(by).Vendor.ID)
+	}, "", "vendor.merged"},
+	{"hand the stall to oneself", func(w *world, by registry.Actor) func() error {
+		return w.takes(by)
+	}, "", "stall.handed_over"},
+	{"and approve the account that came with it", func(w *world, by registry.Actor) func() error {
+		if err := w.takes(by)(); err != nil {
+			w.Fatal(err)
+		}
+		return w.decides(by, approval(w.look(w.at).Accounts[0]))
+	}, "own-proposal", "account.decision_refused"},
+	{"resume the old placard once the stall is another's", func(w *world, by registry.Actor) func() error {
+		p := w.look(w.at).Placards[0].Serial.String()
+		w.handOver(w.at, "Người Khác")
+		return func() error {
+			_, err := w.reg.RecordPlacard(w.Context(), by, p, registry.NewPlacardEvent{Kind: "resumed", Reason: "đã xem"})
+			return err
+		}
+	}, "stall-handed-over", "placard.resume_refused"},
+}
+
+// ownRecord is a vendor of one's own at a stall of one's own, with their account.
+func (w *world) ownRecord(by registry.Actor) registry.Stall {
+	w.Helper()
+	st, err := w.reg.Register(w.Context(), by, "VT", registry.NewStall{Code: w.at + "-X", Vendor: &registry.NewVendor{Name: "Kẻ Gian"}, Consent: agreed, Accounts: []registry.NewAccount{evil}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return st
+}
+
+func (w *world) merges(by registry.Actor, gone, stays registry.VendorID) func() error {
+	return func() error {
+		_, err := w.reg.Merge(w.Context(), by, "VT", gone, registry.Merge{Into: stays})
+		return err
+	}
+}
+
+// takes hands the stall to somebody with their own account.
+func (w *world) takes(by registry.Actor) func() error {
+	return func() error {
+		_, err := w.reg.HandOver(w.Context(), by, "VT", w.at, registry.Transfer{Vendor: registry.NewHolder{Name: "Kẻ Gian"}, Reason: "sold",
+			Accounts: []registry.NewAccount{evil}, Consent: agreed})
+		return err
+	}
 }
 
 // beside is a code of the vendor's own account that also pays somebody's card.
@@ -410,8 +467,9 @@ func TestWaysToRepoint(t *testing.T) {
 			if tt.want != "" && events(`action NOT IN ('`+tt.left+`', 'account.approved')`) != 0 { // innocent ones among many are approved
 				t.Error("it left more than its refusal")
 			}
-			if got := w.defaultOf(w.at); got != viettel.Number {
-				t.Errorf("the money goes to %s", got)
+			if got := ask[string](w, `SELECT a.number FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
+				JOIN accounts a ON a.market_id = v.market_id AND a.id = v.default_account WHERE p.serial = '`+string(p.Serial)+`'`); got != viettel.Number {
+				t.Errorf("the vendor's money goes to %s", got)
 			}
 			if n := ask[int](w, `SELECT count(*) FROM vendors v JOIN accounts a ON a.market_id = v.market_id AND a.id = v.default_account WHERE a.number = '`+theirs+`'`); n != 0 {
 				t.Error("somebody's money goes to them")
