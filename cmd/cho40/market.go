@@ -13,12 +13,11 @@ import (
 )
 
 type marketCmd struct {
+	Add      marketAddCmd      `cmd:"" help:"Add a market, or a place that shows payment codes and is none."`
+	List     marketListCmd     `cmd:"" help:"List the markets, or find some."`
+	Set      marketSetCmd      `cmd:"" help:"Change what the record says of a market."`
+	Move     marketMoveCmd     `cmd:"" help:"Say where a market lies since a day, or where it lay until one."`
 	HandOver marketHandOverCmd `cmd:"" help:"Hand a market from its old board to the next; the record stays as it is."`
-
-	Add  marketAddCmd  `cmd:"" help:"Add a market, or a place that shows payment codes and is none."`
-	List marketListCmd `cmd:"" help:"List the markets, or find some."`
-	Set  marketSetCmd  `cmd:"" help:"Change what the record says of a market."`
-	Move marketMoveCmd `cmd:"" help:"Say where a market lies since a day, or where it lay until one."`
 }
 
 // marketFacts are what adding and changing a market have in common; what is not given stays.
