@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"cho40/internal/fault"
@@ -18,10 +20,11 @@ type approvalsPage struct {
 	First        bool // the reader may approve first accounts
 	Any          int  // of them may be ticked
 	All          bool // the reader ticked that all are meant
-	New, Changes []waitingShown
-	Defaults     []defaultShown
-	Who          string // may approve here, in a sentence
-	Nobody       bool   // nobody may
+	New          []waitingShown
+	Changes      []waitingShown
+	Defaults     []waitingShown // other accounts to be printed first
+	Who          string         // may approve here, in a sentence
+	Nobody       bool           // nobody may
 	Reason       string
 	Wrong        wrong
 	Refused      int // of what was sent
@@ -29,11 +32,13 @@ type approvalsPage struct {
 }
 
 type waitingShown struct {
-	Value                    string // account and version, as a form sends them
+	Value                    string // of a new account: it and its version, as the form sends them
+	ID, Action               string // of a form of its own
+	Sends                    map[string]string
 	Stall, StallPath, Vendor string
 	Provider, Number, Holder string
 	Rung                     string // how surely it is the vendor's
-	OldProvider, OldNumber   string // of a change
+	OldProvider, OldNumber   string // whom the money goes to now
 	Brought                  string // by whom, when, how
 	Notes                    []string
 	Mine, Chosen, Allowed    bool
@@ -63,7 +68,11 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 	if err != nil {
 		return err
 	}
-	names, err := s.reg(c).Names(ctx, proposers(waiting))
+	wishes, err := s.reg(c).DefaultProposals(ctx, by, m.Code)
+	if err != nil {
+		return err
+	}
+	names, err := s.reg(c).Names(ctx, proposers(waiting, wishes))
 	if err != nil {
 		return err
 	}
@@ -78,10 +87,7 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 	for _, w := range waiting {
 		shown := waitingShown{Value: w.ID.String() + " " + w.ETag(), Stall: w.Stall, StallPath: stallPath(m.Code, w.Stall), Vendor: w.Vendor,
 			Provider: w.ProviderName, Number: w.Number, Holder: w.Holder, Mine: w.Mine, Allowed: p.First}
-		shown.Brought = l.Moment(w.ProposedAt) + " · " + l.T(sourceWords[w.Source])
-		if name := names[w.TouchedBy[0]]; name != "" {
-			shown.Brought = name + " · " + shown.Brought
-		}
+		shown.Brought = brought(names[w.TouchedBy[0]], l.Moment(w.ProposedAt), l.T(sourceWords[w.Source]))
 		if w.Relation != "" {
 			shown.Notes = append(shown.Notes, relativeInWords(l, w.Account))
 		} else if !w.HolderGiven {
@@ -108,23 +114,29 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 			return err
 		}
 		shown.OldProvider, shown.OldNumber = old.ProviderName, old.Number
+		shown.ID, shown.Action, shown.Sends = "change-"+strconv.Itoa(len(p.Changes)), p.Action, map[string]string{"account": shown.Value, "change": "1"}
 		p.Changes = append(p.Changes, shown)
 	}
-	if p.Defaults, err = s.waitingDefaults(c, m, sent); err != nil {
-		return err
-	}
+	p.Defaults = s.waitingDefaults(c, m, wishes, names, sent)
 	if p.Who, p.Nobody, err = s.whoApproves(c, m); err != nil {
 		return err
 	}
 	return s.show(c, code, "approvals.html", p)
 }
 
-func proposers(ps []registry.Pending) []string {
-	ids := make([]string, len(ps))
-	for i, p := range ps {
-		ids[i] = p.TouchedBy[0]
+func proposers(accounts []registry.Pending, wishes []registry.DefaultProposal) (ids []string) {
+	for _, p := range accounts {
+		ids = append(ids, p.TouchedBy[0])
+	}
+	for _, p := range wishes {
+		ids = append(ids, p.TouchedBy[0])
 	}
 	return ids
+}
+
+// brought says by whom, when and how something came in; empty parts are not known.
+func brought(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
 }
 
 // approve answers POST /markets/:market/approvals: the ticked first accounts, or one change. What was refused is said row by

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"cho40/internal/fault"
@@ -63,30 +64,14 @@ func (s *Server) postDefaultDecision(c echo.Context) error {
 	return tagged(c, http.StatusOK, p.ETag(), p)
 }
 
-// defaultShown is a proposal for another default on the page where it is decided.
-type defaultShown struct {
-	Value, ETag                    string // as a form sends them
-	Stall, Vendor                  string
-	Provider, Number, Holder, Rung string
-	OldProvider, OldNumber         string
-	Brought                        string
-	Notes                          []string
-	Mine, Allowed                  bool
-	LastDigits, Reason             string
-	Wrong                          wrong
-}
-
-// waitingDefaults are a market's proposals for another default; sent is what a person typed for one, by its id.
-func (s *Server) waitingDefaults(c echo.Context, m registry.Market, sent map[string]typed) ([]defaultShown, error) {
-	ps, err := s.reg(c).DefaultProposals(c.Request().Context(), actor(c), m.Code)
-	if err != nil {
-		return nil, err
-	}
+// waitingDefaults dresses a market's proposals for another default; names are of who brought them in, sent is what a person typed for one, by its id.
+func (s *Server) waitingDefaults(c echo.Context, m registry.Market, ps []registry.DefaultProposal, names map[string]string, sent map[string]typed) []waitingShown {
 	l := language(c)
-	var out []defaultShown
-	for _, p := range ps {
-		d := defaultShown{Value: p.Ref.String(), ETag: p.ETag(), Stall: p.Stall, Vendor: p.Vendor, Provider: p.Account.ProviderName, Number: p.Account.Number,
-			Holder: p.Account.Holder, OldProvider: p.InsteadOf.ProviderName, OldNumber: p.InsteadOf.Number, Brought: l.Moment(p.ProposedAt),
+	var out []waitingShown
+	for i, p := range ps {
+		d := waitingShown{ID: "default-" + strconv.Itoa(i), Action: marketPath(m.Code, "approvals", "defaults"),
+			Sends: map[string]string{"proposal": p.Ref.String(), "etag": p.ETag()}, Stall: p.Stall, Vendor: p.Vendor, Provider: p.Account.ProviderName, Number: p.Account.Number,
+			Holder: p.Account.Holder, OldProvider: p.InsteadOf.ProviderName, OldNumber: p.InsteadOf.Number, Brought: brought(names[p.TouchedBy[0]], l.Moment(p.ProposedAt)),
 			Mine: p.Mine, Allowed: actor(c).Can(registry.ApproveChange, m)}
 		a := p.Account
 		a.Reason = p.Reason
@@ -95,7 +80,7 @@ func (s *Server) waitingDefaults(c echo.Context, m registry.Market, sent map[str
 		d.LastDigits, d.Reason, d.Wrong = t.lastDigits, t.reason, t.wrong
 		out = append(out, d)
 	}
-	return out, nil
+	return out
 }
 
 // decideDefault answers POST /markets/:market/approvals/defaults: the form beside one proposal for another default.
