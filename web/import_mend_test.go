@@ -3,8 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +16,6 @@ func TestColumnsAreAskedFor(t *testing.T) {
 	m := newMarket(t)
 	at := m.upload("thu", "/markets/VT/import", "file", "so.csv", oddLedger).is(http.StatusSeeOther).Header.Get("Location")
 	m.get("thu", at).is(http.StatusOK).sound().has("Cho biết các cột chứa gì", "Đỗ Văn Tám", `name="role-A"`, `value="viettel_money"`).hasNot("Nhập 2 dòng tốt")
-	m.shot(t, "columns", at)
 	m.get("an", at).is(http.StatusForbidden)
 	m.post("thu", at+"/commit", url.Values{"attested": {"vi-1"}}).is(http.StatusConflict).sound().has(`role="alert"`)
 	m.post("thu", at+"/mapping", url.Values{"role-A": {"code"}}).is(http.StatusUnprocessableEntity).sound().has(`role="alert"`, "Cho biết các cột chứa gì")
@@ -59,7 +56,6 @@ func TestRowsAreMendedOnThePage(t *testing.T) {
 	// The file of the faulty rows is a ledger itself.
 	next := m.upload("thu", "/markets/VT/import", "file", "faulty-rows.xlsx", book.body).is(http.StatusSeeOther).Header.Get("Location")
 	m.get("thu", next).is(http.StatusOK).has("07123")
-	m.shot(t, "mending", next)
 	// What stands in the way of taking it back is named.
 	m.approveAll()
 	m.post("thu", at+"/discard", nil).is(http.StatusConflict).sound().has("B-01: có từ trước")
@@ -79,16 +75,6 @@ func TestLongCommitIsWatched(t *testing.T) {
 		t.Error("the page does not come again")
 	}
 	m.post("thu", at+"/rows", url.Values{"row": {"2"}, "cell-A": {"x"}}).is(http.StatusConflict)
-	m.shot(t, "running", at)
 	m.clock.pass(time.Minute)
 	m.get("thu", at).is(http.StatusOK).has("Nhập 1 dòng tốt")
-}
-
-// shot keeps a page below CHO40_SCREENSHOTS, where that is set, for a person to look at.
-func (m *market) shot(t *testing.T, name, path string) {
-	if dir := os.Getenv("CHO40_SCREENSHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, "import-"+name+".html"), []byte(m.get("thu", path).body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
