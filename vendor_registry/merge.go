@@ -26,9 +26,9 @@ const merged = "vendors merged"
 // merged record was approved for that record, so it ends there; one that the surviving vendor does not have comes in as a proposal
 // of theirs, which a person who touched neither must approve.
 //
-// A placard of the merged record goes on only where the surviving vendor has the same account approved, to the letter of its code:
-// then it pays what a second person approved for this very vendor. Every other one is suspended, since nobody has looked at it for
-// them. Saying it again changes nothing.
+// A placard of the merged record goes on only where the surviving vendor has the same account approved, to the letter of its code and
+// of the holder who stands on it: then it pays what a second person approved for this very vendor. Every other
+// one is suspended, since nobody has looked at it for them. Saying it again changes nothing.
 //
 // Faults: Invalid; NotFound; Forbidden; Conflict same-vendor.
 func (s *Service) Merge(ctx context.Context, by Actor, marketCode string, which VendorID, in Merge) (VendorRecord, error) {
@@ -141,7 +141,7 @@ func mergeAccounts(ctx context.Context, tx pgx.Tx, by Actor, m Market, gone, sta
 			continue
 		}
 		same := slices.IndexFunc(have, func(o Account) bool { return live(o) && o.Provider == a.Provider && o.FullNumber == a.FullNumber })
-		if same >= 0 && have[same].State == StateApproved && a.State == StateApproved && have[same].Payload == a.Payload {
+		if same >= 0 && have[same].State == StateApproved && a.State == StateApproved && have[same].Payload == a.Payload && have[same].Holder == a.Holder {
 			on, err := passPlacards(ctx, tx, m.ID, a.RecordID, stays, have[same].RecordID)
 			if err != nil {
 				return nil, nil, nil, err
@@ -176,8 +176,8 @@ func mergeAccounts(ctx context.Context, tx pgx.Tx, by Actor, m Market, gone, sta
 	return kept, stops, events, nil
 }
 
-// passPlacards makes the live placards of an account the surviving vendor's, whose own approved account has the same code to the
-// letter: what they pay stays what it was. One stays behind where the vendor has such a placard at the stall already.
+// passPlacards makes the live placards of an account the surviving vendor's, whose own approved account has the same code and holder
+// to the letter: what they say and pay stays what it was. One stays behind where the vendor has such a placard at the stall already.
 func passPlacards(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID, vendor VendorID, to AccountID) ([]Serial, error) {
 	return postgres.All[Serial](ctx, tx, `
 		UPDATE placards p SET vendor_id = @vendor, account_id = @to

@@ -43,6 +43,7 @@ func TestMerge(t *testing.T) {
 		defaultsTo string
 	}{
 		{"the same account", viettel, []registry.NewAccount{viettel}, true, true, 0, false, viettel.Number},
+		{"the same account under another name", under("LY VAN TAM", viettel), []registry.NewAccount{viettel}, true, false, 0, false, viettel.Number},
 		{"the same account, not approved there", viettel, []registry.NewAccount{viettel}, false, false, 1, false, ""},
 		{"another account of the same wallet", viettel, []registry.NewAccount{numbered(viettel, 7)}, true, false, 1, true, "0710000007"},
 		{"an account of another wallet", vnpt, []registry.NewAccount{viettel}, true, false, 1, false, viettel.Number},
@@ -119,6 +120,12 @@ func TestMerge(t *testing.T) {
 			w.whole()
 		})
 	}
+}
+
+// under gives an account another holder, who was heard.
+func under(holder string, a registry.NewAccount) registry.NewAccount {
+	a.Holder = holder
+	return a
 }
 
 // None of those who touched the account before, nor who merged, may approve what the merge proposed.
