@@ -709,7 +709,8 @@ const ChangeDigits = 6
 // every live placard of the old one stops counting, and tasks are made for new ones, and the vendor's notice.
 //
 // Faults: NeedsVersion; Stale; Invalid (reason, last_digits); NotFound; Forbidden own-proposal, made-by-proposer,
-// keys-never-approve, not-allowed; Conflict account-decided, proposal-expired, provider-in-force.
+// keys-never-approve, not-allowed; Unauthenticated step-up-needed, for a change; Conflict account-decided, proposal-expired,
+// provider-in-force.
 func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, error) {
 	now := s.now()
 	var bad []fault.Field
@@ -817,7 +818,7 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 	case a.State == StateExpired:
 		return fail(proposalExpired())
 	}
-	if err := unchanged(d.ETag, a.ETag()); err != nil {
+	if err := Unchanged(d.ETag, a.ETag()); err != nil {
 		return fail(err)
 	}
 	if a.State != StateProposed {
@@ -878,6 +879,9 @@ func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d De
 			return nil, err
 		}
 		return nil, point(ctx, tx, m.ID, a.VendorID, nil, a.RecordID)
+	}
+	if err := by.Fresh(now); err != nil {
+		return nil, err
 	}
 	if err := a.typedAgain(d.LastDigits); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
@@ -54,6 +55,8 @@ type Grant struct {
 	Code string    `json:"code,omitempty"` // of the market, area, team or provider; empty for all
 	// Since is the day on which a grant over an area was made, 2025-07-01, whose map it is read on; empty: today's.
 	Since string `json:"since,omitempty"`
+
+	Until Day `json:"until,omitzero"` // the last day on which it holds; zero: no end
 }
 
 // ParseGrant reads a role and a scope as KIND:CODE ("market:VT", "area:92", "all"). Faults: Invalid.
@@ -91,6 +94,20 @@ type Actor struct {
 	Via       string // web, api, console, system
 	RequestID string
 	Grants    []Grant
+	SteppedUp time.Time // when the person last showed a second factor in this session; zero: not yet
+}
+
+// StepUpLives is how long a second factor counts for what wants a fresh one.
+const StepUpLives = 5 * time.Minute
+
+// Fresh checks that the second factor was shown within StepUpLives. The console has none: whoever may open the database could do
+// anything, so it acts by name and on the record. Faults: Unauthenticated step-up-needed.
+func (a Actor) Fresh(now time.Time) error {
+	if a.Via == "console" || now.Sub(a.SteppedUp) <= StepUpLives {
+		return nil
+	}
+	return fault.New(fault.Unauthenticated, "step-up-needed", "Type the code of your authenticator app: this wants one that is not older than %d minutes.",
+		int(StepUpLives.Minutes()))
 }
 
 // helper is the name by which a vendor knows who helped: a person's; programs and the console have none.
@@ -137,6 +154,7 @@ const (
 	ExportRows       Action = "export-rows"      // files of a market's vendors
 	ExportCustomers  Action = "export-customers" // a provider's own, with their consent
 	RevealNumber     Action = "reveal-number"    // a phone or an account in full, outside a placard
+	ManagePeople     Action = "manage-people"    // people, grants, keys: which ones is the rule of package auth
 )
 
 // rights is the whole matrix: who may do what inside the scope of a grant.
@@ -164,6 +182,7 @@ var rights = map[Action][]Role{
 	ExportRows:       {Manager},
 	ExportCustomers:  {Partner},
 	RevealNumber:     {Clerk, Manager, Leader},
+	ManagePeople:     {Manager, Leader, Officer, Admin},
 }
 
 // reaches reports whether a grant's scope covers a market. A grant over an area is one over the land that the area had on the day

@@ -229,7 +229,7 @@ type DefaultDecision struct {
 // DecideDefault approves, rejects or withdraws a proposal for another default, by the rules of a change. Once approved, the vendor's money goes to
 // the other account; both stay in force, so the placards that hang go on paying the vendor until the tasks made here replace them.
 //
-// Faults: those of Decide; Forbidden not-yours for a withdrawal; Conflict default-moved when the default is another by now.
+// Faults: those of Decide, step-up-needed too; Forbidden not-yours for a withdrawal; Conflict default-moved when the default is another by now.
 func (s *Service) DecideDefault(ctx context.Context, by Actor, d DefaultDecision) (DefaultProposal, error) {
 	now := s.now()
 	var bad []fault.Field
@@ -290,7 +290,7 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 	case p.State == StateExpired:
 		return nil, proposalExpired()
 	}
-	if err := unchanged(d.ETag, p.ETag()); err != nil {
+	if err := Unchanged(d.ETag, p.ETag()); err != nil {
 		return nil, err
 	}
 	switch {
@@ -301,6 +301,9 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 	events := []Event{{"default." + string(word), "default:" + p.ID.String(), nil}}
 	if word != StateApproved {
 		return events, insertDefaultDecision(ctx, tx, by, m, p.ID, word, d.Reason, now)
+	}
+	if err := by.Fresh(now); err != nil {
+		return nil, err
 	}
 	if err := p.Account.typedAgain(d.LastDigits); err != nil {
 		return nil, err

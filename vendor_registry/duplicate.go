@@ -133,9 +133,9 @@ func duplicates(ctx context.Context, tx pgx.Tx, by Actor, m Market, e entry, now
 
 // otherMarkets are the other markets whose vendors the actor may see.
 func otherMarkets(ctx context.Context, tx pgx.Tx, by Actor, m Market) ([]MarketID, error) {
-	args := by.reach(SeeVendors)
+	args := by.Reach(SeeVendors)
 	args["market"] = m.ID
-	return postgres.All[MarketID](ctx, tx, `SELECT m.id FROM markets m WHERE `+inReach+` AND m.id <> @market ORDER BY m.id`, args)
+	return postgres.All[MarketID](ctx, tx, `SELECT m.id FROM markets m WHERE `+InReach+` AND m.id <> @market ORDER BY m.id`, args)
 }
 
 // stallsLike are the codes that differ from one in blanks, signs and leading zeros alone.

@@ -312,7 +312,7 @@ func (s *Service) EditMarket(ctx context.Context, by Actor, code, match string, 
 		if m, err = selectMarket(ctx, tx, code); err != nil {
 			return err
 		}
-		if err := unchanged(match, m.ETag()); err != nil {
+		if err := Unchanged(match, m.ETag()); err != nil {
 			return err
 		}
 		var bad []fault.Field
@@ -421,6 +421,9 @@ func (l List) size() (int, error) {
 	return l.Limit, nil
 }
 
+// Size is the limit for a list of another package. Faults: Invalid limit-invalid.
+func (l List) Size() (int, error) { return l.size() }
+
 // Markets lists the markets in the actor's scope by code, or those that q names: by their code, by words of their name, or by a
 // unit that they are in or were in, the names of before included ("vị thanh", "hau giang", "chợ vị thanh, hậu giang").
 func (s *Service) Markets(ctx context.Context, by Actor, q string, l List) (Page[Market], error) {
@@ -428,11 +431,11 @@ func (s *Service) Markets(ctx context.Context, by Actor, q string, l List) (Page
 	if err != nil {
 		return Page[Market]{}, err
 	}
-	args := by.reach(SeeMarket)
+	args := by.Reach(SeeMarket)
 	seekMarkets(q, args)
 	args["after"], args["n"] = l.Cursor, n+1
 	items, err := postgres.All[Market](ctx, s.db, marketColumns+`
-		WHERE `+inReach+` AND `+isSought+` AND m.code > @after
+		WHERE `+InReach+` AND `+isSought+` AND m.code > @after
 		ORDER BY m.code LIMIT @n`, args)
 	for i := range items {
 		items[i].NextDays = items[i].daysFrom(s.Today())

@@ -49,8 +49,8 @@ func placesOfArea(ctx context.Context, db postgres.Querier, code string, today D
 		FROM area_states s WHERE s.code = @code ORDER BY s.until`, pgx.StrictNamedArgs{"code": code, "today": today})
 }
 
-// reach is what of all markets an action of an actor's reaches: as arguments of inReach.
-func (a Actor) reach(do Action) pgx.StrictNamedArgs {
+// Reach is what of all markets an action of an actor's reaches: as arguments of InReach.
+func (a Actor) Reach(do Action) pgx.StrictNamedArgs {
 	all, codes, areas, days := false, []string{}, []string{}, []*string{}
 	if a.ID == "console" || a.ID == "system" {
 		all = true
@@ -71,12 +71,21 @@ func (a Actor) reach(do Action) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"all": all, "codes": codes, "areas": areas, "area_days": days}
 }
 
-// everywhere reports whether an action of the actor's reaches every market.
-func (a Actor) everywhere(do Action) bool { return a.reach(do)["all"].(bool) }
+// OwnMarket is the code of the one market that an action of the actor's reaches; empty: none, or more.
+func (a Actor) OwnMarket(do Action) string {
+	args := a.Reach(do)
+	if codes := args["codes"].([]string); len(codes) == 1 && !args["all"].(bool) && len(args["areas"].([]string)) == 0 {
+		return codes[0]
+	}
+	return ""
+}
 
-// inReach says whether a market m is in the reach of an actor; the twin of Grant.reaches. The places are gathered once, into an
+// everywhere reports whether an action of the actor's reaches every market.
+func (a Actor) everywhere(do Action) bool { return a.Reach(do)["all"].(bool) }
+
+// InReach says whether a market m is in the reach of an actor; the twin of Grant.reaches. The places are gathered once, into an
 // array: as a plain sub-select the planner asks for them again at every market.
-const inReach = `(@all OR m.code = ANY (@codes) OR m.id = ANY (ARRAY(
+const InReach = `(@all OR m.code = ANY (@codes) OR m.id = ANY (ARRAY(
 			SELECT p.market_id FROM market_places p
 			JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code IN (p.area_code, p.district, p.province)
 			WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END)))`
@@ -148,10 +157,10 @@ const isSought = `(@parts = 0 OR m.code = @q OR @parts = (
 
 // MarketsOn are the markets, by code, that lay on a day in a unit (everywhere: "") and in which the actor may do something.
 func (s *Service) MarketsOn(ctx context.Context, by Actor, do Action, area string, day Day) ([]Market, error) {
-	args := by.reach(do)
+	args := by.Reach(do)
 	args["area"], args["day"] = area, day
 	return postgres.All[Market](ctx, s.db, marketColumns+`
-		WHERE `+inReach+`
+		WHERE `+InReach+`
 		  AND (@area = '' OR m.id = ANY (ARRAY(SELECT p.market_id FROM market_places p
 		                                       WHERE @area IN (p.area_code, p.district, p.province) AND p.since <= @day AND @day < p.until)))
 		ORDER BY m.code`, args)

@@ -475,7 +475,7 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 		if err != nil {
 			return err
 		}
-		if err := unchanged(match, (Stall{ID: h.ID, Version: h.Version}).ETag()); err != nil {
+		if err := Unchanged(match, (Stall{ID: h.ID, Version: h.Version}).ETag()); err != nil {
 			return err
 		}
 		fields := []string{}
@@ -530,8 +530,8 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 	return s.Stall(ctx, by, marketCode, code)
 }
 
-// unchanged holds a change to the version that was seen: match is an If-Match, one ETag or several. Faults: NeedsVersion; Stale.
-func unchanged(match, current string) error {
+// Unchanged holds a change to the version that was seen: match is an If-Match, one ETag or several. Faults: NeedsVersion; Stale.
+func Unchanged(match, current string) error {
 	if match == "" {
 		return fault.New(fault.NeedsVersion, "version-needed", "Say which version you saw: send its ETag as If-Match.").Current(current)
 	}

@@ -404,7 +404,7 @@ func (s *Service) ChangeVendor(ctx context.Context, by Actor, marketCode string,
 		if v, err = vendorOf(ctx, tx, m, which); err != nil {
 			return err
 		}
-		if err := unchanged(match, v.ETag()); err != nil {
+		if err := Unchanged(match, v.ETag()); err != nil {
 			return err
 		}
 		if err := updateVendor(ctx, tx, m.ID, v.ID, in); err != nil {

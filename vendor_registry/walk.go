@@ -141,7 +141,7 @@ func (s *Service) arrange(ctx context.Context, by Actor, marketCode, match strin
 			return err
 		}
 		was := walkOf(m, stalls)
-		if err := unchanged(match, was.etag); err != nil {
+		if err := Unchanged(match, was.etag); err != nil {
 			return err
 		}
 		wanted, err := how(was)

@@ -42,6 +42,7 @@ type waitingShown struct {
 	Brought                  string // by whom, when, how
 	Notes                    []string
 	Mine, Chosen, Allowed    bool
+	AskCode                  bool // the reader's second factor is too old for this
 	LastDigits, Reason       string
 	Wrong                    wrong // why it was not decided
 }
@@ -108,7 +109,7 @@ func (s *Server) approvals(c echo.Context, code int, p approvalsPage, sent map[s
 			p.New = append(p.New, shown)
 			continue
 		}
-		shown.Allowed = by.Can(registry.ApproveChange, m)
+		shown.Allowed, shown.AskCode = by.Can(registry.ApproveChange, m), by.Fresh(s.now()) != nil
 		old, err := s.reg(c).Account(ctx, by, registry.SeeVendors, *w.Replaces) // changes are few
 		if err != nil {
 			return err
@@ -186,6 +187,9 @@ func (s *Server) approve(c echo.Context) error {
 			done++
 			delete(sent, a.Account.String())
 			continue
+		}
+		if a.Fault.Code == "step-up-needed" && v.Get("change") != "" { // asked for in the place of an answer
+			return a.Fault
 		}
 		p.Refused++
 		t := sent[a.Account.String()]

@@ -30,15 +30,15 @@ func (s *Server) postHandOver(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.people(c).HandOver(c.Request().Context(), actor(c), m, in)
+	done, err := s.staff(c).HandOver(c.Request().Context(), actor(c), m, in)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, done)
 }
 
-// people is who may come in, for a request: on the pool, or inside the transaction in which the request's key is kept.
-func (s *Server) people(c echo.Context) *auth.Service {
+// staff is who may come in, for a request: on the pool, or inside the transaction in which the request's key is kept.
+func (s *Server) staff(c echo.Context) *auth.Service {
 	if tx, ok := c.Request().Context().Value(txKey).(pgx.Tx); ok {
 		return s.auth.On(tx)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"cho40/internal/auth"
 	registry "cho40/vendor_registry"
 
 	"github.com/chromedp/cdproto/network"
@@ -116,11 +117,15 @@ func (b *tab) submits(what, button string) {
 	b.looks(what)
 }
 
-func (b *tab) signIn(name, password string) {
+func (b *tab) signIn(name, password string, code ...string) {
 	b.t.Helper()
 	b.goes("/sign-in")
 	b.do("type the name", chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), password))
 	b.submits("sign in as "+name, `form[action="/sign-in"] button`)
+	if len(code) > 0 {
+		b.do("type the code", chromedp.SendKeys(chromedp.CSS("#code"), code[0]))
+		b.submits("sign in with a code", `form[action="/sign-in/code"] button`)
+	}
 	if at := eval[string](b, `location.pathname`); at != "/" {
 		b.t.Fatalf("after signing in the browser is at %s", at)
 	}
@@ -143,10 +148,14 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			const password = "sáng sớm chợ họp bên sông"
+			var secret auth.Secret
 			for name, role := range map[string]string{"mai": "clerk", "hanh": "manager"} {
 				g, err := registry.ParseGrant(role, "market:NEAR")
 				if err == nil {
 					_, _, err = w.auth.AddPerson(t.Context(), registry.Console(), name, []registry.Grant{g}, password)
+				}
+				if err == nil && name == "hanh" {
+					secret, err = w.auth.IssueFactor(t.Context(), registry.Console(), name)
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -181,7 +190,7 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			}
 			b.signOut()
 
-			b.signIn("hanh", password)
+			b.signIn("hanh", password, secret.Code(w.clock.now()))
 			b.goes("/markets/NEAR")
 			b.goes("/markets/NEAR/approvals")
 			eval[bool](b, `document.querySelectorAll('input[type=checkbox][name=account]').forEach(box => box.checked = true) || true`)

@@ -72,7 +72,7 @@ func (s *Server) waitingDefaults(c echo.Context, m registry.Market, ps []registr
 		d := waitingShown{ID: "default-" + strconv.Itoa(i), Action: marketPath(m.Code, "approvals", "defaults"),
 			Sends: map[string]string{"proposal": p.Ref.String(), "etag": p.ETag()}, Stall: p.Stall, Vendor: p.Vendor, Provider: p.Account.ProviderName, Number: p.Account.Number,
 			Holder: p.Account.Holder, OldProvider: p.InsteadOf.ProviderName, OldNumber: p.InsteadOf.Number, Brought: brought(names[p.TouchedBy[0]], l.Moment(p.ProposedAt)),
-			Mine: p.Mine, Allowed: actor(c).Can(registry.ApproveChange, m)}
+			Mine: p.Mine, Allowed: actor(c).Can(registry.ApproveChange, m), AskCode: actor(c).Fresh(s.now()) != nil}
 		a := p.Account
 		a.Reason = p.Reason
 		d.Rung, d.Notes = s.ladder(l, a, nil)
@@ -104,7 +104,7 @@ func (s *Server) decideDefault(c echo.Context) error {
 		Decision: v.Get("decision"), Reason: v.Get("reason"), LastDigits: strings.TrimSpace(v.Get("last_digits"))})
 	if err != nil {
 		w, status, ok := told(c, err)
-		if !ok {
+		if !ok || fault.CodeOf(err) == "step-up-needed" { // asked for in the place of an answer
 			return err
 		}
 		return s.approvals(c, status, approvalsPage{Refused: 1}, map[string]typed{ref.String(): {lastDigits: v.Get("last_digits"), reason: v.Get("reason"), wrong: w}})

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	registry "cho40/vendor_registry"
@@ -20,17 +19,10 @@ func TestOrderInABrowser(t *testing.T) {
 		t.Run(size.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			const password = "sáng sớm chợ họp bên sông"
-			for name, scope := range map[string]string{"mai": "clerk market:NEAR", "tinh": "officer area:92"} {
-				role, over, _ := strings.Cut(scope, " ")
-				g, err := registry.ParseGrant(role, over)
-				if err == nil {
-					_, _, err = w.auth.AddPerson(t.Context(), registry.Console(), name, []registry.Grant{g}, password)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+			if _, _, err := w.auth.AddPerson(t.Context(), registry.Console(), "mai", []registry.Grant{{Role: registry.Clerk, Kind: registry.OverMarket, Code: "NEAR"}}, goodPassword); err != nil {
+				t.Fatal(err)
 			}
+			secret := w.secured(t, "tinh", "officer", "area:92")
 			for _, code := range []string{"A-1", "B-1", "C-1"} {
 				if _, err := w.reg.Register(t.Context(), registry.Console(), "NEAR", registry.NewStall{Code: code, Section: "Khu " + code[:1]}); err != nil {
 					t.Fatal(err)
@@ -39,7 +31,7 @@ func TestOrderInABrowser(t *testing.T) {
 			server := httptest.NewServer(w.h)
 			defer server.Close()
 			b := browse(t, server.URL, size.width, size.height)
-			b.signIn("mai", password)
+			b.signIn("mai", goodPassword)
 			b.goes("/markets/NEAR/order")
 			// The third section is dragged above the first.
 			from := eval[[]float64](b, `(r => [r.left + r.width / 2, r.top + r.height / 2])((window.scrollTo(0, 0), document.querySelectorAll(".grip")[2]).getBoundingClientRect())`)
@@ -61,7 +53,7 @@ func TestOrderInABrowser(t *testing.T) {
 			}
 			b.goes("/markets/NEAR/order?section=Khu+A")
 			b.signOut()
-			b.signIn("tinh", password)
+			b.signIn("tinh", goodPassword, secret.Code(w.clock.now()))
 			b.goes("/markets/NEAR/edit")
 			b.goes("/markets/NEAR")
 		})

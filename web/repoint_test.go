@@ -106,7 +106,7 @@ func (w *world) sessionAs(name, again string) {
 	sum := sha256.Sum256([]byte(again + w.t.Name()))
 	token := hex.EncodeToString(sum[:])
 	hash := sha256.Sum256([]byte(token))
-	w.exec(`INSERT INTO sessions (hash, person_id, created_at, seen_at) SELECT $1, id, $2, $2 FROM people WHERE name = $3`, hash[:], w.clock.now(), "Person "+name)
+	w.exec(`INSERT INTO sessions (hash, person_id, created_at, seen_at, stepped_up_at) SELECT $1, id, $2, $2, '2200-01-01' FROM people WHERE name = $3`, hash[:], w.clock.now(), "Person "+name)
 	w.secrets = append(w.secrets, token)
 	w.signed[again] = func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "cho40", Value: token}) }
 }
@@ -118,7 +118,9 @@ func TestHandOver(t *testing.T) {
 	for _, name := range []string{"manager old", "clerk old", "volunteer new", "clerk far", "officer", "officer far", "manager far"} {
 		w.as(name)
 	}
-	secret, _, err := w.auth.AddKey(t.Context(), w.actorOf("manager old"), "máy in", []registry.Grant{{Role: registry.Clerk, Kind: registry.OverMarket, Code: "NEAR"}}, 0)
+	old := w.actorOf("manager old")
+	old.SteppedUp = w.clock.now()
+	secret, _, err := w.auth.AddKey(t.Context(), old, "máy in", []registry.Grant{{Role: registry.Clerk, Kind: registry.OverMarket, Code: "NEAR"}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +142,9 @@ func TestHandOver(t *testing.T) {
 		{name: "the old board is out", as: "manager old", do: "GET " + near + "/stalls", status: 401},
 		{name: "who comes signs in anew", as: "volunteer new", do: "GET " + near + "/approvers", status: 401},
 	})
+	if _, err := w.auth.IssueFactor(t.Context(), registry.Console(), "Person volunteer new"); err != nil { // a manager needs one
+		t.Fatal(err)
+	}
 	w.sessionAs("volunteer new", "volunteer new again")
 	w.sessionAs("manager old", "manager old again")
 	w.walk(t, []step{

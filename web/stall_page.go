@@ -111,7 +111,7 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	p.Words = l.T(p.Words)
 	approved := false
 	for _, a := range st.Accounts {
-		shown := s.account(c, a)
+		shown := s.accountShown(c, a)
 		approved = approved || a.State == registry.StateApproved
 		p.Waiting = p.Waiting || a.State == registry.StateProposed
 		p.Accounts = append(p.Accounts, shown)
@@ -182,8 +182,8 @@ func liveOne(ps []registry.Placard) bool {
 	return false
 }
 
-// account dresses an account for a table.
-func (s *Server) account(c echo.Context, a registry.Account) accountShown {
+// accountShown dresses an account for a table.
+func (s *Server) accountShown(c echo.Context, a registry.Account) accountShown {
 	l := language(c)
 	shown := accountShown{Provider: a.ProviderName, Number: a.Number, Holder: a.Holder, Tile: "vacant", State: l.T(accountWords[a.State]),
 		Default: a.Default && a.State == registry.StateApproved, Unheard: !a.HolderGiven, Change: a.Replaces != nil, Relative: relativeInWords(l, a)}

@@ -70,7 +70,7 @@ func (s *Server) showVendor(c echo.Context, code int, sent sentStall) error {
 		p.Stalls = append(p.Stalls, shown)
 	}
 	for _, a := range v.Accounts {
-		p.Accounts = append(p.Accounts, s.account(c, a))
+		p.Accounts = append(p.Accounts, s.accountShown(c, a))
 	}
 	if by.Can(registry.RegisterStall, m) {
 		choices := func(words map[string]string, names []string) (all []choice) {

@@ -165,7 +165,8 @@ func demoRounds(ctx context.Context, day func(ago int) *registry.Service, by reg
 	return nil
 }
 
-// printDemoSignIns gives the demo's people new passwords, on loopback only: nobody else can use what is printed here.
+// printDemoSignIns gives the demo's people new passwords, on loopback only: nobody else can use what is printed here. They need no
+// second factor as long as all that they reach is invented; who reaches more is left alone.
 func (a *app) printDemoSignIns(ctx context.Context, out output, at net.Addr) error {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() {
@@ -174,6 +175,12 @@ func (a *app) printDemoSignIns(ctx context.Context, out output, at net.Addr) err
 	}
 	_, _ = fmt.Fprintf(out, "demo market %s, sign in at http://%s/sign-in as\n", demoMarket, at)
 	for _, p := range demoPeople {
+		if demo, err := a.auth.OnlyDemo(ctx, p.name); err != nil {
+			return err
+		} else if !demo { // somebody real of this name, or a real market within reach by now
+			_, _ = fmt.Fprintf(out, "  %-12s reaches a real market, so there is no sign-in for just anybody: cho40 user reset %s --second-factor\n", p.name, p.name)
+			continue
+		}
 		password, err := demoPassword()
 		if err != nil {
 			return err
@@ -181,6 +188,9 @@ func (a *app) printDemoSignIns(ctx context.Context, out output, at net.Addr) err
 		link, err := a.auth.NewLink(ctx, registry.Console(), p.name)
 		if err == nil {
 			err = a.auth.SetPassword(ctx, link, password)
+		}
+		if err == nil {
+			_, err = a.auth.ResetFactor(ctx, registry.Console(), p.name) // a guest may have set one up
 		}
 		if err != nil {
 			return err
@@ -200,4 +210,14 @@ func demoPassword() (string, error) {
 	}
 	s := strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:], nil
+}
+
+// printSetUp says where the first administrator is created, as long as there is none.
+func (a *app) printSetUp(ctx context.Context, out output, at string) error {
+	link, err := a.auth.SetUpLink(ctx)
+	if err != nil || link == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "nobody administers this service yet; create the first administrator, once, within 48 hours, at\n  %s/set-up/%s\n", at, link)
+	return err
 }

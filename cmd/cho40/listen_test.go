@@ -68,7 +68,7 @@ func TestServeToPhones(t *testing.T) {
 	t.Parallel()
 	p := quick(t)
 	p.ends(0, "market", "add", "--code", "VT", "--name", "Chợ Vị Thanh")
-	if a := p.run(goodPassword+"\n", "user", "add", "Lý Minh Tâm", "--role", "manager", "--scope", "market:VT", "--password-stdin"); a.code != 0 {
+	if a := p.run(goodPassword+"\n", "user", "add", "Lý Minh Tâm", "--role", "clerk", "--scope", "market:VT", "--password-stdin"); a.code != 0 {
 		t.Fatal(a.stderr)
 	}
 	s := p.serve("--tls-local", "--host", "127.0.0.1")

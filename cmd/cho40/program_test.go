@@ -163,7 +163,7 @@ type service struct {
 	*exec.Cmd
 	program
 	url  string
-	said string // on standard output, until it listened
+	said string // on standard output, before it listened
 	log  *journal
 }
 

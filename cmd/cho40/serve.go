@@ -113,6 +113,9 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	if err := running.say(out); err != nil {
 		return err
 	}
+	if err := a.printSetUp(ctx, out, at.String()); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintf(out, "listening on %s\n", at); err != nil {
 		return err
 	}

@@ -25,6 +25,16 @@ var grantable = map[registry.Role][]registry.Role{
 	registry.Leader:  {registry.Volunteer},
 }
 
+// dutyOf says what goes together: an administrator sees no vendor, an auditor does nothing but look, a partner is a firm and not a
+// board. Nobody holds roles of two duties at one time. The column grants.duty says the same, and a constraint keeps it.
+func dutyOf(r registry.Role) registry.Role {
+	switch r {
+	case registry.Partner, registry.Auditor, registry.Admin:
+		return r
+	}
+	return "board"
+}
+
 // mayGrant brings grants to the form in which they are stored, and checks that their codes exist and that by may hand them out.
 //
 // Faults: Invalid grants-invalid, with a field each; NotFound market-not-found, also when it is out of by's scope,
@@ -73,22 +83,27 @@ func mayTouch(ctx context.Context, db postgres.Querier, by registry.Actor, held 
 	if err != nil {
 		return err
 	}
+	switch may, inScope := touches(by, held, markets); {
+	case may:
+		return nil
+	case inScope:
+		return fault.New(fault.Forbidden, "grant-not-allowed", "Your own role does not let you do this.")
+	}
+	return unknown
+}
+
+// touches reports whether by could have handed out all of the grants, and whether any of them is in by's scope.
+func touches(by registry.Actor, held []registry.Grant, markets map[string]registry.Market) (may, inScope bool) {
 	if len(held) == 0 { // nothing to measure by's own grants against: for the administrator, who may hand out anything
 		held = []registry.Grant{{}}
 	}
-	refused, inScope := false, false
+	may = true
 	for _, g := range held {
 		m := markets[g.Code]
-		refused = refused || !handsOut(by, g, m)
+		may = may && handsOut(by, g, m)
 		inScope = inScope || g.Kind == registry.OverMarket && by.Can(registry.SeeMarket, m)
 	}
-	switch {
-	case refused && inScope:
-		return fault.New(fault.Forbidden, "grant-not-allowed", "Your own role does not let you do this.")
-	case refused:
-		return unknown
-	}
-	return nil
+	return may, inScope || may
 }
 
 // handsOut reports whether one of by's own grants allows handing out g; m is the market of g, if it is over one. A key never
@@ -120,10 +135,12 @@ func cleanGrants(grants []registry.Grant) ([]registry.Grant, error) {
 		if g.Code != "" {
 			scope += ":" + g.Code
 		}
+		until := g.Until
 		g, err := registry.ParseGrant(clip(string(g.Role), 20), scope)
 		if err != nil {
 			return nil, err
 		}
+		g.Until = until
 		switch g.Kind {
 		case registry.OverMarket:
 			g.Code = strings.ToUpper(strings.TrimSpace(g.Code))
@@ -139,7 +156,25 @@ func cleanGrants(grants []registry.Grant) ([]registry.Grant, error) {
 			clean = append(clean, g)
 		}
 	}
+	if slices.ContainsFunc(clean, func(g registry.Grant) bool { return dutyOf(g.Role) != dutyOf(clean[0].Role) }) {
+		return nil, notTogether()
+	}
 	return clean, nil
+}
+
+func notTogether() *fault.Error {
+	return fault.New(fault.Invalid, "grants-invalid", "Some fields need mending.").
+		With(fault.At("grants", "not-together", "An administrator, an auditor or a partner has no role beside that one."))
+}
+
+// stillAhead checks the last days of grants. Faults: Invalid grants-invalid.
+func stillAhead(now time.Time, grants []registry.Grant) error {
+	for _, g := range grants {
+		if !g.Until.IsZero() && registry.DayOf(now).After(g.Until) {
+			return fault.Check("grants-invalid", []fault.Field{fault.At("grants", "past", "A role ends on a day from today on.")})
+		}
+	}
+	return nil
 }
 
 // codesOver lists the codes of grants of one kind, without those that no record can have.
@@ -172,18 +207,27 @@ func areasOf(ctx context.Context, db postgres.Querier, grants []registry.Grant) 
 // insertGrants gives grants to a person or to a key; the other ID is zero.
 func insertGrants(ctx context.Context, tx pgx.Tx, at time.Time, by registry.Actor, person PersonID, key KeyID, grants []registry.Grant) error {
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"grants"},
-		[]string{"id", "person_id", "key_id", "role", "scope_kind", "scope_code", "created_by", "created_at"},
+		[]string{"id", "person_id", "key_id", "role", "scope_kind", "scope_code", "created_by", "created_at", "ends_at"},
 		pgx.CopyFromSlice(len(grants), func(i int) ([]any, error) {
 			g := grants[i]
-			return []any{id.New[registry.Grant](), person, key, string(g.Role), string(g.Kind), g.Code, by.ID, at}, nil
+			var ends *time.Time
+			if !g.Until.IsZero() {
+				after := g.Until.End().Add(time.Microsecond)
+				ends = &after
+			}
+			return []any{id.New[registry.Grant](), person, key, string(g.Role), string(g.Kind), g.Code, by.ID, at, ends}, nil
 		}))
+	if postgres.Violated(err) == "grants_one_duty" {
+		return notTogether().Because(err)
+	}
 	return err
 }
 
 // grantsNow is the JSON list of the grants in force at @now whose holder column is given.
 func grantsNow(holder string) string {
 	return `(SELECT coalesce(jsonb_agg(jsonb_build_object('role', g.role, 'scope', g.scope_kind, 'code', g.scope_code, 'since',
-			CASE WHEN g.scope_kind = 'area' THEN ((g.created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)::text ELSE '' END) ORDER BY g.id), '[]')
+			CASE WHEN g.scope_kind = 'area' THEN ((g.created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)::text ELSE '' END,
+			'until', to_char((g.ends_at - interval '1 microsecond') AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD')) ORDER BY g.id), '[]')
 		FROM grants g WHERE g.` + holder + ` AND (g.ends_at IS NULL OR g.ends_at > @now))`
 }
 
@@ -191,3 +235,53 @@ var (
 	personGrants = grantsNow(`person_id = p.id`)
 	keyGrants    = grantsNow(`key_id = k.id`)
 )
+
+// reach is the part of the country whose people and keys by looks after, as arguments of holdersIn. Faults: Forbidden not-allowed.
+func (s *Service) reach(by registry.Actor) (pgx.StrictNamedArgs, error) {
+	if !by.CanSomewhere(registry.ManagePeople) {
+		return nil, notAllowed()
+	}
+	args := by.Reach(registry.ManagePeople)
+	args["now"] = s.now()
+	return args, nil
+}
+
+func notAllowed() error {
+	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
+}
+
+// holdersIn selects who holds a role in force over a market in reach.
+func holdersIn(holder string) string {
+	return `
+		SELECT g.` + holder + ` FROM grants g JOIN markets m ON m.code = g.scope_code
+		WHERE g.scope_kind = 'market' AND g.` + holder + ` IS NOT NULL AND (g.ends_at IS NULL OR g.ends_at > @now)
+		  AND ` + registry.InReach
+}
+
+func grantsOf[T any](all []T, of func(T) []registry.Grant) [][]registry.Grant {
+	held := make([][]registry.Grant, len(all))
+	for i, t := range all {
+		held[i] = of(t)
+	}
+	return held
+}
+
+// yours says of several holders which ones by may touch.
+func (s *Service) yours(ctx context.Context, by registry.Actor, held [][]registry.Grant) ([]bool, error) {
+	markets, err := marketsOf(ctx, s.db, slices.Concat(held...))
+	if err != nil {
+		return nil, wrap("whose", err)
+	}
+	yours := make([]bool, len(held))
+	for i, gs := range held {
+		yours[i], _ = touches(by, gs, markets)
+	}
+	return yours, nil
+}
+
+// HandsOut reports whether by may hand out a role anywhere: for forms, which offer none that would be refused.
+func HandsOut(by registry.Actor, role registry.Role) bool {
+	return slices.ContainsFunc(by.Grants, func(own registry.Grant) bool {
+		return own.Role == registry.Admin || slices.Contains(grantable[own.Role], role)
+	})
+}

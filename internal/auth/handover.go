@@ -59,6 +59,9 @@ func (s *Service) HandOver(ctx context.Context, by registry.Actor, m registry.Ma
 		return done, wrap("hand over", fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager."))
 	}
 	at := s.now()
+	if err := fresh(by, at); err != nil {
+		return done, wrap("hand over", err)
+	}
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		old, err := s.board(ctx, tx, by, m, in)
 		if err != nil {
@@ -78,7 +81,7 @@ func (s *Service) HandOver(ctx context.Context, by registry.Actor, m registry.Ma
 				}
 			}
 			if _, err := tx.Exec(ctx, `
-				UPDATE grants SET ends_at = @now
+				UPDATE grants SET ends_at = greatest(@now, created_at)
 				WHERE person_id = @id AND scope_kind = 'market' AND scope_code = @market AND (ends_at IS NULL OR ends_at > @now)`,
 				pgx.StrictNamedArgs{"id": p.ID, "market": m.Code, "now": at}); err != nil {
 				return err

@@ -18,10 +18,13 @@ const LinkLife = 48 * time.Hour
 // NewLink makes a link on which a person chooses a new password, for who forgot it or let the first link expire. Earlier
 // links are void; the old password and its sessions last until a new one is chosen.
 //
-// Faults: NotFound person-not-found; Forbidden grant-not-allowed, person-disabled.
+// Faults: NotFound person-not-found; Forbidden grant-not-allowed, person-disabled; Unauthenticated step-up-needed.
 func (s *Service) NewLink(ctx context.Context, by registry.Actor, name string) (string, error) {
 	var link string
 	_, err := s.change(ctx, by, name, "person.linked", "link", func(tx pgx.Tx, p *Person, at time.Time) (err error) {
+		if err := fresh(by, at); err != nil {
+			return err
+		}
 		if p.DisabledAt != nil {
 			return fault.New(fault.Forbidden, "person-disabled", "This person may not sign in any more.")
 		}

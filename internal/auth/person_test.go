@@ -3,11 +3,13 @@ package auth_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"cho40/internal/auth"
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
 )
 
@@ -36,6 +38,10 @@ func TestAddPerson(t *testing.T) {
 		{"no such area", "An", []registry.Grant{grant("officer", "area:99999")}, "", "area-not-found"},
 		{"no such team", "An", []registry.Grant{grant("leader", "team:T1")}, "", "team-not-found"},
 		{"no such provider", "An", []registry.Grant{grant("partner", "provider:nobody")}, "", "provider-not-found"},
+		{"an administrator and a clerk", "An", []registry.Grant{admin, clerkVT}, "", "grants-invalid"},
+		{"an auditor and an officer", "An", []registry.Grant{grant("auditor", "all"), grant("officer", "all")}, "", "grants-invalid"},
+		{"a partner and a manager", "An", []registry.Grant{grant("partner", "provider:vcb"), managerVT}, "", "grants-invalid"},
+		{"a role that ended yesterday", "An", []registry.Grant{{Role: "clerk", Kind: "market", Code: "VT", Until: yesterday(w)}}, "", "grants-invalid"},
 		{"one right, one wrong", "An", []registry.Grant{clerkVT, grant("clerk", "market:NO")}, "", "market-not-found"},
 		{"a weak password", "An", []registry.Grant{clerkVT}, "matkhau12345", "password-weak"},
 		{"the name of who failed is still free", "An", []registry.Grant{clerkVT}, "", ""},
@@ -53,18 +59,99 @@ func TestAddPerson(t *testing.T) {
 	}
 }
 
+func yesterday(w *world) registry.Day { return registry.DayOf(w.now().Add(-24 * time.Hour)) }
+
+// A day's end is that of the market's calendar.
+func TestARoleEndsWithItsLastDay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	today := clerkVT
+	today.Until = registry.DayOf(w.now()) // 08:00 there
+	by := w.actor(t, "Lan", today)
+	for _, tt := range []struct {
+		pass time.Duration
+		want int
+	}{{15*time.Hour + 59*time.Minute, 1}, {time.Minute, 0}} {
+		w.pass(tt.pass)
+		if got, err := w.PersonActor(t.Context(), "Lan", "web"); err != nil || len(got.Grants) != tt.want || got.ID != by.ID {
+			t.Errorf("at %v: %v, %v; want %d", w.now(), got.Grants, err, tt.want)
+		}
+	}
+	// Who was a clerk may become an auditor: the two are never in force at one time.
+	if _, err := w.SetGrants(t.Context(), registry.Console(), "Lan", []registry.Grant{grant("auditor", "all")}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Roles that do not go together are refused by the database, whatever the program forgets.
+func TestRolesThatDoNotGoTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scope := map[string][2]string{"clerk": {"market", "VT"}, "manager": {"market", "VT"}, "volunteer": {"market", "VT"}, "leader": {"market", "VT"},
+		"officer": {"area", "92"}, "partner": {"provider", "vcb"}, "auditor": {"all", ""}, "admin": {"all", ""}}
+	alone := []string{"partner", "auditor", "admin"}
+	give := func(who, role string, from, until any) error {
+		_, err := w.db.Exec(t.Context(), `
+			INSERT INTO grants (id, person_id, role, scope_kind, scope_code, created_by, created_at, ends_at)
+			VALUES (gen_random_uuid(), (SELECT id FROM people WHERE name = $1), $2, $3, $4, 'test', $5, $6)`,
+			who, role, scope[role][0], scope[role][1], from, until)
+		return err
+	}
+	now := w.now()
+	for a := range scope {
+		for b := range scope {
+			who := a + " " + b
+			w.actor(t, who, grant(a, strings.TrimSuffix(scope[a][0]+":"+scope[a][1], ":")))
+			want := ""
+			if a != b && (slices.Contains(alone, a) || slices.Contains(alone, b)) {
+				want = "grants_one_duty"
+			}
+			if err := give(who, b, now, nil); postgres.Violated(err) != want || (want == "") != (err == nil) {
+				t.Errorf("%s: %v, want %q", who, err, want)
+			}
+		}
+	}
+	if err := give("clerk admin", "admin", now.Add(-time.Hour), now); err != nil {
+		t.Errorf("one after the other: %v", err)
+	}
+	if err := give("clerk admin", "admin", now.Add(time.Hour), now.Add(2*time.Hour)); postgres.Violated(err) != "grants_one_duty" {
+		t.Errorf("a stretch within: %v", err)
+	}
+	// Two who hand out at the same time.
+	var errs [2]error
+	var wg sync.WaitGroup
+	w.actor(t, "Race", clerkVT)
+	w.exec(t, `UPDATE grants SET ends_at = created_at WHERE person_id = (SELECT id FROM people WHERE name = 'Race')`)
+	for i, role := range []string{"admin", "auditor"} {
+		wg.Go(func() { errs[i] = give("Race", role, now, nil) })
+	}
+	wg.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("both or none: %v", errs)
+	}
+}
+
 func TestGrantsAreStoredAsTheyAreSpelt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	by := w.actor(t, "Ba", grant("clerk", "market:vt"), clerkVT, grant("partner", "provider:971005"), grant("officer", "area:92"), grant("auditor", "all"))
+	until, err := registry.ParseDay("2026-11-22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastDay := grant("leader", "market:VT")
+	lastDay.Until = until
+	by := w.actor(t, "Ba", grant("clerk", "market:vt"), clerkVT, grant("officer", "area:92"), lastDay)
 	over92 := grant("officer", "area:92")
 	over92.Since = "2026-11-22" // the day on whose map it is read
-	want := []registry.Grant{clerkVT, grant("partner", "provider:viettel_money"), over92, grant("auditor", "all")}
+	want := []registry.Grant{clerkVT, over92, lastDay}
 	if !slices.Equal(by.Grants, want) {
 		t.Errorf("grants = %v, want %v", by.Grants, want)
 	}
+	if by := w.actor(t, "Firm", grant("partner", "provider:971005")); !slices.Equal(by.Grants, []registry.Grant{grant("partner", "provider:viettel_money")}) {
+		t.Errorf("grants = %v", by.Grants)
+	}
 	people, err := w.People(t.Context())
-	if err != nil || len(people) != 1 || !slices.Equal(people[0].Grants, want) || people[0].HasPassword || people[0].DisabledAt != nil {
+	if err != nil || len(people) != 2 || !slices.Equal(people[0].Grants, want) || people[0].HasPassword || people[0].DisabledAt != nil {
 		t.Errorf("people = %+v, %v", people, err)
 	}
 }
@@ -169,7 +256,7 @@ func TestChangingAPerson(t *testing.T) {
 		})
 	}
 
-	_, err := w.SetGrants(ctx, root, "quản trị", []registry.Grant{admin, grant("officer", "all")})
+	_, err := w.SetGrants(ctx, root, "quản trị", []registry.Grant{admin})
 	wantCode(t, err, "own-grants")
 	_, err = w.SetGrants(ctx, manager, "Lan", []registry.Grant{managerVT})
 	wantCode(t, err, "grant-not-allowed")
@@ -199,7 +286,7 @@ func TestDisabled(t *testing.T) {
 	}
 	_, err = w.Session(ctx, token, "")
 	wantCode(t, err, "session-ended")
-	_, err = w.SignIn(ctx, "Lan", goodPassword, "192.0.2.1")
+	_, err = w.enter(ctx, "Lan", goodPassword, "192.0.2.1")
 	wantCode(t, err, "sign-in-failed") // as if there were nobody
 	_, err = w.OpenLink(ctx, link)
 	wantCode(t, err, "link-ended")
@@ -232,8 +319,8 @@ func TestEverythingIsAudited(t *testing.T) {
 	must(err)
 	must(w.SetPassword(ctx, link, goodPassword))
 	must(w.SignOut(ctx, w.signIn(t, "Lan")))
-	w.SignIn(ctx, "Lan", otherPassword, "192.0.2.1")
-	w.SignIn(ctx, "ai đó", otherPassword, "192.0.2.1")
+	w.enter(ctx, "Lan", otherPassword, "192.0.2.1")
+	w.enter(ctx, "ai đó", otherPassword, "192.0.2.1")
 	_, err = w.SetGrants(ctx, registry.Console(), "Lan", []registry.Grant{managerVT})
 	must(err)
 	_, err = w.NewLink(ctx, registry.Console(), "Lan")
@@ -337,9 +424,9 @@ func TestLink(t *testing.T) {
 		}
 		_, err = w.Session(ctx, token, "")
 		wantCode(t, err, "session-ended")
-		_, err = w.SignIn(ctx, "Năm", goodPassword, "192.0.2.1")
+		_, err = w.enter(ctx, "Năm", goodPassword, "192.0.2.1")
 		wantCode(t, err, "sign-in-failed")
-		if _, err := w.SignIn(ctx, "Năm", otherPassword, "192.0.2.1"); err != nil {
+		if _, err := w.enter(ctx, "Năm", otherPassword, "192.0.2.1"); err != nil {
 			t.Error(err)
 		}
 	})

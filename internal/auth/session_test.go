@@ -36,7 +36,7 @@ func TestSignIn(t *testing.T) {
 		{"who has no password yet", "Chưa Có", "", "sign-in-failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			token, err := w.SignIn(t.Context(), tt.person, tt.password, "")
+			token, err := w.enter(t.Context(), tt.person, tt.password, "")
 			wantCode(t, err, tt.want)
 			if err != nil {
 				if f, _ := fault.As(err); f.Detail.Format != "The name or the password is not right." || token != "" {
@@ -157,7 +157,7 @@ func TestThrottle(t *testing.T) {
 	w.person(t, "Mai Ly", clerkVT)
 	ctx := t.Context()
 	try := func(name, password, address string) error {
-		_, err := w.SignIn(ctx, name, password, address)
+		_, err := w.enter(ctx, name, password, address)
 		return err
 	}
 	wantWait := func(t *testing.T, err error, want time.Duration) {
@@ -223,9 +223,9 @@ func TestThrottle(t *testing.T) {
 		codes := map[string]int{}
 		for i := range 30 {
 			wg.Go(func() {
-				_, err := services[i%2].SignIn(ctx, "Mai Ly", otherPassword, "")
+				_, err := services[i%2].SignIn(ctx, auth.Attempt{Name: "Mai Ly", Password: otherPassword})
 				for fault.CodeOf(err) == "sign-in-busy" { // a slow machine says: try again soon
-					_, err = services[i%2].SignIn(ctx, "Mai Ly", otherPassword, "")
+					_, err = services[i%2].SignIn(ctx, auth.Attempt{Name: "Mai Ly", Password: otherPassword})
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -302,11 +302,11 @@ func TestCrossing(t *testing.T) {
 	t.Run("guesses at the tenth failure", func(t *testing.T) {
 		w.person(t, "Lan", clerkVT)
 		for range 9 {
-			_, err := w.SignIn(ctx, "Lan", otherPassword, "")
+			_, err := w.enter(ctx, "Lan", otherPassword, "")
 			wantCode(t, err, "sign-in-failed")
 		}
 		got := w.crossing(t, `SELECT 1 FROM audit_heads FOR UPDATE`, 3, func() error {
-			_, err := w.SignIn(ctx, "Lan", otherPassword, "")
+			_, err := w.enter(ctx, "Lan", otherPassword, "")
 			return err
 		})
 		if got["sign-in-failed"] != 1 || got["sign-in-throttled"] != 2 {
@@ -316,7 +316,7 @@ func TestCrossing(t *testing.T) {
 	t.Run("a sign-in and a new password", func(t *testing.T) {
 		w.person(t, "Mai", clerkVT)
 		got := w.crossing(t, `UPDATE people SET password_hash = 'another' WHERE name = 'Mai'`, 1, func() error {
-			_, err := w.SignIn(ctx, "Mai", goodPassword, "")
+			_, err := w.enter(ctx, "Mai", goodPassword, "")
 			return err
 		})
 		if n := w.count(t, `SELECT count(*)::int FROM sessions`); got["sign-in-failed"] != 1 || n != 0 {
