@@ -44,6 +44,8 @@ func TestMerge(t *testing.T) {
 	}{
 		{"the same account", viettel, []registry.NewAccount{viettel}, true, true, 0, false, viettel.Number},
 		{"the same account under another name", under("LY VAN TAM", viettel), []registry.NewAccount{viettel}, true, false, 0, false, viettel.Number},
+		{"the same account by another code", registry.NewAccount{Payload: codeOf(vcbBIN, bank.Number, tlv("80", "046")), Holder: bank.Holder, Reason: bank.Reason},
+			[]registry.NewAccount{bank}, true, false, 0, false, bank.Number},
 		{"the same account, not approved there", viettel, []registry.NewAccount{viettel}, false, false, 1, false, ""},
 		{"another account of the same wallet", viettel, []registry.NewAccount{numbered(viettel, 7)}, true, false, 1, true, "0710000007"},
 		{"an account of another wallet", vnpt, []registry.NewAccount{viettel}, true, false, 1, false, viettel.Number},
