@@ -47,11 +47,11 @@ type migration struct {
 	sum       string // SHA-256, hex
 }
 
-// applied is a row of schema_migrations.
-type applied struct {
-	N      int
-	Name   string
-	SHA256 string `db:"sha256"`
+// Applied is a migration that a database has: a row of schema_migrations.
+type Applied struct {
+	N      int    `json:"n"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256" db:"sha256"` // of the file, hex
 }
 
 // Up brings the schema of the database at url to this program's version and returns the versions before and after; 0 is
@@ -71,6 +71,10 @@ func UpTo(ctx context.Context, url string, dir fs.FS) (from, to int, err error) 
 	if err != nil {
 		return 0, 0, err
 	}
+	return up(ctx, url, all)
+}
+
+func up(ctx context.Context, url string, all []migration) (from, to int, err error) {
 	conn, err := postgres.Connect(ctx, url)
 	if err != nil {
 		return 0, 0, err
@@ -110,7 +114,7 @@ func Latest() int {
 
 // Version is the version that the database has, 0 without a schema.
 func Version(ctx context.Context, db postgres.Querier) (int, error) {
-	rows, err := history(ctx, db)
+	rows, err := History(ctx, db)
 	return len(rows), err
 }
 
@@ -158,18 +162,38 @@ func load(dir fs.FS) ([]migration, error) {
 	return all, nil
 }
 
-// history reads what was applied, in order.
-func history(ctx context.Context, db postgres.Querier) ([]applied, error) {
+// UpLike brings an empty database to the schema that another one had, by its History.
+//
+// Faults: as Up; Conflict schema-newer, schema-differs (not of these files), when past is not a beginning of what this program knows.
+func UpLike(ctx context.Context, url string, past []Applied) error {
+	all, err := load(files)
+	if err != nil {
+		return err
+	}
+	if len(past) > len(all) {
+		return fault.New(fault.Conflict, "schema-newer", "It was made by a newer program: its schema is at %d, this one knows %d. Install the newer program first.", len(past), len(all))
+	}
+	for i, m := range past {
+		if m.N != i+1 || m.SHA256 != all[i].sum {
+			return fault.New(fault.Conflict, "schema-differs", "Its schema has another migration %s than this program. It is of another program.", m.Name)
+		}
+	}
+	_, _, err = up(ctx, url, all[:len(past)])
+	return err
+}
+
+// History reads what was applied to a database, in order; nothing for one without a schema.
+func History(ctx context.Context, db postgres.Querier) ([]Applied, error) {
 	exists, err := postgres.One[bool](ctx, db, `SELECT to_regclass('schema_migrations') IS NOT NULL`, nil)
 	if err != nil || !exists {
 		return nil, err
 	}
-	return postgres.All[applied](ctx, db, `SELECT n, name, sha256 FROM schema_migrations ORDER BY n`, nil)
+	return postgres.All[Applied](ctx, db, `SELECT n, name, sha256 FROM schema_migrations ORDER BY n`, nil)
 }
 
 // compare is the database's version, provided that its files are ours as far as both go.
 func compare(ctx context.Context, db postgres.Querier, all []migration) (int, error) {
-	rows, err := history(ctx, db)
+	rows, err := History(ctx, db)
 	if err != nil {
 		return 0, fmt.Errorf("read schema_migrations: %w", err)
 	}

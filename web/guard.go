@@ -41,9 +41,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
+		took := time.Since(began)
+		s.meter.note(c.Request().Method, c.Path(), c.Response().Status, took)
 		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", slog.String("request", requestID(c)), slog.String("method", c.Request().Method),
 			slog.String("route", c.Path()), slog.Int("status", c.Response().Status), slog.String("actor", actor(c).ID),
-			slog.Int64("us", time.Since(began).Microseconds()))
+			slog.Int64("us", took.Microseconds()))
 		return nil
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config is what a Server is made of.
@@ -31,6 +32,8 @@ type Config struct {
 	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto count
 	Public  *url.URL       // where people open the service; nil: under whatever name they like
 	HTTPS   time.Duration  // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
+
+	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
 }
 
 // Server answers HTTP.
@@ -47,13 +50,14 @@ type Server struct {
 	exports  chan struct{} // a place for each file that may leave at the same time
 	reach    reach
 	https    time.Duration
+	meter    *meter
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
-		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor)}
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics)}
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)

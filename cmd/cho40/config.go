@@ -31,12 +31,15 @@ type app struct {
 	registry *registry.Service
 	coverage *coverage.Service
 	auth     *auth.Service
+	direct   string // the database's address for one long session, past any proxy
+	dir      string // what is kept beside the database
 	close    func()
 }
 
 // place is where the database is.
 type place struct {
 	service string // the address for the work of every day
+	direct  string // the same past any proxy, for what needs one session from beginning to end
 	owner   string // of the role that owns the tables, past any proxy
 	own     bool   // the embedded one
 	stop    func()
@@ -45,9 +48,9 @@ type place struct {
 // database finds or starts the database.
 func (c *config) database(ctx context.Context) (place, error) {
 	if c.DatabaseURL != "" {
-		p := place{service: c.DatabaseURL, owner: c.DatabaseURL, stop: func() {}}
+		p := place{service: c.DatabaseURL, direct: c.DatabaseURL, owner: c.DatabaseURL, stop: func() {}}
 		if c.DirectURL != "" {
-			p.owner = c.DirectURL
+			p.direct, p.owner = c.DirectURL, c.DirectURL
 		}
 		if c.OwnerURL != "" {
 			p.owner = c.OwnerURL
@@ -62,17 +65,18 @@ func (c *config) database(ctx context.Context) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{service: postgres.As(server.URL(), migrations.ServiceRole), owner: server.URL(), own: true,
-		stop: func() { _ = server.Stop() }}, nil // a server that will not stop is its keeper's affair, and in its log
+	return placeOf(server), nil
+}
+
+// placeOf is the embedded database. A server that will not stop is its keeper's affair, and in its log.
+func placeOf(server *postgres.Server) place {
+	own := postgres.As(server.URL(), migrations.ServiceRole)
+	return place{service: own, direct: own, owner: server.URL(), own: true, stop: func() { _ = server.Stop() }}
 }
 
 // checkpoints is the folder of the audit's checkpoints, beside the embedded database and never in it.
-func (c *config) checkpoints() (*registry.Checkpoints, error) {
-	dir, err := c.dir()
-	if err != nil {
-		return nil, err
-	}
-	return registry.OpenCheckpoints(filepath.Join(dir, "checkpoints"))
+func (a *app) checkpoints() (*registry.Checkpoints, error) {
+	return registry.OpenCheckpoints(filepath.Join(a.dir, "checkpoints"))
 }
 
 // up brings the schema up to date, and the rights of the service's role with it, unless that owns the tables itself.
@@ -104,6 +108,10 @@ func (c *config) dir() (dir string, err error) {
 // open makes the program ready: the schema is brought up to date where the database is our own or still empty; another's that
 // is behind is left to `cho40 migrate`, which is said.
 func (c *config) open(ctx context.Context) (*app, error) {
+	dir, err := c.dir()
+	if err != nil {
+		return nil, err
+	}
 	p, err := c.database(ctx)
 	if err != nil {
 		return nil, err
@@ -121,7 +129,7 @@ func (c *config) open(ctx context.Context) (*app, error) {
 		return nil, err
 	}
 	a := &app{db: db, registry: registry.New(db, time.Now), coverage: coverage.New(db, time.Now), auth: auth.New(db, time.Now),
-		close: func() { db.Close(); p.stop() }}
+		direct: p.direct, dir: dir, close: func() { db.Close(); p.stop() }}
 	if !p.own {
 		at, err = migrations.Version(ctx, db)
 		switch {

@@ -19,23 +19,27 @@ import (
 // cli is every command; each answers --help.
 type cli struct {
 	config
-	Serve     serveCmd     `cmd:"" help:"Run the service: pages, API, phones."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
-	Market    marketCmd    `cmd:"" help:"Add, list, change and move markets, and places that show codes and are none."`
-	Area      areaCmd      `cmd:"" help:"The map: find units, bring in a new one."`
-	Import    importCmd    `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
-	Export    exportCmd    `cmd:"" help:"Take a list out as CSV or XLSX."`
-	Accounts  accountsCmd  `cmd:"" help:"Approve receiving accounts: the second person's look."`
-	Placards  placardsCmd  `cmd:"" help:"Issue placards for what is approved and write the sheets."`
-	Paper     paperCmd     `cmd:"" help:"A market's printers, sheets of stickers and designs."`
-	Coverage  coverageCmd  `cmd:"" help:"Share of vendors who accept cashless payment."`
-	Providers providersCmd `cmd:"" help:"Banks and wallets: list them, and bring the list up to date."`
-	User      userCmd      `cmd:"" help:"People who sign in."`
-	Key       keyCmd       `cmd:"" help:"API keys for programs."`
-	QR        qrCmd        `cmd:"" name:"qr" help:"Write and read payment codes."`
-	Audit     auditCmd     `cmd:"" help:"Check the record of what happened."`
-	Reconcile reconcileCmd `cmd:"" help:"Does every live placard pay the account that was approved? Suspends those that do not."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" help:"Run the service: pages, API, phones."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to date."`
+	Market      marketCmd      `cmd:"" help:"Add, list, change and move markets, and places that show codes and are none."`
+	Area        areaCmd        `cmd:"" help:"The map: find units, bring in a new one."`
+	Import      importCmd      `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
+	Export      exportCmd      `cmd:"" help:"Take a list out as CSV or XLSX."`
+	Accounts    accountsCmd    `cmd:"" help:"Approve receiving accounts: the second person's look."`
+	Placards    placardsCmd    `cmd:"" help:"Issue placards for what is approved and write the sheets."`
+	Paper       paperCmd       `cmd:"" help:"A market's printers, sheets of stickers and designs."`
+	Coverage    coverageCmd    `cmd:"" help:"Share of vendors who accept cashless payment."`
+	Providers   providersCmd   `cmd:"" help:"Banks and wallets: list them, and bring the list up to date."`
+	User        userCmd        `cmd:"" help:"People who sign in."`
+	Key         keyCmd         `cmd:"" help:"API keys for programs."`
+	QR          qrCmd          `cmd:"" name:"qr" help:"Write and read payment codes."`
+	Audit       auditCmd       `cmd:"" help:"Check the record of what happened."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Does every live placard pay the account that was approved? Suspends those that do not."`
+	Backup      backupCmd      `cmd:"" help:"Take a whole, checked copy of everything, while the service runs."`
+	Restore     restoreCmd     `cmd:"" help:"Bring a copy back into an empty database."`
+	RestoreTest restoreTestCmd `cmd:"" help:"Try a copy: bring it back into a database of its own, look at it, throw it away."`
+	Doctor      doctorCmd      `cmd:"" help:"What is installed, reachable, misconfigured, and how to mend it."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // version is set when a release is built.

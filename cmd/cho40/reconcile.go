@@ -20,6 +20,10 @@ func (r reconcileCmd) Run(ctx context.Context, c *config, out output) error {
 		return err
 	}
 	defer a.close()
+	return r.on(ctx, a, c, out)
+}
+
+func (r reconcileCmd) on(ctx context.Context, a *app, c *config, out output) error {
 	codes := []string{r.Market}
 	if r.Market == "" {
 		ms, err := a.registry.MarketsIn(ctx, registry.Console(), registry.SeeMarket, "")
@@ -58,7 +62,8 @@ func (r reconcileCmd) Run(ctx context.Context, c *config, out output) error {
 		return fault.New(fault.Conflict, "differences", "%d things differ from what was approved. The placards concerned are suspended.", len(shown))
 	}
 	if c.Format == "table" {
-		_, err = fmt.Fprintf(out, "%d markets: every live placard pays the account that was approved.\n", len(codes))
+		_, err := fmt.Fprintf(out, "%d markets: every live placard pays the account that was approved.\n", len(codes))
+		return err
 	}
-	return err
+	return nil
 }

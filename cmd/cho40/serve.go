@@ -24,6 +24,11 @@ type serveCmd struct {
 	Demo    bool   `help:"Load a market of invented people once, and print sign-ins that are good until the next start."`
 	KeyRate int    `env:"CHO40_KEY_RATE" default:"600" help:"Requests a minute for each API key."`
 
+	BackupTo   string `name:"backup-to" env:"CHO40_BACKUP_TO" type:"path" placeholder:"FOLDER" help:"Take a copy each day into this folder, which is best on another machine's disk."`
+	BackupKeep int    `name:"backup-keep" env:"CHO40_BACKUP_KEEP" default:"14" help:"How many of these copies stay."`
+	backupFlags
+	Metrics string `env:"CHO40_METRICS" placeholder:"ADDR" help:"A private address for Prometheus (/metrics) and profiles (/debug/pprof/), such as 127.0.0.1:9090."`
+
 	tlsFlags   `group:"HTTPS"`
 	PublicURL  string   `name:"public-url" env:"CHO40_PUBLIC_URL" placeholder:"URL" help:"Where people open the service, such as https://cho.example.vn; requests for other hosts are sent there."`
 	TrustProxy []string `name:"trust-proxy" env:"CHO40_TRUST_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.5 or 10.0.0.0/24."`
@@ -58,6 +63,17 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 		defer extra.Close()
 	}
+	copies, err := s.copies()
+	if err != nil {
+		return err
+	}
+	var private net.Listener
+	if s.Metrics != "" {
+		if private, err = listenOn(s.Metrics); err != nil {
+			return err
+		}
+		defer private.Close()
+	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: utc}))
 	source, err := s.source(c, log)
 	if err != nil {
@@ -77,6 +93,15 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	if s.TLSLocal {
 		settings.HTTPS = localHTTPS
 	}
+	if private != nil {
+		metrics := newMetrics(a)
+		settings.Metrics = metrics
+		go func() {
+			if err := transport.Server(inspect(metrics), log).Serve(private); !errors.Is(err, net.ErrClosed) {
+				log.Error("metrics are not answered any more", "error", err)
+			}
+		}()
+	}
 	service := web.Handler(settings)
 	at := &url.URL{Scheme: "http", Host: listener.Addr().String()}
 	running := &secured{}
@@ -93,8 +118,17 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		go func() { failed <- begin() }()
 	}
 	go keepProviders(ctx, a.registry.LoadProviders, log)
-	go keepProposals(ctx, a.registry.Expire, log)
-	checkpoints, err := c.checkpoints()
+	jobs := []job{{"proposals", proposalsEvery, func(ctx context.Context) error { _, err := a.registry.Expire(ctx); return err }}}
+	if copies != nil {
+		jobs = append(jobs, job{"backup", copiesEvery, func(ctx context.Context) error { return copies.take(ctx, a) }})
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		leader{a.direct, a.db, jobs, log, time.Now}.lead(ctx)
+	}()
+	defer func() { <-ended }()
+	checkpoints, err := a.checkpoints()
 	if err != nil { // the service is of use without, but somebody must know
 		log.Error("no checkpoints of the audit are kept", "error", err)
 	} else {
@@ -115,6 +149,11 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	if err := a.printSetUp(ctx, out, at.String()); err != nil {
 		return err
+	}
+	if private != nil {
+		if _, err := fmt.Fprintf(out, "metrics on http://%s/metrics\n", private.Addr()); err != nil {
+			return err
+		}
 	}
 	if _, err := fmt.Fprintf(out, "listening on %s\n", at); err != nil {
 		return err
@@ -187,26 +226,6 @@ func keepCheckpoints(ctx context.Context, write func(context.Context) error, log
 
 // proposalsEvery is how soon after its 14 days a proposal is ended on paper too; it counts for nothing from the moment itself.
 const proposalsEvery = 10 * time.Minute
-
-// keepProposals ends the proposals whose time is over, now and from time to time until the service stops.
-func keepProposals(ctx context.Context, expire func(context.Context) (int, error), log *slog.Logger) {
-	every := time.NewTicker(proposalsEvery)
-	defer every.Stop()
-	for {
-		n, err := expire(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			log.Warn("proposals not ended", "error", err)
-		case n > 0:
-			log.Info("proposals ended", "count", n)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-	}
-}
 
 func cannotListen(addr string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
