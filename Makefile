@@ -4,7 +4,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: run build test check bench vuln clean
+.PHONY: run build test check bench vuln release clean
 
 run: build
 	@scripts/need postgres
@@ -41,4 +41,16 @@ vuln:
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0 $(if $(VULNDB),-db "file://$(abspath $(VULNDB))") ./...
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
+
+# Programs for six systems, Debian packages, what they are made of, and their sums, in dist.
+RELEASE := dist/cho40-$(VERSION)
+release:
+	@rm -rf dist && mkdir -p dist
+	@set -e; for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+		os=$${target%/*}; arch=$${target#*/}; case $$os in windows) ext=.exe ;; *) ext= ;; esac; \
+		GOOS=$$os GOARCH=$$arch $(BUILD) -o $(RELEASE)-$$os-$$arch$$ext ./cmd/cho40; done
+	@set -e; for arch in amd64 arm64; do ARCH=$$arch VERSION=$(VERSION) BINARY=$(RELEASE)-linux-$$arch \
+		$(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0 package -f packaging/nfpm.yaml -p deb -t dist/; done
+	@$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -licenses -main cmd/cho40 -output $(RELEASE).sbom.json
+	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
