@@ -45,12 +45,13 @@ clean:
 
 # Programs for six systems, Debian packages, what they are made of, and their sums, in dist.
 RELEASE := dist/cho40-$(VERSION)
+DEBIAN := $(shell echo $(VERSION) | sed -E 's/^v//; t; s/^/0.0.0+git./')
 release:
 	@rm -rf dist && mkdir -p dist
 	@set -e; for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 		os=$${target%/*}; arch=$${target#*/}; case $$os in windows) ext=.exe ;; *) ext= ;; esac; \
 		GOOS=$$os GOARCH=$$arch $(BUILD) -o $(RELEASE)-$$os-$$arch$$ext ./cmd/cho40; done
-	@set -e; for arch in amd64 arm64; do ARCH=$$arch VERSION=$(VERSION) BINARY=$(RELEASE)-linux-$$arch \
+	@set -e; for arch in amd64 arm64; do ARCH=$$arch VERSION=$(DEBIAN) BINARY=$(RELEASE)-linux-$$arch \
 		$(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0 package -f packaging/nfpm.yaml -p deb -t dist/; done
 	@$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -licenses -main cmd/cho40 -output $(RELEASE).sbom.json
 	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
