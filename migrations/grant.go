@@ -17,8 +17,11 @@ const ServiceRole = "cho40_service"
 // writtenOnce are the tables whose rows the service writes and never changes: evidence, and where money goes.
 var writtenOnce = []string{
 	"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions",
-	"audit_events", "placard_events", "placard_serials",
+	"audit_events", "placard_events", "placard_serials", "erasures",
 }
+
+// eraseWritten empties what names an erased person in rows that are written once, and can do nothing else.
+const eraseWritten = "erase_written(uuid, uuid[], uuid[], uuid[])"
 
 // rights compares what a role may do with what the service needs: every row is a table or view, what is wanted of INSERT, UPDATE and DELETE, and
 // whether that, no more and no less, is so.
@@ -98,6 +101,7 @@ func Grant(ctx context.Context, url, role string) error {
 			b.Queue("REVOKE ALL ON " + table + " FROM " + name)
 			b.Queue("GRANT " + may + " ON " + table + " TO " + name)
 		}
+		b.Queue("GRANT EXECUTE ON FUNCTION " + eraseWritten + " TO " + name)
 		return tx.SendBatch(ctx, b).Close()
 	})
 }
@@ -113,7 +117,10 @@ func granted(ctx context.Context, db postgres.Querier, role string) (bool, error
 			return false, err
 		}
 	}
-	return err == nil && len(tables) > 0, err
+	if err != nil || len(tables) == 0 {
+		return false, err
+	}
+	return postgres.One[bool](ctx, db, `SELECT has_function_privilege(@role, @function, 'EXECUTE')`, pgx.StrictNamedArgs{"role": role, "function": eraseWritten})
 }
 
 func rightsOf(role string) pgx.StrictNamedArgs {

@@ -298,7 +298,7 @@ func accountsOf(ctx context.Context, db postgres.Querier, m Market, v VendorID, 
 	args := accountArgs(m.ID, now)
 	args["vendor"] = v
 	as, err := postgres.All[Account](ctx, db, accountColumns+`
-		WHERE a.market_id = @market AND a.vendor_id = @vendor ORDER BY a.proposed_at, a.rank, a.id`, args)
+		WHERE a.market_id = @market AND a.vendor_id = @vendor AND a.number <> '' ORDER BY a.proposed_at, a.rank, a.id`, args)
 	for i := range as {
 		as[i].dress(m)
 	}
@@ -343,7 +343,7 @@ func describe(ctx context.Context, db postgres.Querier, m Market, as []Account, 
 func account(ctx context.Context, db postgres.Querier, m Market, which AccountID, now time.Time) (Account, error) {
 	args := accountArgs(m.ID, now)
 	args["id"] = which
-	a, err := one[Account](ctx, db, accountNotFound(), accountColumns+` WHERE a.market_id = @market AND a.id = @id`, args)
+	a, err := one[Account](ctx, db, accountNotFound(), accountColumns+` WHERE a.market_id = @market AND a.id = @id AND a.number <> ''`, args)
 	a.dress(m)
 	return a, err
 }

@@ -154,6 +154,8 @@ const (
 	ExportRows       Action = "export-rows"      // files of a market's vendors
 	ExportCustomers  Action = "export-customers" // a provider's own, with their consent
 	RevealNumber     Action = "reveal-number"    // a phone or an account in full, outside a placard
+	AnswerRequests   Action = "answer-requests"  // what people ask about their own data
+	EraseVendor      Action = "erase-vendor"     // for good
 	ManagePeople     Action = "manage-people"    // people, grants, keys: which ones is the rule of package auth
 )
 
@@ -182,6 +184,8 @@ var rights = map[Action][]Role{
 	ExportRows:       {Manager},
 	ExportCustomers:  {Partner},
 	RevealNumber:     {Clerk, Manager, Leader},
+	AnswerRequests:   {Clerk, Manager},
+	EraseVendor:      {Manager},
 	ManagePeople:     {Manager, Leader, Officer, Admin},
 }
 

@@ -48,7 +48,7 @@ const Layout = 1
 // LeftOut is a stall that got no placard in a batch, and why.
 type LeftOut struct {
 	Stall  string     `json:"stall"`
-	Reason string     `json:"reason"`           // vacant, no-account, not-approved, already-issued, suspended, other-provider, cannot-print, unknown-stall
+	Reason string     `json:"reason"`           // vacant, consent-withdrawn, no-account, not-approved, already-issued, suspended, other-provider, cannot-print, unknown-stall
 	Serial string     `json:"serial,omitempty"` // of the placard that is there
 	Detail fault.Text `json:"detail,omitzero"`  // why it cannot be printed
 }
@@ -306,10 +306,11 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		Default    *AccountID
 		Languages  string
 		ShowNumber bool
+		Agreed     bool
 	}
 	stalls, err := postgres.All[candidate](ctx, tx, `
 		SELECT s.id AS stall_id, s.code AS stall, s.section, s.goods, s.code_key, v.id AS vendor_id, v.name AS vendor, v.default_account AS "default",
-		       s.placard_languages AS languages, s.show_number
+		       s.placard_languages AS languages, s.show_number, NOT EXISTS (`+withdrawn("v.id")+`) AS agreed
 		FROM `+whoTrades+`
 		WHERE s.market_id = @market AND s.removed_at IS NULL
 		ORDER BY s.position, s.code_key`, pgx.StrictNamedArgs{"market": m.ID})
@@ -388,6 +389,10 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		}
 		if c.VendorID == nil {
 			leave(c.Stall, "vacant")
+			continue
+		}
+		if !c.Agreed {
+			leave(c.Stall, "consent-withdrawn")
 			continue
 		}
 		a, none := pick(byVendor[*c.VendorID], provider, in.Provisional)
@@ -495,6 +500,8 @@ func (o LeftOut) Why() fault.Text {
 	switch o.Reason {
 	case "vacant":
 		return fault.Say("Nobody trades there.")
+	case "consent-withdrawn":
+		return fault.Say("The vendor took their consent back.")
 	case "no-account":
 		return fault.Say("The vendor has no receiving account yet.")
 	case "not-approved":
@@ -608,7 +615,8 @@ func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []P
 	}
 	gone, err := postgres.One[bool](ctx, s.db, `
 		SELECT EXISTS (SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
-		               WHERE p.market_id = @market AND p.batch_id = @batch AND v.erased_at IS NOT NULL)`,
+		               JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
+		               WHERE p.market_id = @market AND p.batch_id = @batch AND (v.erased_at IS NOT NULL OR a.number = ''))`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})
 	if err != nil {
 		return b, nil, err

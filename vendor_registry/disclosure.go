@@ -16,8 +16,8 @@ import (
 // how many rows, and whether numbers were whole.
 type disclosure struct {
 	market   MarketID
-	kind     string // the list; phone, account: one number
-	format   string // csv, xlsx; screen: shown to whoever asked
+	kind     string // the list; phone, account: one number; copy: all of one vendor, for themselves
+	format   string // csv, xlsx, json; screen: shown to whoever asked
 	provider string // of customers: whose they are
 	subject  *string
 	lines    int
@@ -27,7 +27,10 @@ type disclosure struct {
 
 // action is what the audit calls it.
 func (d disclosure) action() string {
-	if d.format == "screen" {
+	switch {
+	case d.kind == "copy":
+		return "copy.handed_out"
+	case d.format == "screen":
 		return "number.revealed"
 	}
 	return "rows.exported"

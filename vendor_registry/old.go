@@ -15,7 +15,7 @@ import (
 type Old struct {
 	Serial       Serial    `json:"serial"`
 	Kind         string    `json:"kind"`
-	State        string    `json:"state"` // replaced; suspended where its account can never come back, or its vendor went
+	State        string    `json:"state"` // replaced; void: its vendor was erased; suspended where its account can never come back, or its vendor went
 	Stall        string    `json:"stall"`
 	Section      string    `json:"section"`
 	Vendor       string    `json:"vendor"`
@@ -63,8 +63,8 @@ func (s *Service) Outstanding(ctx context.Context, by Actor, marketCode string) 
 			SELECT n.serial FROM placards n
 			WHERE n.market_id = p.market_id AND n.stall_id = p.stall_id AND n.vendor_id = h.vendor_id AND n.state = ANY (@live) AND n.id <> p.id
 			ORDER BY n.account_id = p.account_id DESC, n.issued_at DESC, n.id DESC LIMIT 1) n ON true
-		WHERE p.market_id = @market AND p.state IN ('replaced', 'suspended')
-		  AND (p.state = 'replaced' OR d.decision IS NOT NULL OR h.vendor_id IS DISTINCT FROM own.id)
+		WHERE p.market_id = @market AND p.state IN ('replaced', 'suspended', 'void')
+		  AND (p.state IN ('replaced', 'void') OR d.decision IS NOT NULL OR h.vendor_id IS DISTINCT FROM own.id)
 		ORDER BY s.position, s.code_key, p.issued_at, p.id`, pgx.StrictNamedArgs{"market": m.ID, "live": liveStates})
 	for i := range olds {
 		if olds[i].ProviderName == "" {

@@ -235,7 +235,7 @@ var moves = map[string]struct {
 	"checked":     {[]string{"installed", "suspended"}, "", RecordField},
 	"suspended":   {[]string{"issued", "printed", "handed_over", "installed"}, "suspended", SuspendPlacard},
 	"resumed":     {[]string{"suspended"}, "", ResumePlacard},
-	"removed":     {append([]string{"replaced"}, liveStates...), "void", RecordField}, // a replaced one stays so, but is not out there any more
+	"removed":     {append([]string{"replaced", "void"}, liveStates...), "void", RecordField}, // a replaced one stays so, but is not out there any more
 	"lost":        {liveStates, "lost", RecordField},
 }
 
@@ -301,6 +301,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			return err
 		}
 		if len(before) > 0 {
+			if len(before[0]) == 0 { // erased: the events of the service itself are never sent again
+				return gonePerson()
+			}
 			if string(before[0]) != string(content) {
 				return sent("placard_event", in.ID, p.Serial.String(), in).differsAs(eventDiffers())
 			}
@@ -309,7 +312,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if !slices.Contains(move.from, p.State) {
 			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(p.State), word(in.Kind))
 		}
-		if p.State == "replaced" && p.RemovedAt != nil {
+		if (p.State == "replaced" || p.State == "void") && p.RemovedAt != nil {
 			return fault.New(fault.Conflict, "placard-state", "This placard was taken down before.")
 		}
 		var events []Event
@@ -384,6 +387,13 @@ func allow(ctx context.Context, tx pgx.Tx, m Market, p Placard, in NewPlacardEve
 		there, err := holds(ctx, tx, m.ID, p.VendorID, p.StallID)
 		if err != nil {
 			return err
+		}
+		gone, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (`+withdrawn("@vendor")+`)`, pgx.StrictNamedArgs{"market": m.ID, "vendor": p.VendorID})
+		if err != nil {
+			return err
+		}
+		if gone {
+			return fault.New(fault.Conflict, "consent-missing", "The vendor took their consent back. Ask them first, and record what they say.")
 		}
 		if !there {
 			return fault.New(fault.Conflict, "stall-handed-over", "The vendor of this placard does not hold stall %s any more. Take the placard down.", p.Stall)

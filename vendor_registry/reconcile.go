@@ -82,7 +82,7 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 			SELECT coalesce(s.code, '–') FROM vendors v
 			LEFT JOIN LATERAL (SELECT s.code FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
 			                   WHERE o.market_id = @market AND o.vendor_id = v.id AND o.ended IS NULL ORDER BY s.position, s.code_key LIMIT 1) s ON true
-			WHERE v.market_id = @market AND v.default_account IS NOT NULL AND v.removed_at IS NULL
+			WHERE v.market_id = @market AND v.default_account IS NOT NULL AND v.removed_at IS NULL AND v.erased_at IS NULL
 			  AND NOT EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = v.id) -- nobody's any more
 			  AND (
 				NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = v.default_account AND d.decision = 'approved')

@@ -203,7 +203,7 @@ func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error
 	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long.
 	b.Queue(`
 		SELECT string_agg(concat_ws(E'\x1f', v.name_fold, coalesce(v.phone, ''), CASE WHEN @accents THEN v.name END), E'\x1e'), string_agg(uuid_send(v.id), ''::bytea)
-		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL`,
+		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL`,
 		pgx.StrictNamedArgs{"market": m.ID, "accents": f.tones != nil}).QueryRow(func(row pgx.Row) error {
 		var all *string
 		var ids []byte
@@ -528,11 +528,11 @@ func accentPatterns(tones []string) []string {
 func candidates(ctx context.Context, db postgres.DB, w reach, where string, args pgx.StrictNamedArgs, rare bool) ([]candidate, error) {
 	args["most"] = mostCandidates + 1
 	sql := `SELECT v.market_id, v.id, v.name, v.name_fold AS fold, coalesce(v.phone, '') AS phone FROM vendors v
-		WHERE v.removed_at IS NULL AND ` + where + ` LIMIT @most`
+		WHERE v.removed_at IS NULL AND v.erased_at IS NULL AND ` + where + ` LIMIT @most`
 	if !w.everywhere {
 		sql = `SELECT c.market_id, c.id, c.name, c.fold, c.phone FROM unnest(@markets::uuid[]) m CROSS JOIN LATERAL (
 			SELECT v.market_id, v.id, v.name, v.name_fold AS fold, coalesce(v.phone, '') AS phone FROM vendors v
-			WHERE v.market_id = m AND v.removed_at IS NULL AND ` + where + ` LIMIT @most) c LIMIT @most`
+			WHERE v.market_id = m AND v.removed_at IS NULL AND v.erased_at IS NULL AND ` + where + ` LIMIT @most) c LIMIT @most`
 		args["markets"] = w.ids()
 	}
 	return planned[candidate](ctx, db, sql, args, rare)

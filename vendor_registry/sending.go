@@ -51,6 +51,9 @@ func (s sending) claim(ctx context.Context, tx pgx.Tx, by Actor, m Market, now t
 	if err != nil {
 		return false, err
 	}
+	if bytes.Equal(before, nothing) {
+		return false, gonePerson()
+	}
 	if !bytes.Equal(before, s.digest()) {
 		return false, s.differs()
 	}

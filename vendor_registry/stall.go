@@ -305,7 +305,7 @@ const whoTrades = `stalls s` + whoHolds
 const whoHolds = `
 		LEFT JOIN LATERAL (SELECT o.id, o.vendor_id FROM occupancies o
 		                   WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
-		LEFT JOIN LATERAL (SELECT v.id, v.name, v.name_fold, v.phone, v.default_account FROM vendors v
+		LEFT JOIN LATERAL (SELECT v.id, v.name, v.name_fold, v.phone, CASE WHEN v.erased_at IS NULL THEN v.default_account END AS default_account FROM vendors v
 		                   WHERE v.market_id = @market AND v.id = o.vendor_id OFFSET 0) v ON true`
 
 // Stall is one stall with everything about it that the actor may see. Faults: NotFound; Forbidden.
@@ -465,11 +465,13 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 			ID       StallID
 			Version  int
 			VendorID *VendorID
+			Erased   bool
 		}
 		h, err := one[held](ctx, tx, stallNotFound(code), `
-			SELECT s.id, s.version, o.vendor_id
+			SELECT s.id, s.version, o.vendor_id, v.erased_at IS NOT NULL AS erased
 			FROM stalls s
 			LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
+			LEFT JOIN vendors v ON v.market_id = s.market_id AND v.id = o.vendor_id
 			WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL
 			FOR UPDATE OF s`, pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code)})
 		if err != nil {
@@ -516,6 +518,8 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 				return err
 			}
 			events = append(events, Event{"vendor.registered", "vendor:" + v.ID.String(), v.fields()})
+		case in.Vendor != nil && h.Erased:
+			return vendorErased(code)
 		case in.Vendor != nil:
 			if err := updateVendor(ctx, tx, m.ID, *h.VendorID, *in.Vendor); err != nil {
 				return err

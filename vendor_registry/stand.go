@@ -73,6 +73,9 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 			return err
 		}
 		if len(before) > 0 {
+			if len(before[0]) == 0 { // erased: the events of the service itself are never sent again
+				return gonePerson()
+			}
 			if string(before[0]) != string(content) {
 				return sent("placard", in.ID, code, in).differsAs(fault.New(fault.Conflict, "stand-differs", "A placard with this id was recorded before, with other content."))
 			}

@@ -367,7 +367,7 @@ func (s *Service) Vendor(ctx context.Context, by Actor, marketCode string, which
 	args := accountArgs(m.ID, now)
 	args["vendors"] = append([]VendorID{v.ID}, v.Merged...)
 	v.Accounts, err = postgres.All[Account](ctx, s.db, accountColumns+`
-		WHERE a.market_id = @market AND a.vendor_id = ANY (@vendors) ORDER BY a.proposed_at, a.rank, a.id`, args)
+		WHERE a.market_id = @market AND a.vendor_id = ANY (@vendors) AND a.number <> '' ORDER BY a.proposed_at, a.rank, a.id`, args)
 	for i := range v.Accounts {
 		v.Accounts[i].dress(m)
 	}
@@ -418,18 +418,87 @@ func (s *Service) ChangeVendor(ctx context.Context, by Actor, marketCode string,
 	return s.Vendor(ctx, by, marketCode, which)
 }
 
-// vendorAt is who holds a stall now. Faults: NotFound stall-not-found; Conflict stall-vacant.
+// vendorAt is who holds a stall now. Faults: NotFound stall-not-found; Conflict stall-vacant, vendor-erased.
 func vendorAt(ctx context.Context, db postgres.Querier, m Market, code string) (VendorID, error) {
-	v, err := one[*VendorID](ctx, db, stallNotFound(code), `
-		SELECT o.vendor_id FROM stalls s
+	type holder struct {
+		VendorID *VendorID
+		Erased   bool
+	}
+	h, err := one[holder](ctx, db, stallNotFound(code), `
+		SELECT o.vendor_id, v.erased_at IS NOT NULL AS erased FROM stalls s
 		LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
+		LEFT JOIN vendors v ON v.market_id = s.market_id AND v.id = o.vendor_id
 		WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL`,
 		pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code)})
 	if err != nil {
 		return VendorID{}, err
 	}
-	if v == nil {
+	switch {
+	case h.VendorID == nil:
 		return VendorID{}, fault.New(fault.Conflict, "stall-vacant", "Nobody trades at stall %s. Say first who does.", code)
+	case h.Erased:
+		return VendorID{}, vendorErased(code)
 	}
-	return *v, nil
+	return *h.VendorID, nil
+}
+
+// vendorErased is why nothing more is recorded of who holds a stall: somebody who was erased does not come back under the same ID.
+func vendorErased(code string) error {
+	return fault.New(fault.Conflict, "vendor-erased", "Who trades at stall %s asked to be forgotten. Hand the stall over to a new vendor first.", code)
+}
+
+// withdrawn finds the withdrawal of a vendor, whom a column or parameter names, after which they agreed to nothing any more.
+func withdrawn(vendor string) string {
+	return `
+		SELECT FROM consents w WHERE w.market_id = @market AND w.vendor_id = ` + vendor + ` AND w.kind = 'withdrawal'
+		  AND NOT EXISTS (SELECT FROM consents c WHERE c.market_id = @market AND c.vendor_id = w.vendor_id
+		                  AND c.kind IN ('vendor', 'attested_by_board') AND c.taken_at > w.taken_at)`
+}
+
+// takeBack records that a vendor takes their consent back, and stops what rests on it: every live placard is suspended and none is
+// printed, until they agree again. What another wallet or bank may know of them ends with it.
+func takeBack(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub subject, in NewConsent, now time.Time) ([]Serial, []Event, error) {
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO consents (market_id, id, vendor_id, kind, wording, given, taken_by, taken_at)
+		VALUES (@market, @id, @vendor, 'withdrawal', @wording, @given, @by, @now)`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": id.New[consent](), "vendor": sub.vendor, "wording": in.Version, "given": in.Given, "by": by.ID, "now": now}); err != nil {
+		return nil, nil, err
+	}
+	stopped, events, err := stopWhere(ctx, tx, by, m.ID, `vendor_id = ANY (@of)`, sub.vendors, "consent withdrawn", now)
+	return stopped, append(events, Event{"consent.withdrawn", "vendor:" + sub.vendor.String(), []string{"wording", "given"}}), err
+}
+
+// takeBackHolder takes back what a relative agreed to: no placard of the account may hang until they agree again.
+func takeBackHolder(ctx context.Context, tx pgx.Tx, by Actor, m Market, account AccountID, now time.Time) ([]Serial, []Event, error) {
+	if _, err := tx.Exec(ctx, `
+		UPDATE account_holders SET consent_wording = NULL, consent_given = NULL, consent_by = NULL, consent_at = NULL
+		WHERE market_id = @market AND account_id = @account`, pgx.StrictNamedArgs{"market": m.ID, "account": account}); err != nil {
+		return nil, nil, err
+	}
+	stopped, events, err := stopWhere(ctx, tx, by, m.ID, `account_id = ANY (@of)`, []AccountID{account}, "consent withdrawn", now)
+	return stopped, append(events, Event{"consent.holder_withdrawn", "account:" + account.String(), []string{"wording", "given"}}), err
+}
+
+// stopWhere suspends the live placards for which a condition on @of holds.
+func stopWhere[T any](ctx context.Context, tx pgx.Tx, by Actor, m MarketID, where string, of []id.ID[T], reason string, now time.Time) ([]Serial, []Event, error) {
+	type live struct {
+		ID     PlacardID
+		Serial Serial
+	}
+	ps, err := postgres.All[live](ctx, tx, `
+		SELECT id, serial FROM placards WHERE market_id = @market AND `+where+` AND state = ANY (@live) AND state <> 'suspended' ORDER BY id FOR UPDATE`,
+		pgx.StrictNamedArgs{"market": m, "of": of, "live": liveStates})
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &pgx.Batch{}
+	serials := []Serial{}
+	var events []Event
+	for _, p := range ps {
+		e := placardEvent{id: id.New[NewPlacardEvent](), kind: "suspended", state: "suspended", reason: reason, at: now}
+		e.queue(b, by, m, p.ID, now)
+		serials = append(serials, p.Serial)
+		events = append(events, Event{"placard.suspended", "placard:" + p.ID.String(), []string{"state"}})
+	}
+	return serials, events, tx.SendBatch(ctx, b).Close()
 }

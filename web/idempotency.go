@@ -19,7 +19,7 @@ import (
 )
 
 // keyLives is how long an answer is kept under its Idempotency-Key.
-const keyLives = 30 * 24 * time.Hour
+const keyLives = registry.AnswersLive
 
 type ctxKey int
 
@@ -153,6 +153,9 @@ func (s *Server) replay(ctx context.Context, c echo.Context, tx pgx.Tx, who, key
 		return false, err
 	}
 	r := rows[0]
+	if len(r.Request) == 0 { // who stood in the answer was erased, and a second effect would bring them back
+		return false, fault.New(fault.Gone, "person-erased", "The person asked to be forgotten. Nothing was stored.")
+	}
 	if !bytes.Equal(r.Request, request) {
 		return false, fault.New(fault.Invalid, "idempotency-differs", "This Idempotency-Key was used for another request. Take a new one.")
 	}

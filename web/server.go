@@ -3,6 +3,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,9 +30,10 @@ type Config struct {
 	Log     *slog.Logger
 	KeyRate int // requests a minute for a program's key; 0: 600
 
-	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto count
-	Public  *url.URL       // where people open the service; nil: under whatever name they like
-	HTTPS   time.Duration  // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
+	Proxies []netip.Prefix              // whose X-Forwarded-For and X-Forwarded-Proto count
+	Public  *url.URL                    // where people open the service; nil: under whatever name they like
+	Erased  func(context.Context) error // writes down outside the database who was erased; nil: nobody does
+	HTTPS   time.Duration               // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
 
 	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
 }
@@ -51,13 +53,14 @@ type Server struct {
 	reach    reach
 	https    time.Duration
 	meter    *meter
+	erased   func(context.Context) error
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
-		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics)}
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased}
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)

@@ -156,14 +156,14 @@ func cannotWrite(path string, cause error) error {
 
 var errDisk = errors.New("the disk gives back something else than what was written")
 
-// besideNames are the files beside the database that a copy holds, in the folder of checkpoints.
-var besideNames = []string{"checkpoint.key", "checkpoint.pub", "checkpoints.jsonl"}
+// besideNames are the files beside the database that a copy holds.
+var besideNames = []string{"checkpoints/checkpoint.key", "checkpoints/checkpoint.pub", "checkpoints/checkpoints.jsonl", "erasures/erasures.jsonl"}
 
 func (a *app) beside() (files []backup.File) {
 	for _, name := range besideNames {
-		path := filepath.Join(a.dir, "checkpoints", name)
+		path := filepath.Join(a.dir, filepath.FromSlash(name))
 		if _, err := os.Stat(path); err == nil {
-			files = append(files, backup.File{Name: "checkpoints/" + name, Path: path})
+			files = append(files, backup.File{Name: name, Path: path})
 		}
 	}
 	return files
@@ -214,8 +214,19 @@ func (r restoreCmd) Run(ctx context.Context, c *config, out output) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%d tables, %d rows of %s are back, each table as in the copy; schema %d -> %d\nNow: cho40 audit verify; cho40 reconcile\n",
-		len(held.Tables), held.Rows(), held.At.Format(time.RFC3339), held.Schema, migrations.Latest())
+	if _, err := fmt.Fprintf(out, "%d tables, %d rows of %s are back, each table as in the copy; schema %d -> %d\n",
+		len(held.Tables), held.Rows(), held.At.Format(time.RFC3339), held.Schema, migrations.Latest()); err != nil {
+		return err
+	}
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if err := a.replayErasures(ctx, out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "Now: cho40 audit verify; cho40 reconcile")
 	return err
 }
 

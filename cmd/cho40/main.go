@@ -39,6 +39,9 @@ type cli struct {
 	Restore     restoreCmd     `cmd:"" help:"Bring a copy back into an empty database."`
 	RestoreTest restoreTestCmd `cmd:"" help:"Try a copy: bring it back into a database of its own, look at it, throw it away."`
 	Doctor      doctorCmd      `cmd:"" help:"What is installed, reachable, misconfigured, and how to mend it."`
+	Retention   retentionCmd   `cmd:"" help:"Let go of what is older than it need be."`
+	Erasure     erasureCmd     `cmd:"" help:"Who was erased from the record."`
+	Inventory   inventoryCmd   `cmd:"" help:"What is kept of people, column by column: why, who sees it, how long."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 

@@ -90,6 +90,15 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 	}
 	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public}
+	erased, err := a.erasures()
+	if err != nil { // as with the checkpoints below
+		log.Error("no list of who was erased is kept", "error", err)
+	} else {
+		settings.Erased = func(ctx context.Context) error { _, err := a.registry.KeepErasures(ctx, erased); return err }
+		if err := settings.Erased(ctx); err != nil {
+			log.Error("list of who was erased not written", "error", err)
+		}
+	}
 	if s.TLSLocal {
 		settings.HTTPS = localHTTPS
 	}
@@ -119,6 +128,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	go keepProviders(ctx, a.registry.LoadProviders, log)
 	jobs := []job{{"proposals", proposalsEvery, func(ctx context.Context) error { _, err := a.registry.Expire(ctx); return err }}}
+	jobs = append(jobs, job{"retention", registry.RetainEvery, func(ctx context.Context) error { _, err := a.retain(ctx); return err }})
 	if copies != nil {
 		jobs = append(jobs, job{"backup", copiesEvery, func(ctx context.Context) error { return copies.take(ctx, a) }})
 	}
