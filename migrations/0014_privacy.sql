@@ -96,6 +96,9 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION erase_written(uuid, uuid[], uuid[], uuid[]) FROM PUBLIC;
 
+ALTER TABLE idempotency ADD COLUMN market text NOT NULL DEFAULT '';
+COMMENT ON COLUMN idempotency.market IS 'code of the market that the request was about, so that an erasure there finds the answer; empty: none, or from before the column';
+
 -- ---------------------------------------------------------------- what is handed to the person, and what becomes a count
 
 ALTER TABLE disclosures DROP CONSTRAINT disclosures_kind, DROP CONSTRAINT disclosures_format;

@@ -472,16 +472,16 @@ const AnswersLive = 30 * 24 * time.Hour
 // blankAnswers empties the answers that were kept for who sends a request again. The key stays, with no answer: the request sent once
 // more does not bring the person back. Names are common, so that by them alone only answers of this market count.
 func (t traces) blankAnswers(ctx context.Context, tx pgx.Tx, m Market) error {
-	rows, err := tx.Query(ctx, `SELECT actor, key, body FROM idempotency WHERE body <> ''`)
+	rows, err := tx.Query(ctx, `SELECT actor, key, market, body FROM idempotency WHERE body <> ''`)
 	if err != nil {
 		return err
 	}
 	var actors, keys []string
-	var actor, key string
+	var actor, key, market string
 	var body []byte
-	if _, err := pgx.ForEachRow(rows, []any{&actor, &key, &body}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&actor, &key, &market, &body}, func() error {
 		text := string(body)
-		here := strings.Contains(text, `"`+m.Code+`.`) || strings.Contains(text, `"`+m.Code+`"`)
+		here := market == m.Code || market == ""
 		if t.known(text) || here && t.in(text) || !here && (traces{numbers: t.numbers}).in(text) {
 			actors, keys = append(actors, actor), append(keys, key)
 		}

@@ -119,7 +119,7 @@ var Inventory = []Inventoried{
 	{"erasures", "whom to erase again after an older copy was brought back", seenNobody, "for good: ids that name nobody", with(of("vendor, relative", "vendor_id", "who was erased, by an id that nothing else explains", "account_id", "of a relative: the account"), staff("erased_by")...),
 		others("market_id id erased_at")},
 	{"idempotency", "that a request sent twice is done once", seenNobody, fmt.Sprintf("%d days; emptied when somebody whom it names is erased", int(AnswersLive.Hours()/24)),
-		with(of("vendor, relative", "body", "the answer as it was given", "headers", "its address", "request", "hash of what was sent"), staff("actor")...), others("key status at")},
+		with(of("vendor, relative", "body", "the answer as it was given", "headers", "its address", "request", "hash of what was sent"), staff("actor")...), others("key status at market")},
 	{"audit_events", "what was done by whom, in a chain that shows a change", "the market's board, officers and auditors of its area; the service's own chain only by verifying it", keptRecord, staff("actor"),
 		others("market_id seq at via action object fields request_id hash")},
 	{"audit_heads", "how far a chain came", seenNobody, "for good", nil, others("market_id seq hash")},

@@ -64,7 +64,15 @@ type Request struct {
 }
 
 // ETag is the request's version: each step makes a new one.
-func (r Request) ETag() string { return fmt.Sprintf(`"%s.%s"`, r.ID, r.State) }
+func (r Request) ETag() string {
+	steps := 0
+	for _, at := range []*time.Time{r.AcknowledgedAt, r.EndedAt} {
+		if at != nil {
+			steps++
+		}
+	}
+	return fmt.Sprintf(`"%s.%d"`, r.ID, steps)
+}
 
 // RequestKinds are what a person may ask for; RequestWays are how it came in.
 var (
@@ -289,7 +297,7 @@ func (s *Service) AnswerRequest(ctx context.Context, by Actor, in RequestAnswer)
 			return err
 		}
 		if r.EndedAt != nil {
-			return fault.New(fault.Conflict, "request-ended", "This request is %s already.", word(r.State))
+			return fault.New(fault.Conflict, "request-ended", "This request was answered already.")
 		}
 		var events []Event
 		stopped := []Serial{}

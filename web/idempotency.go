@@ -97,11 +97,11 @@ func (s *Server) idempotent(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			_, err = tx.Exec(ctx, `
-				INSERT INTO idempotency (actor, key, request, status, headers, body, at)
-				VALUES (@actor, @key, @request, @status, @headers, @body, @at)
+				INSERT INTO idempotency (actor, key, request, status, headers, body, at, market)
+				VALUES (@actor, @key, @request, @status, @headers, @body, @at, @market)
 				ON CONFLICT (actor, key) DO UPDATE SET request = excluded.request, status = excluded.status, headers = excluded.headers,
-				       body = excluded.body, at = excluded.at`,
-				pgx.StrictNamedArgs{"actor": who, "key": key, "request": request, "status": kept.status,
+				       body = excluded.body, at = excluded.at, market = excluded.market`,
+				pgx.StrictNamedArgs{"actor": who, "key": key, "request": request, "status": kept.status, "market": marketOf(c),
 					"headers": kept.stored(), "body": kept.body.Bytes(), "at": s.now()})
 			return err
 		})
@@ -125,6 +125,17 @@ func (s *Server) idempotent(next echo.HandlerFunc) echo.HandlerFunc {
 		_, err = c.Response().Write(kept.body.Bytes())
 		return err
 	}
+}
+
+// marketOf is the code of the market that an address is about: its own part, or the first of a record's ID; empty: none.
+func marketOf(c echo.Context) string {
+	for i, name := range c.ParamNames() {
+		value := c.ParamValues()[i]
+		if code, _, ok := strings.Cut(value, "."); name == "market" || ok {
+			return code
+		}
+	}
+	return ""
 }
 
 // forgetAnswers deletes, once an hour, the answers that are older than their keys live: they name people.

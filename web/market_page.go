@@ -26,6 +26,7 @@ type marketPage struct {
 	Import, Add    string // addresses; empty: not for this reader
 	Print          string
 	Old, Paper     string
+	Requests       string
 	Order, Edit    string
 	Facts          []fact
 	Exports        string
@@ -168,6 +169,9 @@ func (s *Server) marketPage(c echo.Context) error {
 	p.Vendors = true
 	p.fill(s, c, plan)
 	p.Old = marketPath(m.Code, "old-placards")
+	if by.Can(registry.AnswerRequests, m) {
+		p.Requests = marketPath(m.Code, "requests")
+	}
 	if by.Can(registry.RegisterStall, m) && len(plan) > 0 {
 		p.Order = marketPath(m.Code, "order")
 	}

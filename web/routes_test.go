@@ -42,6 +42,8 @@ var matrix = map[string]string{
 	"export vendor rows":         "-+------", // a partner only its own customers, by the next row
 	"export own customers":       "-----+--",
 	"full phone or account":      "++-+----",
+	"what people ask of theirs":  "++------",
+	"erase a person":             "-+------", // with a fresh second factor
 	"people, grants, keys":       "-+-++--+", // which ones, TestWhoMayGrantWhat of internal/auth tries
 	"a volunteer's phone":        "--+-----",
 }
@@ -112,6 +114,12 @@ var tries = []try{
 	{route: "PATCH /api/v1/markets/{market}/vendors/{vendor}", row: "register, edit", path: near + "/vendors/$vendor", other: "/api/v1/markets/NONE/vendors/$vendor", body: `{"kind":"grower"}`, header: []string{"If-Match", "$vendoretag"}, status: 200, fresh: "stall"},
 	{route: "POST /api/v1/markets/{market}/vendors/{vendor}/merge", row: "register, edit", path: near + "/vendors/$vendor/merge", other: "/api/v1/markets/NONE/vendors/$vendor/merge", body: `{"into":"$approvedvendor"}`, status: 200, fresh: "stall"},
 	{route: "GET /api/v1/markets/{market}/vendors/{vendor}/timeline", row: "name and stall, masked too", path: near + "/vendors/$approvedvendor/timeline", other: "/api/v1/markets/NONE/vendors/$approvedvendor/timeline", status: 200},
+	{route: "POST /api/v1/markets/{market}/vendors/{vendor}/requests", row: "what people ask of theirs", path: near + "/vendors/$approvedvendor/requests", other: "/api/v1/markets/NONE/vendors/$approvedvendor/requests", body: `{"kind":"see","came":"desk"}`, status: 201},
+	{route: "GET /api/v1/markets/{market}/requests", row: "what people ask of theirs", path: near + "/requests", other: "/api/v1/markets/NONE/requests", status: 200},
+	{route: "GET /api/v1/requests/{request}", row: "what people ask of theirs", path: "/api/v1/requests/$request", other: "/api/v1/requests/" + noRecord, status: 200, fresh: "asked"},
+	{route: "POST /api/v1/requests/{request}/answer", row: "what people ask of theirs", path: "/api/v1/requests/$request/answer", other: "/api/v1/requests/" + noRecord + "/answer", body: `{"decision":"acknowledge"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "asked"},
+	{route: "POST /api/v1/requests/{request}/answer", row: "erase a person", path: "/api/v1/requests/$request/answer", other: "/api/v1/requests/" + noRecord + "/answer", body: `{"decision":"done"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "asked", people: true},
+	{route: "POST /api/v1/markets/{market}/vendors/{vendor}/copy", row: "full phone or account", path: near + "/vendors/$approvedvendor/copy", other: "/api/v1/markets/NONE/vendors/$approvedvendor/copy", body: `{"reason":"người bán hỏi"}`, status: 200},
 	{route: "GET /api/v1/goods-categories", row: "signed in", path: "/api/v1/goods-categories", status: 200},
 	{route: "POST /api/v1/markets/{market}/stalls", row: "register, edit", path: near + "/stalls?check=true", other: "/api/v1/markets/NONE/stalls?check=true", body: `{"code":"A-12"}`, status: 200},
 	{route: "POST /api/v1/accounts/{account}/holder-consent", row: "consent, placard at stall", path: "/api/v1/accounts/$relatives/holder-consent", other: "/api/v1/accounts/" + noRecord + "/holder-consent", body: `{"version":"vi-1","given":"face_to_face"}`, status: 200, fresh: "relative"},
@@ -326,6 +334,10 @@ func (s *scene) prepare(t *testing.T, what string) {
 		s.vars["leaves"], s.vars["comes"] = fmt.Sprintf("Person clerk leaving%d", s.n), fmt.Sprintf("Person volunteer coming%d", s.n)
 		s.as(fmt.Sprintf("clerk leaving%d", s.n))
 		s.as(fmt.Sprintf("volunteer coming%d", s.n))
+	case "asked":
+		bring()
+		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/vendors/$vendor/requests", body: `{"kind":"delete","came":"desk"}`, status: 201, keep: map[string]string{"request": "id", "etag": "=ETag"}})
+		s.vars["asked"] = url.QueryEscape(s.vars["etag"])
 	case "preview":
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/imports", body: smallLedger, status: 201, keep: map[string]string{"import": "id"}})
 	case "placard":
@@ -437,6 +449,11 @@ var pages = []try{
 	{route: "GET /markets/:market/vendors/:vendor", row: "name and stall, masked too", path: "/markets/NEAR/vendors/$approvedvendor"},
 	{route: "POST /markets/:market/vendors/:vendor", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor", body: raw{form, "name=Lan&kind=grower&sim_registered=yes"}},
 	{route: "POST /markets/:market/vendors/:vendor/merge", row: "register, edit", path: "/markets/NEAR/vendors/$approvedvendor/merge", body: raw{form, "stall=Z-9"}},
+	{route: "POST /markets/:market/vendors/:vendor/requests", row: "what people ask of theirs", path: "/markets/NEAR/vendors/$approvedvendor/requests", body: raw{form, "kind=see&came=desk"}},
+	{route: "POST /markets/:market/vendors/:vendor/copy", row: "full phone or account", path: "/markets/NEAR/vendors/$approvedvendor/copy", body: raw{form, "reason=xem"}},
+	{route: "GET /markets/:market/requests", row: "what people ask of theirs", path: "/markets/NEAR/requests"},
+	{route: "POST /requests/:request", row: "what people ask of theirs", path: "/requests/$request", body: raw{form, "decision=acknowledge"}, fresh: "asked"},
+	{route: "POST /requests/:request", row: "erase a person", path: "/requests/$request", body: raw{form, "decision=done&etag=$asked"}, fresh: "asked"},
 	{route: "GET /markets/:market/edit", row: "open a market", path: "/markets/NEAR/edit"},
 	{route: "POST /markets/:market/edit", row: "open a market", path: "/markets/NEAR/edit", body: raw{form, "name=x&class=2"}},
 	{route: "GET /markets/:market/order", row: "register, edit", path: "/markets/NEAR/order"},

@@ -24,6 +24,7 @@ type vendorPage struct {
 	Story     []happeningShown
 	Older     string // address of what happened before; empty: that is all
 	Forms     []stallForm
+	Asked     []requestShown // what the vendor asked about their own data
 }
 
 type heldShown struct {
@@ -92,6 +93,16 @@ func (s *Server) showVendor(c echo.Context, code int, sent sentStall) error {
 		p.Forms = []stallForm{
 			correct.made(c, sent, url.Values{"name": {v.Name}, "kind": {v.Kind}, "sim_registered": {v.SIM}}),
 			merge.made(c, sent, url.Values{})}
+	}
+	p.Forms = append(p.Forms, s.requestForms(c, m, v, sent)...)
+	if by.Can(registry.AnswerRequests, m) {
+		asked, err := s.reg(c).RequestsOf(ctx, by, m.Code, v.ID)
+		if err != nil {
+			return err
+		}
+		for _, r := range asked {
+			p.Asked = append(p.Asked, s.requestShown(c, m, r))
+		}
 	}
 	return s.show(c, code, "vendor.html", p)
 }
