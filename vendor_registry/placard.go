@@ -301,7 +301,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			return err
 		}
 		if len(before) > 0 {
-			if len(before[0]) == 0 { // erased: the events of the service itself are never sent again
+			if len(before[0]) == 0 && p.Payload == "" { // erased; the service's own events have no content either
 				return gonePerson()
 			}
 			if string(before[0]) != string(content) {

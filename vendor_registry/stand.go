@@ -73,15 +73,17 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 			return err
 		}
 		if len(before) > 0 {
-			if len(before[0]) == 0 { // erased: the events of the service itself are never sent again
+			if stand, err = s.placard(ctx, tx, m, in.ID); err != nil {
+				return err
+			}
+			if stand.Payload == "" { // erased
 				return gonePerson()
 			}
 			if string(before[0]) != string(content) {
 				return sent("placard", in.ID, code, in).differsAs(fault.New(fault.Conflict, "stand-differs", "A placard with this id was recorded before, with other content."))
 			}
-			stand, err = s.placard(ctx, tx, m, in.ID)
 			stand.Again = true
-			return err
+			return nil
 		}
 		v, err := vendorAt(ctx, tx, m, code)
 		if err != nil {
