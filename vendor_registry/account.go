@@ -878,7 +878,7 @@ func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d De
 		if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateApproved, d.Reason, now); err != nil {
 			return nil, err
 		}
-		return nil, point(ctx, tx, m.ID, a.VendorID, nil, a.RecordID)
+		return point(ctx, tx, m.ID, a.VendorID, nil, a.RecordID)
 	}
 	if err := by.Fresh(now); err != nil {
 		return nil, err
@@ -899,10 +899,11 @@ func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d De
 	if err := insertDecision(ctx, tx, by, m.ID, old.RecordID, StateSuperseded, "", now); err != nil {
 		return nil, err
 	}
-	if err := point(ctx, tx, m.ID, a.VendorID, &old.RecordID, a.RecordID); err != nil {
+	moved, err := point(ctx, tx, m.ID, a.VendorID, &old.RecordID, a.RecordID)
+	if err != nil {
 		return nil, err
 	}
-	events := []Event{{"account.superseded", "account:" + old.RecordID.String(), nil}}
+	events := append(moved, Event{"account.superseded", "account:" + old.RecordID.String(), nil})
 	made, err := replacementTasks(ctx, tx, by, m, old, a, urgent, "account changed", now)
 	if err != nil {
 		return nil, err
@@ -926,14 +927,17 @@ func (a Account) typedAgain(digits string) error {
 
 // point moves a vendor's default from one account, nil for none yet, to another. It is the one statement by which a pointer to money
 // moves. Whoever calls it has written the second person's word in the same transaction; without that word it moves nothing.
-func point(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, from *AccountID, to AccountID) error {
-	_, err := tx.Exec(ctx, `
+func point(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, from *AccountID, to AccountID) ([]Event, error) {
+	tag, err := tx.Exec(ctx, `
 		UPDATE vendors SET default_account = @to
 		WHERE market_id = @market AND id = @vendor AND default_account IS NOT DISTINCT FROM @from
 		  AND EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision = 'approved')
 		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision <> 'approved')`,
 		pgx.StrictNamedArgs{"market": m, "vendor": v, "from": from, "to": to})
-	return err
+	if err != nil || tag.RowsAffected() == 0 {
+		return nil, err
+	}
+	return []Event{{defaultMoved, "vendor:" + v.String(), []string{"default_account"}}}, nil
 }
 
 // ownMaking refuses an approver whose every role was handed out by somebody who touched the proposal, where money could be led away

@@ -27,23 +27,26 @@ func TestTamperedAudit(t *testing.T) {
 		{"to what", `UPDATE audit_events SET object = 'stall:x'` + at("2"), 2},
 		{"which fields", `UPDATE audit_events SET fields = '{code}'` + at("2"), 2},
 		{"where one field ends and the next begins", `UPDATE audit_events SET fields = '{codesection,goods}'` + at("2"), 2},
+		{"in which role", `UPDATE audit_events SET role = 'manager'` + at("2"), 2},
+		{"what it commits to", `UPDATE audit_events SET sealed = '{}'` + at("5"), 5},
+		{"that it commits to anything", `UPDATE audit_events SET sealed = NULL` + at("2"), 2},
 		{"the request", `UPDATE audit_events SET request_id = 'x'` + at("2"), 2},
 		{"a hash", `UPDATE audit_events SET hash = sha256('x')` + at("2"), 2},
 		{"the first row", `UPDATE audit_events SET actor = 'x'` + at("1"), 1},
-		{"the last row", `UPDATE audit_events SET actor = 'x'` + at(last), 10},
+		{"the last row", `UPDATE audit_events SET actor = 'x'` + at(last), 11},
 		{"the first taken out", `DELETE FROM audit_events` + at("1"), 1},
 		{"one taken out", `DELETE FROM audit_events` + at("3"), 3},
 		{"one taken out and the rest moved up", `DELETE FROM audit_events` + at("3") + `; UPDATE audit_events SET seq = -seq WHERE seq > 3 AND market_id = ` + in + `; UPDATE audit_events SET seq = -seq - 1 WHERE seq < 0`, 3},
 		{"two swapped", `UPDATE audit_events SET seq = -2` + at("2") + `; UPDATE audit_events SET seq = 2` + at("3") + `; UPDATE audit_events SET seq = 3` + at("-2"), 2},
-		{"one put in", `INSERT INTO audit_events SELECT market_id, ` + last + ` + 1, at, actor, via, action, object, fields, request_id, hash FROM audit_events` + at(last), 11},
-		{"one doubled at the front", `INSERT INTO audit_events SELECT market_id, 0, at, actor, via, action, object, fields, request_id, hash FROM audit_events` + at("1"), 1},
-		{"the tail cut off", `DELETE FROM audit_events` + at(last), 10},
+		{"one put in", `INSERT INTO audit_events SELECT market_id, ` + last + ` + 1, at, actor, via, action, object, fields, request_id, hash, role, sealed FROM audit_events` + at(last), 12},
+		{"one doubled at the front", `INSERT INTO audit_events SELECT market_id, 0, at, actor, via, action, object, fields, request_id, hash, role, sealed FROM audit_events` + at("1"), 1},
+		{"the tail cut off", `DELETE FROM audit_events` + at(last), 11},
 		{"all cut off", `DELETE FROM audit_events WHERE market_id = ` + in, 1},
-		{"the head's hash", head(`hash = sha256('x')`), 11},
-		{"the head's number", head(`seq = seq + 1`), 11},
-		{"the head taken away", `DELETE FROM audit_heads WHERE market_id = ` + in, 11},
-		{"the tail cut off and the head's number set back", `DELETE FROM audit_events` + at(last) + `; ` + head(`seq = seq - 1`), 10},
-		{"the tail cut off and the head's hash set back", `DELETE FROM audit_events` + at(last) + `; ` + head(`hash = (SELECT hash FROM audit_events e`+at(last)+`)`), 10},
+		{"the head's hash", head(`hash = sha256('x')`), 12},
+		{"the head's number", head(`seq = seq + 1`), 12},
+		{"the head taken away", `DELETE FROM audit_heads WHERE market_id = ` + in, 12},
+		{"the tail cut off and the head's number set back", `DELETE FROM audit_events` + at(last) + `; ` + head(`seq = seq - 1`), 11},
+		{"the tail cut off and the head's hash set back", `DELETE FROM audit_events` + at(last) + `; ` + head(`hash = (SELECT hash FROM audit_events e`+at(last)+`)`), 11},
 		{"another market's chain in its place", `DELETE FROM audit_events WHERE market_id = ` + in + `; DELETE FROM audit_heads WHERE market_id = ` + in + `;
 			UPDATE audit_events SET market_id = ` + in + ` WHERE market_id = (SELECT id FROM markets WHERE code = 'XX');
 			UPDATE audit_heads SET market_id = ` + in + ` WHERE market_id = (SELECT id FROM markets WHERE code = 'XX')`, 1},
@@ -57,8 +60,8 @@ func TestTamperedAudit(t *testing.T) {
 			if got, err := w.reg.VerifyAudit(t.Context(), w.vt.ID); got != 0 || err != nil {
 				t.Fatalf("untouched: broken at %d, %v", got, err)
 			}
-			if n := ask[int64](w, `SELECT count(*) FROM audit_events WHERE market_id = `+in); n != 10 {
-				t.Fatalf("%d events; the table was written for 10", n)
+			if n := ask[int64](w, `SELECT count(*) FROM audit_events WHERE market_id = `+in); n != 11 {
+				t.Fatalf("%d events; the table was written for 11", n)
 			}
 			w.exec(tt.sql)
 			got, err := w.reg.VerifyAudit(t.Context(), w.vt.ID)

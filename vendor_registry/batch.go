@@ -699,6 +699,10 @@ func (s *Service) Printed(ctx context.Context, by Actor, ref BatchRef) error {
 		if err := printed(ctx, tx, by, m, ref.ID, now); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, now, by, m.ID, Event{"batch.printed", "batch:" + ref.ID.String(), []string{"state"}})
+		all := []Event{{"batch.printed", "batch:" + ref.ID.String(), []string{"state"}}}
+		for _, p := range ids {
+			all = append(all, Event{"placard.printed", "placard:" + p.String(), []string{"state"}})
+		}
+		return Audit(ctx, tx, now, by, m.ID, all...)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"cho40/internal/fault"
@@ -35,7 +36,7 @@ const checkpointDomain = "cho40 checkpoint 1\n"
 // can change the database can compute its chains anew; a line here then no longer fits. It is worth most where it is copied away.
 //
 // checkpoints.jsonl has a line a checkpoint: JSON, a tab, the signature in base64. checkpoint.key is the key that signs, checkpoint.pub
-// what others verify with.
+// what others verify with. The service's own chain has an event for each line.
 type Checkpoints struct {
 	dir string
 	key ed25519.PrivateKey
@@ -120,10 +121,11 @@ func writeNew(path string, text []byte) error {
 
 func (c *Checkpoints) file() string { return filepath.Join(c.dir, "checkpoints.jsonl") }
 
-// known is what the lines say: the heads by chain and sequence, the newest of each chain, the last line and its number, and the
+// known is what the lines say: the heads by chain and sequence, the newest of each chain, the lines' hashes, and the
 // length of the file up to its last whole line. Faults: Conflict checkpoint-broken.
-func (c *Checkpoints) known() (all []head, newest map[id.ID[Market]]int64, last []byte, n int, size int64, err error) {
+func (c *Checkpoints) known() (all []head, newest map[id.ID[Market]]int64, lines []string, size int64, err error) {
 	newest = map[id.ID[Market]]int64{}
+	last := ""
 	text, err := os.ReadFile(c.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -136,21 +138,46 @@ func (c *Checkpoints) known() (all []head, newest map[id.ID[Market]]int64, last 
 		signed, bad := base64.StdEncoding.DecodeString(string(signature))
 		var p checkpoint
 		if bad != nil || !ed25519.Verify(c.key.Public().(ed25519.PublicKey), append([]byte(checkpointDomain), body...), signed) ||
-			json.Unmarshal(body, &p) != nil || p.N != n+1 || p.Previous != hashOf(last) {
-			return nil, nil, nil, 0, 0, fault.New(fault.Conflict, "checkpoint-broken", "Line %d of %s is not as it was written.", n+1, c.file())
+			json.Unmarshal(body, &p) != nil || p.N != len(lines)+1 || p.Previous != last {
+			return nil, nil, nil, 0, fault.New(fault.Conflict, "checkpoint-broken", "Line %d of %s is not as it was written.", len(lines)+1, c.file())
 		}
 		for _, h := range p.Heads {
 			newest[h.Chain] = h.Seq
 		}
-		all, last, n, size = append(all, p.Heads...), bytes.Clone(line), p.N, size+int64(len(line))
+		last = hashOf(line)
+		all, lines, size = append(all, p.Heads...), append(lines, last), size+int64(len(line))
 	}
-	return all, newest, last, n, size, err
+	return all, newest, lines, size, err
+}
+
+// name is what events call the lines that this key signed: another machine's folder has another.
+func (c *Checkpoints) name() string {
+	sum := sha256.Sum256(c.key.Public().(ed25519.PublicKey))
+	return "checkpoints:" + hex.EncodeToString(sum[:8])
+}
+
+// checkpointed is the action of the event by which the service's own chain knows of a line.
+const checkpointed = "audit.checkpointed"
+
+// behind compares the file with the newest line that the service's own chain knows of, so that lines taken from its end show. A line that
+// the chain does not know of was written in the moment in which the database went away.
+// Faults: Conflict checkpoint-broken.
+func (c *Checkpoints) behind(ctx context.Context, db postgres.Querier, lines []string) error {
+	fields, err := postgres.All[[]string](ctx, db, `
+		SELECT fields FROM audit_events WHERE market_id = @market AND object = @object AND action = @action ORDER BY seq DESC LIMIT 1`,
+		pgx.StrictNamedArgs{"market": chainID(MarketID{}), "object": c.name(), "action": checkpointed})
+	if err != nil || len(fields) == 0 {
+		return err
+	}
+	var n int
+	var hash string
+	if _, err := fmt.Sscanf(strings.Join(fields[0], " "), "line:%d sha256:%s", &n, &hash); err != nil || n < 1 || n > len(lines) || lines[n-1] != hash {
+		return fault.New(fault.Conflict, "checkpoint-broken", "Line %d of %s is not as it was written.", max(n, 1), c.file())
+	}
+	return nil
 }
 
 func hashOf(line []byte) string {
-	if line == nil {
-		return ""
-	}
 	sum := sha256.Sum256(line)
 	return hex.EncodeToString(sum[:])
 }
@@ -163,8 +190,11 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('checkpoint', 0))`); err != nil {
 			return err
 		}
-		_, newest, last, n, size, err := c.known()
+		_, newest, lines, size, err := c.known()
 		if err != nil {
+			return err
+		}
+		if err := c.behind(ctx, tx, lines); err != nil {
 			return err
 		}
 		type row struct {
@@ -176,9 +206,18 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 		if err != nil {
 			return err
 		}
-		p := checkpoint{N: n + 1, At: s.now().UTC(), Previous: hashOf(last)}
+		// That there was a checkpoint is no reason for the next one.
+		own, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM audit_events WHERE market_id = @market AND seq > @newest AND action <> @action)`,
+			pgx.StrictNamedArgs{"market": chainID(MarketID{}), "newest": newest[MarketID{}], "action": checkpointed})
+		if err != nil {
+			return err
+		}
+		p := checkpoint{N: len(lines) + 1, At: s.now().UTC()}
+		if len(lines) > 0 {
+			p.Previous = lines[len(lines)-1]
+		}
 		for _, r := range rows {
-			if r.Seq > newest[r.MarketID] {
+			if r.Seq > newest[r.MarketID] && (own || !r.MarketID.IsZero()) {
 				p.Heads = append(p.Heads, head{r.MarketID, r.Seq, hex.EncodeToString(r.Hash)})
 			}
 		}
@@ -195,7 +234,10 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 		if err == nil {
 			_, err = f.WriteAt(line, size)
 		}
-		return errors.Join(err, f.Sync(), f.Close())
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, p.At, system(""), MarketID{}, Event{checkpointed, c.name(), []string{fmt.Sprintf("line:%d", p.N), "sha256:" + hashOf(line)}})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("checkpoint: %w", err)
@@ -207,8 +249,11 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 // as it was: cut off, or computed anew. An empty map: all as it was.
 // Faults: Conflict checkpoint-broken.
 func (s *Service) VerifyCheckpoints(ctx context.Context, c *Checkpoints) (map[id.ID[Market]]int64, error) {
-	all, _, _, _, _, err := c.known()
+	all, _, lines, _, err := c.known()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.behind(ctx, s.db, lines); err != nil {
 		return nil, err
 	}
 	byChain := map[id.ID[Market]]map[int64]string{}

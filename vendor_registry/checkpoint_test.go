@@ -23,13 +23,12 @@ func TestCheckpoints(t *testing.T) {
 		from  int64
 	}{
 		{"nothing", nil, true, 0},
-		{"the tail and the head cut off", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 7`, head}, true, 10},
-		{"cut off before the first checkpoint", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 3`, head}, true, 5},
-		{"the whole chain gone", []string{`DELETE FROM audit_events WHERE market_id = ` + vt, `DELETE FROM audit_heads WHERE market_id = ` + vt}, true, 5},
+		{"the tail and the head cut off, and nothing in the record tells", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 11`, head}, true, 14},
+		{"the tail and the head cut off", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 7`, head}, false, 11},
+		{"cut off before the first checkpoint", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 3`, head}, false, 5},
+		{"the whole chain gone", []string{`DELETE FROM audit_events WHERE market_id = ` + vt, `DELETE FROM audit_heads WHERE market_id = ` + vt}, false, 5},
 		{"a hash changed", []string{`UPDATE audit_events SET hash = sha256('x') WHERE market_id = ` + vt + ` AND seq = 5`}, false, 5},
-		{"the tail taken by another chain's", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq = 10`,
-			`UPDATE audit_heads SET seq = 9, hash = (SELECT hash FROM audit_events WHERE market_id = ` + vt + ` AND seq = 9) WHERE market_id = ` + vt,
-			`written again`}, true, 10},
+		{"the tail taken by another chain's", []string{`DELETE FROM audit_events WHERE market_id = ` + vt + ` AND seq > 11`, head, `written again`}, true, 14},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -39,6 +38,8 @@ func TestCheckpoints(t *testing.T) {
 			w.checkpoint(c, true)
 			w.stall("B-1")
 			w.approve(w.propose("B-1", vnpt))
+			w.checkpoint(c, true)
+			w.stall("B-2")
 			w.checkpoint(c, true)
 			w.checkpoint(c, false)
 			for _, sql := range tt.sql {
@@ -93,6 +94,9 @@ func TestCheckpointFile(t *testing.T) {
 			body, _, _ := strings.Cut(l[1], "\t")
 			return []string{l[0], body + "\t" + signature, l[2]}
 		}, "checkpoint-broken"},
+		{"the last line taken out", func(l []string) []string { return l[:2] }, "checkpoint-broken"},
+		{"all lines taken out", func([]string) []string { return nil }, "checkpoint-broken"},
+		{"the end of the last line taken out", func(l []string) []string { return []string{l[0], l[1], l[2][:len(l[2])-5]} }, "checkpoint-broken"},
 		{"no signature", func(l []string) []string {
 			body, _, _ := strings.Cut(l[1], "\t")
 			return []string{l[0], body + "\n", l[2]}

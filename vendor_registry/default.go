@@ -324,7 +324,8 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 		}
 		return nil, err
 	}
-	if err := point(ctx, tx, m.ID, p.VendorID, &p.OldID, p.AccountID); err != nil {
+	moved, err := point(ctx, tx, m.ID, p.VendorID, &p.OldID, p.AccountID)
+	if err != nil {
 		return nil, err
 	}
 	made, err := replacementTasks(ctx, tx, by, m, p.InsteadOf, p.Account, ordinary, "default changed", now)
@@ -332,7 +333,7 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 		return nil, err
 	}
 	told, err := queueNotice(ctx, tx, m, "default_changed", p.InsteadOf, p.Account, now)
-	return slices.Concat(events, made, told), err
+	return slices.Concat(events, moved, made, told), err
 }
 
 func insertDefaultDecision(ctx context.Context, tx pgx.Tx, by Actor, m Market, which DefaultID, word State, reason string, now time.Time) error {

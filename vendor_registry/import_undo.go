@@ -59,10 +59,11 @@ func (s *Service) DiscardImport(ctx context.Context, by Actor, ref ImportRef) er
 			}
 			return f
 		}
-		if err := undo(ctx, tx, by, m.ID, st.ID, now); err != nil {
+		withdrawn, err := undo(ctx, tx, by, m.ID, st.ID, now)
+		if err != nil {
 			return err
 		}
-		return Audit(ctx, tx, now, by, m.ID, Event{"import.undone", "import:" + st.ID.String(), nil})
+		return Audit(ctx, tx, now, by, m.ID, append([]Event{{"import.undone", "import:" + st.ID.String(), nil}}, withdrawn...)...)
 	})
 	if fault.CodeOf(err) == "import-built-on" {
 		s.refused(ctx, by, ref.Market, Event{"import.undo_refused", "import:" + ref.ID.String(), []string{"import-built-on"}})
@@ -147,14 +148,14 @@ func blocked(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) error {
 	return f
 }
 
-// undo takes back what an import brought. Accounts are not deleted: they are withdrawn.
-func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now time.Time) error {
+// undo takes back what an import brought. Accounts are not deleted: they are withdrawn. The caller writes the events.
+func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now time.Time) ([]Event, error) {
 	if err := oneAtATime(ctx, tx, m, "print"); err != nil { // no placard, and no decision, comes in between
-		return err
+		return nil, err
 	}
 	args := pgx.StrictNamedArgs{"market": m, "import": im}
 	if err := blocked(ctx, tx, args); err != nil {
-		return err
+		return nil, err
 	}
 	ids, err := postgres.All[AccountID](ctx, tx, `
 		SELECT a.id FROM accounts a
@@ -162,12 +163,14 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id)
 		ORDER BY a.id`, args)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var events []Event
 	for _, a := range ids {
 		if err := insertDecision(ctx, tx, by, m, a, StateWithdrawn, "import undone", now); err != nil {
-			return err
+			return nil, err
 		}
+		events = append(events, Event{"account.withdrawn", "account:" + a.String(), nil})
 	}
 	for _, sql := range []string{
 		`UPDATE occupancies SET ended = began WHERE market_id = @market AND import_id = @import`,
@@ -180,8 +183,8 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 			named["now"] = now
 		}
 		if _, err := tx.Exec(ctx, sql, named); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return events, nil
 }

@@ -142,11 +142,11 @@ func mergeAccounts(ctx context.Context, tx pgx.Tx, by Actor, m Market, gone, sta
 		}
 		same := slices.IndexFunc(have, func(o Account) bool { return live(o) && o.Provider == a.Provider && o.FullNumber == a.FullNumber })
 		if same >= 0 && have[same].State == StateApproved && a.State == StateApproved && have[same].Payload == a.Payload && have[same].Holder == a.Holder {
-			on, err := passPlacards(ctx, tx, m.ID, a.RecordID, stays, have[same].RecordID)
+			on, passed, err := passPlacards(ctx, tx, m.ID, a.RecordID, stays, have[same].RecordID)
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			kept = append(kept, on...)
+			kept, events = append(kept, on...), append(events, passed...)
 			if err := passReplacements(ctx, tx, m.ID, a.RecordID, stays, have[same].RecordID); err != nil {
 				return nil, nil, nil, err
 			}
@@ -178,14 +178,25 @@ func mergeAccounts(ctx context.Context, tx pgx.Tx, by Actor, m Market, gone, sta
 
 // passPlacards makes the live placards of an account the surviving vendor's, whose own approved account has the same code and holder
 // to the letter: what they say and pay stays what it was. One stays behind where the vendor has such a placard at the stall already.
-func passPlacards(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID, vendor VendorID, to AccountID) ([]Serial, error) {
-	return postgres.All[Serial](ctx, tx, `
+func passPlacards(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID, vendor VendorID, to AccountID) ([]Serial, []Event, error) {
+	type passed struct {
+		ID     PlacardID
+		Serial Serial
+	}
+	ps, err := postgres.All[passed](ctx, tx, `
 		UPDATE placards p SET vendor_id = @vendor, account_id = @to
 		WHERE p.market_id = @market AND p.account_id = @from AND p.state = ANY (@live)
 		  AND NOT EXISTS (SELECT FROM placards o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = p.stall_id
 		                  AND o.kind = p.kind AND o.state = ANY (@live))
-		RETURNING p.serial`,
+		RETURNING p.id, p.serial`,
 		pgx.StrictNamedArgs{"market": m, "from": from, "vendor": vendor, "to": to, "live": liveStates})
+	var serials []Serial
+	var events []Event
+	for _, p := range ps {
+		serials = append(serials, p.Serial)
+		events = append(events, Event{placardPassed, "placard:" + p.ID.String(), []string{"vendor", "account"}})
+	}
+	return serials, events, err
 }
 
 // stopPlacardsOf suspends the placards of an account that ends with a merge.

@@ -107,7 +107,9 @@ func TestReconcile(t *testing.T) {
 	if _, err := w.reg.Reconcile(t.Context(), w.stranger, "VT"); fault.CodeOf(err) != "market-not-found" {
 		t.Errorf("from outside: %v", err)
 	}
-	w.whole()
+	if at, err := w.reg.VerifyAudit(t.Context(), w.vt.ID); at == 0 || err != nil {
+		t.Errorf("the evidence does not show what was changed: %v", err)
+	}
 }
 
 // Codes kept to the letter, stands and provisional placards are as they should be.

@@ -1,0 +1,419 @@
+package registry_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/postgres"
+	registry "cho40/vendor_registry"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// evidence are the tables of which not one bit may change unnoticed, and how many rows this test wants to try at the least; parts are the columns
+// of others that say where money goes.
+var (
+	evidence = map[string]int{
+		"accounts": 5, "account_holders": 1, "account_decisions": 6, "account_verifications": 2, "default_proposals": 2, "default_decisions": 2,
+		"placards": 4, "placard_events": 8, "placard_serials": 4, "audit_events": 40, "audit_heads": 3, "audit_salts": 40,
+	}
+	parts = map[string][]string{"vendors": {"default_account"}}
+)
+
+// eventful is a market in which everything happened once that the evidence speaks of.
+func eventful(t *testing.T) *world {
+	w := newWorld(t)
+	changed := w.placard("A-1", viettel)
+	w.record(changed.Serial, registry.NewPlacardEvent{Kind: "installed", HeardName: "LY MINH TAM", Consent: agreed})
+	w.record(changed.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: changed.Payload})
+	w.approve(w.propose("A-1", numbered(viettel, 77)))
+	w.approve(w.propose("A-1", vnpt))
+	w.at = "A-1"
+	second := slices.IndexFunc(w.look("A-1").Accounts, func(a registry.Account) bool { return a.Provider == "vnpt_money" })
+	wish := w.wishes(w.clerk, w.look("A-1").Accounts[second])
+	if _, err := w.reg.DecideDefault(t.Context(), w.officer, wish); err != nil {
+		t.Fatal(err)
+	}
+	back := w.wishes(w.clerk, w.look("A-1").Accounts[slices.IndexFunc(w.look("A-1").Accounts, func(a registry.Account) bool { return a.FullNumber == numbered(viettel, 77).Number })])
+	back.Decision, back.LastDigits = "withdraw", ""
+	if _, err := w.reg.DecideDefault(t.Context(), w.clerk, back); err != nil {
+		t.Fatal(err)
+	}
+	w.issue(registry.NewBatch{Stalls: []string{"A-1"}})
+	hers := numbered(bank, 3)
+	hers.Relation, hers.HolderConsent = "spouse", agreed
+	hers.Holder = "TRAN THI BE"
+	theirs := w.stall("B-1", hers).Accounts[0]
+	if _, err := w.reg.Verified(t.Context(), w.volunteer, theirs.ID, registry.NewStep{Step: "name_heard", HeardName: "TRAN THI BE", How: "tại sạp"}); err != nil {
+		t.Fatal(err)
+	}
+	w.placard("C-1", numbered(bank, 9))
+	stays := w.stall("C-2", numbered(bank, 9))
+	w.approve(stays.Accounts[0])
+	if _, err := w.reg.Merge(t.Context(), w.clerk2, "VT", w.look("C-1").Vendor.ID, registry.Merge{Into: stays.Vendor.ID, Reason: "entered_wrongly"}); err != nil {
+		t.Fatal(err)
+	}
+	stopped := w.placard("D-1", numbered(viettel, 12))
+	w.record(stopped.Serial, registry.NewPlacardEvent{Kind: "suspended", Reason: "mưa"})
+	return w
+}
+
+// TestTamper changes each column of each row of the evidence in turn, takes each row out, exchanges each with its neighbour, and cuts off
+// what came last, as somebody who owns the database would: without constraints. Looking at the chain notices every one.
+func TestTamper(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	c := checkpoints(t, t.TempDir())
+	w.checkpoint(c, true)
+	w.unfenced()
+	w.unchanged()
+
+	tried := 0
+	for table, least := range evidence {
+		rows := ask[[]string](w, `SELECT array_agg(ctid::text ORDER BY ctid) FROM `+table)
+		if len(rows) < least {
+			t.Errorf("%s has only %d rows", table, len(rows))
+		}
+		for i, row := range rows {
+			sets := w.changes(table, nil)
+			if len(rows) > 20 && i > 0 && i < len(rows)-1 { // of many rows that are alike, each has its turn with one column
+				sets = sets[i%len(sets):][:1]
+			}
+			for _, set := range sets {
+				tried++
+				w.tamper(c, table+" "+row+": "+set, true, func(tx pgx.Tx) error {
+					return touched(tx.Exec(t.Context(), `UPDATE `+table+` SET `+set+` WHERE ctid = $1::text::tid`, row))
+				})
+			}
+			tried++
+			w.tamper(c, table+" "+row+" taken out", true, func(tx pgx.Tx) error {
+				return touched(tx.Exec(t.Context(), `DELETE FROM `+table+` WHERE ctid = $1::text::tid`, row))
+			})
+		}
+		for i := range len(rows) - 1 {
+			tried++
+			w.tamper(c, table+" "+rows[i]+" and "+rows[i+1]+" exchanged", true, func(tx pgx.Tx) error { return exchange(t.Context(), tx, table, w.key2(table), rows[i], rows[i+1]) })
+		}
+	}
+	for table, columns := range parts {
+		for _, row := range ask[[]string](w, `SELECT array_agg(ctid::text) FROM `+table+` WHERE `+columns[0]+` IS NOT NULL`) {
+			for _, set := range w.changes(table, columns) {
+				tried++
+				w.tamper(c, table+" "+row+": "+set, true, func(tx pgx.Tx) error {
+					return touched(tx.Exec(t.Context(), `UPDATE `+table+` SET `+set+` WHERE ctid = $1::text::tid`, row))
+				})
+			}
+		}
+	}
+	// What is put in without an event.
+	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions", "placards", "placard_events"} {
+		w.tamper(c, table+" put in", true, func(tx pgx.Tx) error {
+			return errors.Join(touched(tx.Exec(t.Context(), `CREATE TEMP TABLE one ON COMMIT DROP AS SELECT * FROM `+table+` LIMIT 1`)),
+				touched(tx.Exec(t.Context(), `UPDATE one SET id = '01a2b3c4-d5e6-7f80-9123-456789abcdef'`)),
+				touched(tx.Exec(t.Context(), `INSERT INTO `+table+` (`+w.columns(table)+`) SELECT `+w.columns(table)+` FROM one`)))
+		})
+	}
+	if tried < 800 {
+		t.Errorf("only %d ways", tried)
+	}
+	w.unchanged()
+}
+
+// TestTamperAndMend is the same by somebody who computes the chain anew afterwards, head and later hashes, but has no key to
+// the checkpoints: the chain then looks whole, and the checkpoints tell.
+func TestTamperAndMend(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	c := checkpoints(t, t.TempDir())
+	w.checkpoint(c, true)
+	w.unfenced()
+	vt := w.vt.ID.String()
+	last := ask[int](w, `SELECT seq FROM audit_heads WHERE market_id = '`+vt+`'`)
+	n := 0
+	try := func(name string, do func(tx pgx.Tx) error) {
+		n++
+		w.tamper(c, name, false, func(tx pgx.Tx) error { return errors.Join(do(tx), rehash(t.Context(), tx, w.vt.ID)) })
+	}
+	for seq := 1; seq <= last; seq++ {
+		try(fmt.Sprint("event ", seq, " by somebody else"), func(tx pgx.Tx) error {
+			return touched(tx.Exec(t.Context(), `UPDATE audit_events SET actor = 'person:other' WHERE market_id = $1 AND seq = $2`, vt, seq))
+		})
+		try(fmt.Sprint("event ", seq, " taken out"), func(tx pgx.Tx) error {
+			return errors.Join(touched(tx.Exec(t.Context(), `DELETE FROM audit_events WHERE market_id = $1 AND seq = $2`, vt, seq)),
+				passed(tx.Exec(t.Context(), `UPDATE audit_events SET seq = seq - 1 WHERE market_id = $1 AND seq > $2`, vt, seq)))
+		})
+		try(fmt.Sprint("cut off from event ", seq), func(tx pgx.Tx) error {
+			return touched(tx.Exec(t.Context(), `DELETE FROM audit_events WHERE market_id = $1 AND seq >= $2`, vt, seq))
+		})
+		if seq < last {
+			try(fmt.Sprint("events ", seq, " and the next exchanged"), func(tx pgx.Tx) error {
+				return touched(tx.Exec(t.Context(), fmt.Sprintf(`UPDATE audit_events SET seq = %d - seq WHERE market_id = $1 AND seq IN (%d, %d)`, 2*seq+1, seq, seq+1), vt))
+			})
+		}
+	}
+	if n < 150 {
+		t.Errorf("only %d ways", n)
+	}
+	// Nothing is left of the chain, nor of what it committed to.
+	w.tamper(c, "all evidence gone", false, func(tx pgx.Tx) error {
+		for table := range evidence {
+			if _, err := tx.Exec(t.Context(), `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.unchanged()
+}
+
+// TestForgotten: of what was erased nothing is compared any more, and the chain still verifies; without the event that says so, it does not.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	w.unfenced("audit_%")
+	which := ask[string](w, `SELECT id::text FROM accounts ORDER BY id LIMIT 1`)
+	blank := func(tx pgx.Tx) error {
+		return errors.Join(touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '0', holder = '', payload = '' WHERE id = $1`, which)),
+			touched(tx.Exec(t.Context(), `DELETE FROM account_decisions WHERE account_id = $1`, which)))
+	}
+	w.tamper(nil, "erased without a word", true, func(tx pgx.Tx) error {
+		return errors.Join(blank(tx), touched(tx.Exec(t.Context(), `DELETE FROM audit_salts WHERE object = $1`, which)))
+	})
+	err := pgx.BeginFunc(t.Context(), w.owner(), func(tx pgx.Tx) error {
+		return errors.Join(blank(tx), registry.Audit(t.Context(), tx, w.clock.now(), registry.Console(), w.vt.ID, registry.Event{Action: "account.erased", Object: "account:" + which}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+	if n := ask[int](w, `SELECT count(*) FROM audit_salts WHERE object = '`+which+`'`); n != 0 {
+		t.Errorf("%d salts are left", n)
+	}
+	w.tamper(nil, "another account", true, func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '0' WHERE id = (SELECT max(id::text)::uuid FROM accounts)`))
+	})
+}
+
+// TestOlderEvents: events of the release before commitments verify as they did, rows of theirs are not compared, and the next event about one
+// commits to it.
+func TestOlderEvents(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	w.unfenced("audit_%")
+	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`} {
+		w.exec(sql)
+	}
+	if err := pgx.BeginFunc(t.Context(), w.owner(), func(tx pgx.Tx) error { return rehash(t.Context(), tx, w.vt.ID) }); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+	w.tamper(nil, "a role put into an older event", true, func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `UPDATE audit_events SET role = 'clerk' WHERE market_id = $1 AND seq = 3`, w.vt.ID))
+	})
+	a := w.look("B-1").Accounts[0]
+	if _, err := w.reg.Decide(t.Context(), w.officer, approval(a)); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+	w.tamper(nil, "what the newest event about it committed to", true, func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '0' WHERE id = $1`, a.RecordID))
+	})
+}
+
+// unfenced takes the constraints away that would keep an owner from what these tests do, but those of the tables that are like one of but.
+func (w *world) unfenced(but ...string) {
+	w.Helper()
+	for _, sql := range ask[[]string](w, `SELECT array_agg(format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', conrelid::regclass, conname) ORDER BY contype)
+		FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND NOT conrelid::regclass::text LIKE ANY ('{`+strings.Join(but, ",")+`}')`) {
+		w.exec(sql)
+	}
+	for _, sql := range ask[[]string](w, `SELECT array_agg(format('DROP INDEX %s', indexrelid::regclass)) FROM pg_index WHERE indisunique AND indrelid::regclass::text IN
+		('placards', 'account_decisions', 'default_decisions', 'placard_events')`) {
+		w.exec(sql)
+	}
+}
+
+// unchanged fails the test unless all is whole.
+func (w *world) unchanged() {
+	w.Helper()
+	w.tamper(nil, "", false, func(pgx.Tx) error { return nil })
+}
+
+// tamper does something to the record, looks whether that is noticed, and takes it back. Where itself is true the chain tells by itself; of
+// c, if any, the checkpoints must.
+func (w *world) tamper(c *registry.Checkpoints, name string, itself bool, do func(tx pgx.Tx) error) {
+	w.Helper()
+	ctx := w.Context()
+	tx, err := w.owner().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer tx.Rollback(ctx)
+	if err := do(tx); err != nil {
+		w.Errorf("%s: %v", name, err)
+		return
+	}
+	reg := registry.New(tx, w.clock.now)
+	other, err := reg.Market(ctx, registry.Console(), "XX")
+	if err != nil {
+		w.Fatal(err)
+	}
+	broken := false
+	chains := []registry.MarketID{w.vt.ID}
+	if strings.HasPrefix(name, "audit_") { // rows of the other chains too
+		chains = append(chains, registry.MarketID{}, other.ID)
+	}
+	for _, chain := range chains {
+		at, err := reg.VerifyAudit(ctx, chain)
+		if err != nil {
+			w.Errorf("%s: %v", name, err)
+			return
+		}
+		broken = broken || at > 0
+	}
+	if itself || name == "" {
+		if broken != (name != "") {
+			w.Errorf("%s: the chain is broken: %v", name, broken)
+		}
+		return
+	}
+	differ, err := reg.VerifyCheckpoints(ctx, c)
+	if err != nil && fault.CodeOf(err) != "checkpoint-broken" {
+		w.Errorf("%s: %v", name, err)
+	}
+	if len(differ) == 0 && err == nil {
+		w.Errorf("%s: the checkpoints do not notice", name)
+	}
+}
+
+// changes are ways to change each column of a table, those named or all that are not computed.
+func (w *world) changes(table string, only []string) []string {
+	w.Helper()
+	type column struct{ Name, Type string }
+	all, err := postgres.All[column](w.Context(), w.db, `
+		SELECT column_name::text AS name, data_type::text AS type FROM information_schema.columns
+		WHERE table_schema = 'public' AND table_name = @table AND is_generated = 'NEVER'`, pgx.StrictNamedArgs{"table": table})
+	if err != nil {
+		w.Fatal(err)
+	}
+	var sets []string
+	for _, c := range all {
+		if only != nil && !slices.Contains(only, c.Name) {
+			continue
+		}
+		how, ok := map[string]string{
+			"uuid": `'01a2b3c4-d5e6-7f80-9123-456789abcdef'`, "text": `coalesce(%s, '') || 'x'`, "boolean": `NOT coalesce(%s, true)`, "bytea": `coalesce(%s, '') || '\x00'`,
+			"smallint": `coalesce(%s, 0) + 1`, "integer": `coalesce(%s, 0) + 1`, "bigint": `coalesce(%s, 0) + 1`,
+			"timestamp with time zone": `coalesce(%s, now()) + interval '1 microsecond'`, "ARRAY": `coalesce(%s, '{}') || 'x'::text`, "date": `coalesce(%s, '2026-01-01') + 1`,
+		}[c.Type]
+		if !ok {
+			w.Fatalf("%s.%s is a %s", table, c.Name, c.Type)
+		}
+		sets = append(sets, c.Name+" = "+strings.ReplaceAll(how, "%s", c.Name))
+	}
+	return sets
+}
+
+// columns are those of a table that are not computed.
+func (w *world) columns(table string) string {
+	w.Helper()
+	return ask[string](w, `SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '`+table+`' AND is_generated = 'NEVER'`)
+}
+
+// key2 is what tells a table's rows apart beside their market.
+func (w *world) key2(table string) string {
+	switch table {
+	case "audit_events", "audit_heads":
+		return "hash"
+	case "audit_salts":
+		return "salt"
+	case "placard_serials":
+		return "placard_id"
+	case "account_holders":
+		return "account_id"
+	}
+	return "id"
+}
+
+// exchange gives each of two rows the other's key.
+func exchange(ctx context.Context, tx pgx.Tx, table, key, a, b string) error {
+	return touched(tx.Exec(ctx, fmt.Sprintf(`UPDATE %[1]s t SET %[2]s = o.%[2]s FROM %[1]s o
+		WHERE t.ctid IN ($1::text::tid, $2::text::tid) AND o.ctid IN ($1::text::tid, $2::text::tid) AND o.ctid <> t.ctid`, table, key), a, b))
+}
+
+// touched is an error when a statement changed no row.
+func touched(tag pgconn.CommandTag, err error) error {
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errors.New("no row was touched")
+	}
+	return err
+}
+
+// passed is whether a statement failed, however many rows it touched.
+func passed(_ pgconn.CommandTag, err error) error { return err }
+
+// rehash makes a market's chain whole again, as docs/audit.md says it is made, with code of its own.
+func rehash(ctx context.Context, tx pgx.Tx, m registry.MarketID) error {
+	rows, err := tx.Query(ctx, `SELECT seq, at, actor, via, role, action, object, request_id, fields, sealed FROM audit_events WHERE market_id = $1 ORDER BY seq`, m)
+	if err != nil {
+		return err
+	}
+	events, err := pgx.CollectRows(rows, pgx.RowToStructByPos[exported])
+	if err != nil {
+		return err
+	}
+	hash, seq := []byte{}, int64(0)
+	for _, e := range events {
+		e.Chain = m.String()
+		hash, seq = e.next(hash), e.Seq
+		if _, err := tx.Exec(ctx, `UPDATE audit_events SET hash = $3 WHERE market_id = $1 AND seq = $2`, m, seq, hash); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE audit_heads SET seq = $2, hash = $3 WHERE market_id = $1`, m, seq, hash); err != nil {
+		return err
+	}
+	return nil
+}
+
+// exported is an event as an export has it.
+type exported struct {
+	Seq                                         int64
+	At                                          time.Time
+	Actor, Via, Role, Action, Object, RequestID string
+	Fields, Sealed                              []string
+	Chain                                       string `db:"-"`
+}
+
+// next is the hash behind an event.
+func (e exported) next(previous []byte) []byte {
+	var text []byte
+	say := func(parts ...string) {
+		for _, p := range parts {
+			text = append(append(text, byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p))), p...)
+		}
+	}
+	at := e.At.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")
+	if e.Sealed == nil {
+		say("cho40 audit 1", e.Chain, at, e.Actor, e.Via, e.Action, e.Object, e.RequestID)
+		say(e.Fields...)
+	} else {
+		say("cho40 audit 2", e.Chain, at, e.Actor, e.Via, e.Role, e.Action, e.Object, e.RequestID, strconv.Itoa(len(e.Fields)))
+		say(e.Fields...)
+		say(strconv.Itoa(len(e.Sealed)))
+		say(e.Sealed...)
+	}
+	inner := sha256.Sum256(text)
+	outer := sha256.Sum256(slices.Concat(previous, binary.BigEndian.AppendUint64(nil, uint64(e.Seq)), inner[:]))
+	return outer[:]
+}
