@@ -156,6 +156,10 @@ const (
 	RevealNumber     Action = "reveal-number"    // a phone or an account in full, outside a placard
 	AnswerRequests   Action = "answer-requests"  // what people ask about their own data
 	EraseVendor      Action = "erase-vendor"     // for good
+	SeeAudit         Action = "see-audit"        // what happened, who did it, from where
+	SeeOwnKeys       Action = "see-own-keys"     // of it what a provider's own keys did
+	VerifyAudit      Action = "verify-audit"     // whether it is whole
+	ExportAudit      Action = "export-audit"     // all of it, for who checks it elsewhere
 	ManagePeople     Action = "manage-people"    // people, grants, keys: which ones is the rule of package auth
 )
 
@@ -186,6 +190,10 @@ var rights = map[Action][]Role{
 	RevealNumber:     {Clerk, Manager, Leader},
 	AnswerRequests:   {Clerk, Manager},
 	EraseVendor:      {Manager},
+	SeeAudit:         {Clerk, Manager, Officer, Auditor},
+	SeeOwnKeys:       {Partner},
+	VerifyAudit:      {Auditor, Admin},
+	ExportAudit:      {Auditor},
 	ManagePeople:     {Manager, Leader, Officer, Admin},
 }
 

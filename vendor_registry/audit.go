@@ -194,7 +194,7 @@ func body(in id.ID[Market], at time.Time, by Actor, role string, e Event, sealed
 
 // Verdict is what looking at a whole chain came to.
 type Verdict struct {
-	Events   int64  `json:"events"`
+	Events   int    `json:"events"`
 	BrokenAt int64  `json:"broken_at"`        // the first event that does not fit; behind the last one: something is missing there; 0: whole
 	Object   string `json:"object,omitempty"` // whose rows are not those that were committed to; empty: the chain itself is broken
 	Since    int64  `json:"since,omitempty"`  // the first event that is not the one a checkpoint outside the database knows
@@ -239,7 +239,7 @@ func (s *Service) verify(ctx context.Context, in id.ID[Market]) (v Verdict, err 
 			}
 			return nil
 		})
-		if v.Events = n; err != nil || v.BrokenAt > 0 {
+		if v.Events = int(n); err != nil || v.BrokenAt > 0 {
 			return err
 		}
 		type end struct {

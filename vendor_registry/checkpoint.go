@@ -249,6 +249,11 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 // as it was: cut off, or computed anew. An empty map: all as it was.
 // Faults: Conflict checkpoint-broken.
 func (s *Service) VerifyCheckpoints(ctx context.Context, c *Checkpoints) (map[id.ID[Market]]int64, error) {
+	return s.sinceCheckpoint(ctx, c, func(id.ID[Market]) bool { return true })
+}
+
+// sinceCheckpoint is VerifyCheckpoints for some of the chains.
+func (s *Service) sinceCheckpoint(ctx context.Context, c *Checkpoints, of func(id.ID[Market]) bool) (map[id.ID[Market]]int64, error) {
 	all, _, lines, _, err := c.known()
 	if err != nil {
 		return nil, err
@@ -265,6 +270,9 @@ func (s *Service) VerifyCheckpoints(ctx context.Context, c *Checkpoints) (map[id
 	}
 	differ := map[id.ID[Market]]int64{}
 	for chain, said := range byChain {
+		if !of(chain) {
+			continue
+		}
 		seqs := make([]int64, 0, len(said))
 		for seq := range said {
 			seqs = append(seqs, seq)

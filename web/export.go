@@ -335,7 +335,7 @@ func (s *Server) send(c echo.Context, write func(open Open) error) error {
 }
 
 var exportTypes = map[string]string{
-	"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 // patient gives the reader of a long file time for each piece of it, instead of once for the whole.

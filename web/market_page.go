@@ -30,6 +30,7 @@ type marketPage struct {
 	Order, Edit    string
 	Facts          []fact
 	Exports        string
+	Audit          string
 	WithoutAccount string          // the stalls of vendors who have none yet
 	Approved       int             // placards ready to print
 	Share          *coverage.Share // nil: not for this reader
@@ -143,6 +144,9 @@ func (s *Server) marketPage(c echo.Context) error {
 	p := marketPage{frame: s.frame(c, m.Name, &m, "market"), Market: m, Place: place(m), Code: m.Code, Self: marketPath(m.Code), Facts: facts(l, m)}
 	if by.Can(registry.ChangeMarket, m) {
 		p.Edit = marketPath(m.Code, "edit")
+	}
+	if by.Can(registry.SeeAudit, m) || by.Can(registry.VerifyAudit, m) || by.Can(registry.SeeOwnKeys, m) {
+		p.Audit = marketPath(m.Code, "audit")
 	}
 	if p.Share, err = s.shareFor(c, m); err != nil {
 		return err

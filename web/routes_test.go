@@ -44,6 +44,13 @@ var matrix = map[string]string{
 	"full phone or account":      "++-+----",
 	"what people ask of theirs":  "++------",
 	"erase a person":             "-+------", // with a fresh second factor
+	"audit trail":                "++--+++-", // a partner what its own keys did
+	"audit verification":         "------++",
+	"audit export":               "------+-",
+	"audit page":                 "++--++++", // an administrator sees whether it is whole, no events
+	"service's audit trail":      "-----+--", // else who is officer or auditor over everything
+	"service's audit page":       "-----+++",
+	"service's audit export":     "--------",
 	"people, grants, keys":       "-+-++--+", // which ones, TestWhoMayGrantWhat of internal/auth tries
 	"a volunteer's phone":        "--+-----",
 }
@@ -183,6 +190,13 @@ var tries = []try{
 	{route: "GET /api/v1/markets/{market}/stalls/{stall}/sharing", row: "name and stall, masked too", path: near + "/stalls/A-12/sharing", other: "/api/v1/markets/NONE/stalls/A-12/sharing", status: 200},
 	{route: "POST /api/v1/markets/{market}/stalls/{stall}/sharing", row: "consent, placard at stall", path: near + "/stalls/A-12/sharing", other: "/api/v1/markets/NONE/stalls/A-12/sharing", body: `{"provider":"viettel_money","version":"vi-share-1","given":"phone_call"}`, status: 201},
 	{route: "POST /api/v1/markets/{market}/stalls/{stall}/reveal", row: "full phone or account", path: near + "/stalls/A-12/reveal", other: "/api/v1/markets/NONE/stalls/A-12/reveal", body: `{"field":"phone","reason":"hỏi lại"}`, status: 200},
+	{route: "GET /api/v1/markets/{market}/audit", row: "audit trail", path: near + "/audit?object=A-12&action=account.", other: "/api/v1/markets/NONE/audit", status: 200},
+	{route: "GET /api/v1/markets/{market}/audit/verification", row: "audit verification", path: near + "/audit/verification", other: "/api/v1/markets/NONE/audit/verification", status: 200},
+	{route: "GET /api/v1/markets/{market}/audit/exports/{file}", row: "audit export", path: near + "/audit/exports/trail.jsonl", other: "/api/v1/markets/NONE/audit/exports/trail.jsonl", status: 200},
+	{route: "GET /api/v1/markets/{market}/audit/exports/{file}", row: "audit export", path: near + "/audit/exports/trail.csv", other: "/api/v1/markets/NONE/audit/exports/trail.csv", status: 200},
+	{route: "GET /api/v1/audit", row: "service's audit trail", path: "/api/v1/audit", status: 200},
+	{route: "GET /api/v1/audit/verification", row: "audit verification", path: "/api/v1/audit/verification", status: 200},
+	{route: "GET /api/v1/audit/exports/{file}", row: "service's audit export", path: "/api/v1/audit/exports/trail.jsonl", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
 }
@@ -480,6 +494,10 @@ var pages = []try{
 	{route: "POST /markets/:market/stalls/:stall/reveal", row: "full phone or account", path: "/markets/NEAR/stalls/A-12/reveal", body: raw{form, "field=phone&reason=xem"}},
 	{route: "POST /markets/:market/stalls/:stall/sharing", row: "consent, placard at stall", path: "/markets/NEAR/stalls/A-12/sharing", body: raw{form, "provider=viettel_money"}},
 	{route: "GET /markets/:market/old-placards", row: "name and stall, masked too", path: "/markets/NEAR/old-placards"},
+	{route: "GET /markets/:market/audit", row: "audit page", path: "/markets/NEAR/audit"},
+	{route: "POST /markets/:market/audit/exports/:file", row: "audit export", path: "/markets/NEAR/audit/exports/trail.csv", body: raw{form, ""}},
+	{route: "GET /audit", row: "service's audit page", path: "/audit", own: true},
+	{route: "POST /audit/exports/:file", row: "service's audit export", path: "/audit/exports/trail.csv", body: raw{form, ""}, own: true},
 	{route: "GET /placards/:serial", row: "name and stall, masked too", path: "/placards/$printed"},
 	{route: "POST /placards/:serial", row: "suspend", path: "/placards/$placard", body: raw{form, "kind=suspended&reason=x"}, fresh: "placard"},
 	{route: "POST /placards/:serial", row: "resume", path: "/placards/$placard", body: raw{form, "kind=resumed&reason=x"}, fresh: "stopped"},

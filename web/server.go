@@ -33,7 +33,9 @@ type Config struct {
 	Proxies []netip.Prefix              // whose X-Forwarded-For and X-Forwarded-Proto count
 	Public  *url.URL                    // where people open the service; nil: under whatever name they like
 	Erased  func(context.Context) error // writes down outside the database who was erased; nil: nobody does
-	HTTPS   time.Duration               // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
+	// Checkpoints are what chains are compared with when somebody asks whether they are whole; nil: only with themselves and the record.
+	Checkpoints *registry.Checkpoints
+	HTTPS       time.Duration // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
 
 	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
 }
@@ -54,13 +56,14 @@ type Server struct {
 	https    time.Duration
 	meter    *meter
 	erased   func(context.Context) error
+	points   *registry.Checkpoints
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
-		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased}
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints}
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)
@@ -197,6 +200,12 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/markets/:market/clashes", s.getClashes)
 	own.POST("/markets/:market/clashes/:clash", s.postClash)
 	own.GET("/coverage", s.getCoverage)
+	own.GET("/audit", s.getTrail)
+	own.GET("/audit/verification", s.getVerification)
+	own.GET("/audit/exports/:file", s.getTrailFile)
+	own.GET("/markets/:market/audit", s.getTrail)
+	own.GET("/markets/:market/audit/verification", s.getVerification)
+	own.GET("/markets/:market/audit/exports/:file", s.getTrailFile)
 	own.POST("/qr/decode", s.postDecode)
 
 	e.GET("/v", s.findPlacard, s.public)
@@ -275,6 +284,10 @@ func (s *Server) routes(e *echo.Echo) {
 	in.POST("/markets/:market/stalls/:stall/sharing", s.shareVendor)
 	in.GET("/markets/:market/old-placards", s.oldPage)
 	in.POST("/markets/:market/old-placards", s.collect)
+	in.GET("/audit", s.trailPage)
+	in.POST("/audit/exports/:file", s.getTrailFile)
+	in.GET("/markets/:market/audit", s.trailPage)
+	in.POST("/markets/:market/audit/exports/:file", s.getTrailFile)
 	in.GET("/placards/:serial", s.placardPage)
 	in.POST("/placards/:serial", s.placardEvent)
 }

@@ -190,7 +190,7 @@ var scopes = map[string][2]string{
 	"partner": {"provider:viettel_money"}, "admin": {"all"},
 }
 
-// as is how an actor signs a request. Its name is a role, then any of: far, for the other market; key, for a program; and words
+// as is how an actor signs a request. Its name is a role, then any of: far, for the other market; everywhere, over all; key, for a program; and words
 // that tell it from others: "manager", "clerk far", "manager key", "manager second". The empty name is nobody.
 func (w *world) as(name string) func(*http.Request) {
 	w.t.Helper()
@@ -203,16 +203,22 @@ func (w *world) as(name string) func(*http.Request) {
 		return sign
 	}
 	words := strings.Fields(name)
-	side, key := 0, false
+	side, key, everywhere := 0, false, false
 	for _, word := range words[1:] {
 		switch word {
 		case "far":
 			side = 1
 		case "key":
 			key = true
+		case "everywhere":
+			everywhere = true
 		}
 	}
-	grant, err := registry.ParseGrant(words[0], scopes[words[0]][side])
+	scope := scopes[words[0]][side]
+	if everywhere {
+		scope = "all"
+	}
+	grant, err := registry.ParseGrant(words[0], scope)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Is the record of what happened whole?"`
+	Verify auditVerifyCmd `cmd:"" help:"Is the record of what happened whole, and does what it speaks of agree with it?"`
 }
 
 type auditVerifyCmd struct{}
@@ -31,15 +31,13 @@ func (a *app) verifyAudit(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	chains := []struct {
-		name string
-		id   registry.MarketID
-	}{{"service", id.ID[registry.Market]{}}}
+	type named struct {
+		name, code string
+		id         registry.MarketID
+	}
+	chains := []named{{"service", "", id.ID[registry.Market]{}}}
 	for _, m := range markets {
-		chains = append(chains, struct {
-			name string
-			id   registry.MarketID
-		}{m.Code, m.ID})
+		chains = append(chains, named{m.Code, m.Code, m.ID})
 	}
 	checkpoints, err := a.checkpoints()
 	if err != nil {
@@ -51,14 +49,16 @@ func (a *app) verifyAudit(ctx context.Context, out output) error {
 	}
 	broken := false
 	for _, chain := range chains {
-		at, err := a.registry.VerifyAudit(ctx, chain.id)
+		v, err := a.registry.VerifyChain(ctx, registry.Console(), chain.code, nil)
 		if err != nil {
 			return err
 		}
 		state := "whole"
 		switch said := differ[chain.id]; {
-		case at > 0:
-			state, broken = fmt.Sprintf("broken at event %d", at), true
+		case v.Object != "":
+			state, broken = fmt.Sprintf("event %d and the rows of %s do not agree", v.BrokenAt, v.Object), true
+		case v.BrokenAt > 0:
+			state, broken = fmt.Sprintf("broken at event %d", v.BrokenAt), true
 		case said > 0:
 			state, broken = fmt.Sprintf("cut off or written anew: event %d is not the one of the checkpoint", said), true
 		}

@@ -89,7 +89,8 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
-	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public}
+	checkpoints, noCheckpoints := a.checkpoints()
+	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public, Checkpoints: checkpoints}
 	erased, err := a.erasures()
 	if err != nil { // as with the checkpoints below
 		log.Error("no list of who was erased is kept", "error", err)
@@ -138,9 +139,8 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		leader{a.direct, a.db, jobs, log, time.Now}.lead(ctx)
 	}()
 	defer func() { <-ended }()
-	checkpoints, err := a.checkpoints()
-	if err != nil { // the service is of use without, but somebody must know
-		log.Error("no checkpoints of the audit are kept", "error", err)
+	if noCheckpoints != nil { // the service is of use without, but somebody must know
+		log.Error("no checkpoints of the audit are kept", "error", noCheckpoints)
 	} else {
 		stopped := keepCheckpoints(ctx, func(ctx context.Context) error { _, err := a.registry.Checkpoint(ctx, checkpoints); return err }, log)
 		defer func() { <-stopped }()

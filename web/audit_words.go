@@ -1,0 +1,96 @@
+package web
+
+import (
+	"strings"
+
+	registry "cho40/vendor_registry"
+	"cho40/web/lang"
+)
+
+// traceWords are what an action of the trail is called, below what it is about. Actions that are of the service's own chain only are in
+// serviceWords.
+var traceWords = []traceKind{
+	{"Money", map[string]string{
+		"account.proposed": "Account brought in", "account.change_proposed": "Change of an account brought in", "account.verified": "Account looked at or its holder's name heard",
+		"account.name_differs": "Another name than the holder's was heard", "account.approved": "Account approved", "account.rejected": "Account turned down",
+		"account.withdrawn": "Account taken back", "account.expired": "Account waited too long", "account.superseded": "Account replaced",
+		"account.decision_refused": "Decision on an account refused", "account.erased": "Account erased with the person",
+		"default.proposed": "Another main account proposed", "default.approved": "Another main account approved", "default.rejected": "Another main account turned down",
+		"default.withdrawn": "Another main account taken back", "default.expired": "Another main account waited too long", "default.decision_refused": "Decision on the main account refused",
+		"default.erased": "Proposal for the main account erased with the person", "vendor.default_moved": "Where the vendor's money goes was set",
+		"notice.queued": "Notice for the vendor made", "notice.delivered": "Notice handed to the vendor",
+	}},
+	{"Placards", map[string]string{
+		"batch.issued": "Placards made for printing", "batch.printed": "Sheets drawn", "batch.refused": "Printing refused",
+		"placard.issued": "Placard made", "placard.printed": "Placard drawn", "placard.registered": "Stand of a wallet or bank registered", "placard.handed_over": "Placard handed over",
+		"placard.installed": "Placard hung", "placard.checked": "Placard checked", "placard.suspended": "Placard suspended", "placard.resumed": "Placard in use again",
+		"placard.removed": "Placard taken down", "placard.lost": "Placard lost", "placard.replaced": "Placard replaced", "placard.passed": "Placard goes on under the merged vendor",
+		"placard.differs": "Placard does not agree with what was approved", "placard.install_refused": "Hanging a placard refused", "placard.resume_refused": "Use of a placard again refused",
+		"placard.stand_refused": "Registering a stand refused", "placard.erased": "Names on a placard erased with the person", "task.made": "Task made",
+		"market.reconciled": "Live placards compared with approvals", "printer.saved": "Printer saved", "sheet.saved": "Sheet saved", "design.saved": "Design saved",
+	}},
+	{"Stalls and vendors", map[string]string{
+		"stall.registered": "Stall registered", "stall.changed": "Stall corrected", "stall.status": "Trading or closed recorded", "stall.taken": "Stall taken",
+		"stall.handed_over": "Stall handed over", "stall.left": "Stall given up", "stall.moved": "Moved to another stall", "walk.arranged": "Walking order changed",
+		"vendor.registered": "Vendor entered", "vendor.changed": "Vendor corrected", "vendor.merged": "Two records made one", "vendor.erased": "Vendor erased",
+		"consent.recorded": "Consent recorded", "consent.holder_recorded": "The account's holder agreed", "sharing.recorded": "The provider may know of the vendor",
+		"sharing.withdrawn": "The provider no longer learns of the vendor", "clash.kept": "Second version of a record kept", "clash.settled": "Two versions settled",
+	}},
+	{"Files and numbers", map[string]string{
+		"import.previewed": "Ledger uploaded", "import.mapped": "Columns of a ledger named", "import.mended": "Cells of a ledger mended", "import.committed": "Ledger imported",
+		"import.discarded": "Ledger thrown away", "import.undone": "Import taken back", "import.undo_refused": "Taking an import back refused",
+		"rows.exported": "List taken out", "number.revealed": "Number shown in full", "audit.exported": "Evidence taken out",
+	}},
+	{"The market", map[string]string{
+		"market.added": "Market opened", "market.changed": "Market changed", "market.moved": "Market put into another unit", "market.handed_over": "Board handed over",
+		"market.hand_over_refused": "Handing a board over refused",
+	}},
+}
+
+var serviceWords = []traceKind{
+	{"Signing in", map[string]string{
+		"session.began": "Signed in", "session.ended": "Signed out, or a session ended", "session.refused": "Sign-in refused", "session.code_asked": "Second factor asked for",
+		"session.stepped_up": "Second factor shown again", "session.step_up_refused": "Second factor wrong", "phone.enrolled": "Phone enrolled", "phone.ended": "Signing in on a phone ended",
+		"factor.issued": "Second factor given out", "factor.set_up": "Second factor set up", "factor.reset": "Second factor taken away", "factor.recovery_made": "Recovery codes made",
+	}},
+	{"People and keys", map[string]string{
+		"person.added": "Person added", "person.linked": "Link for one use made", "person.password": "Password chosen", "person.granted": "Roles changed",
+		"person.disabled": "Person shut out", "person.enabled": "Person let in again", "person.left_market": "Roles at a market ended", "set_up.linked": "Link for the first administrator made",
+		"key.added": "Key made", "key.rotated": "Key exchanged", "key.revoked": "Key ended",
+	}},
+	{"The service", map[string]string{
+		"provider.updated": "Wallet or bank corrected in the list", "provider.update_refused": "List of wallets and banks refused", "areas.imported": "Administrative units brought up to date",
+		"request.key_reused": "Request repeated with other content refused", "rows.exported": "List taken out", "audit.checkpointed": "Signed checkpoint written", "audit.exported": "Evidence taken out",
+	}},
+}
+
+// traceKind is what some actions are about, and the actions' words.
+type traceKind struct {
+	Head  string
+	Words map[string]string
+}
+
+var viaWords = map[string]string{"web": "On a page", "api": "Through the programming interface", "console": "At the server's console", "system": "By the service itself"}
+
+// traceSentence is an action in the reader's language; one that nobody gave words is said as it is kept.
+func traceSentence(l lang.Lang, action string) string {
+	for _, kinds := range [][]traceKind{traceWords, serviceWords} {
+		for _, kind := range kinds {
+			if words, ok := kind.Words[action]; ok {
+				return l.T(words)
+			}
+		}
+	}
+	return action
+}
+
+// rolesInWords are those of an event, clerk+volunteer.
+func rolesInWords(l lang.Lang, roles string) string {
+	var said []string
+	for role := range strings.SplitSeq(roles, "+") {
+		if word, ok := roleWords[registry.Role(role)]; ok {
+			said = append(said, l.T(word))
+		}
+	}
+	return strings.Join(said, ", ")
+}
