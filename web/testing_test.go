@@ -215,8 +215,11 @@ func (w *world) as(name string) func(*http.Request) {
 		}
 	}
 	scope := scopes[words[0]][side]
-	if everywhere {
+	switch {
+	case everywhere:
 		scope = "all"
+	case slices.Contains(words, "elsewhere"): // a partner for another wallet
+		scope = "provider:vnpt_money"
 	}
 	grant, err := registry.ParseGrant(words[0], scope)
 	if err != nil {
