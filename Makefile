@@ -20,7 +20,7 @@ DOTS := ./printing ./qrgen/photo
 
 test: check
 	@scripts/need postgres browser pdf scan c
-	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 20m $$($(GO) list ./... | grep -v -E '/(printing|qrgen/photo)$$')
+	CGO_ENABLED=1 scripts/logs $(GO) test -race -count=1 -timeout 20m $$($(GO) list ./... | grep -v -E '/(printing|qrgen/photo)$$')
 	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 20m -run AtOnce $(DOTS)
 	$(GO) test -count=1 -timeout 20m $(DOTS)
 

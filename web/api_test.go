@@ -837,9 +837,9 @@ func TestSignIn(t *testing.T) {
 		w.take(t, step{do: "GET /api/v1/session", header: []string{"Authorization", "Bearer cho40_" + strings.Repeat("0", 64)}, status: 401, want: []string{"key-refused"}})
 		w.take(t, step{do: "GET /api/v1/session", header: []string{"Authorization", "Basic YTpi"}, status: 401, want: []string{"sign-in-needed"}})
 	})
-	t.Run("the eleventh guess waits, from wherever it says it comes", func(t *testing.T) {
+	t.Run("of sixty guesses the eleventh and all behind it wait, from wherever they say they come", func(t *testing.T) {
 		w.clock.step = 0
-		for i := range 11 {
+		for i := range 60 {
 			status := 401
 			if i >= 8 { // two went wrong above
 				status = 429

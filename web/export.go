@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/ledger"
 	"cho40/web/lang"
@@ -328,7 +329,7 @@ func (s *Server) send(c echo.Context, write func(open Open) error) error {
 	})
 	if err != nil && c.Response().Committed {
 		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "export broken off", slog.String("request", requestID(c)),
-			slog.String("route", c.Path()), slog.String("actor", actor(c).ID), slog.String("error", err.Error()))
+			slog.String("route", c.Path()), slog.String("actor", actor(c).ID), slog.String("error", postgres.Loggable(err)))
 		panic(http.ErrAbortHandler)
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
@@ -54,7 +55,7 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(echo.He
 
 func (s *Server) panicked(c echo.Context, err error, _ []byte) error {
 	s.log.LogAttrs(c.Request().Context(), slog.LevelError, "panic", slog.String("request", requestID(c)), slog.String("route", c.Path()),
-		slog.String("error", loggable(err)), slog.String("stack", string(debug.Stack())))
+		slog.String("error", postgres.Loggable(err)), slog.String("stack", string(debug.Stack())))
 	return err
 }
 

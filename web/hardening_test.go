@@ -343,7 +343,7 @@ func TestFullPool(t *testing.T) {
 		join = "?"
 	}
 	db := mustOpen(t, at+join+"pool_max_conns=1")
-	narrow := web.Handler(web.Config{DB: db, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
+	narrow := web.Handler(web.Config{DB: db, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	held, err := db.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"cho40/internal/postgres"
 	"cho40/web/lang"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
 )
 
@@ -113,7 +112,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	code := status(f)
 	if code >= 500 {
 		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed", slog.String("request", requestID(c)),
-			slog.String("route", c.Path()), slog.Int("status", code), slog.String("error", loggable(err)))
+			slog.String("route", c.Path()), slog.Int("status", code), slog.String("error", postgres.Loggable(err)))
 	}
 	if c.Response().Committed {
 		return
@@ -142,17 +141,6 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	_ = c.JSONPretty(code, toProblem(language(c), f, code, requestID(c)), "")
-}
-
-// loggable is an error without what the database repeats of the values it was given: invalid input syntax for type uuid: "Tâm".
-func loggable(err error) string {
-	text := err.Error()
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		known := strings.Fields("SQLSTATE " + pg.Code + " " + pg.TableName + " " + pg.ConstraintName + " " + pg.Routine)
-		text = strings.ReplaceAll(text, pg.Error(), strings.Join(known, " "))
-	}
-	return text
 }
 
 func toProblem(l lang.Lang, f *fault.Error, code int, instance string) problem {

@@ -19,7 +19,7 @@ func behindProxy(t *testing.T, w *world, public string, proxies ...string) http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := web.Config{DB: w.db, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Proxies: trusted}
+	c := web.Config{DB: w.db, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Proxies: trusted}
 	if public != "" {
 		if c.Public, err = web.ParsePublicURL(public); err != nil {
 			t.Fatal(err)

@@ -201,6 +201,9 @@ func (s *service) search() {
 			}
 		}
 	}
+	if err := pgtest.Keep(s.log.String(), people); err != nil {
+		s.Error(err)
+	}
 	for line := range strings.Lines(s.log.String()) {
 		var fields map[string]any
 		if json.Unmarshal([]byte(line), &fields) != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	"cho40/internal/transport"
 	registry "cho40/vendor_registry"
 	"cho40/web"
@@ -244,10 +245,13 @@ func cannotListen(addr string, err error) error {
 	return fault.New(fault.Invalid, "cannot-listen", "The service cannot listen on %s. Give an address such as 127.0.0.1:8080.", addr).Because(err)
 }
 
-// utc writes log times in UTC.
+// utc writes log times in UTC, and errors without the values that the database repeats.
 func utc(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey {
 		a.Value = slog.TimeValue(a.Value.Time().UTC())
+	}
+	if err, is := a.Value.Any().(error); is {
+		a.Value = slog.StringValue(postgres.Loggable(err))
 	}
 	return a
 }

@@ -23,6 +23,7 @@ import (
 	"database/sql"
 	"errors"
 	"reflect"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -91,4 +92,16 @@ func Violated(err error) string {
 		return pg.ConstraintName
 	}
 	return ""
+}
+
+// Loggable is an error without what the database repeats of the values it was given: invalid input syntax for type uuid: "Tâm". It is
+// what a log may hold.
+func Loggable(err error) string {
+	text := err.Error()
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		known := strings.Fields("SQLSTATE " + pg.Code + " " + pg.TableName + " " + pg.ConstraintName + " " + pg.Routine)
+		text = strings.ReplaceAll(text, pg.Error(), strings.Join(known, " "))
+	}
+	return text
 }

@@ -138,7 +138,7 @@ var address = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return server.URL(), nil
+	return server.URL(), keepServerLog(dir)
 })
 
 // folder is one for each user and each parent, which is the go command. It lies in /tmp, not in TMPDIR, because the user
