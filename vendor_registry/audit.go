@@ -58,9 +58,9 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 	statement, args := "", pgx.StrictNamedArgs(nil)
 	if !in.IsZero() {
 		what = whatToSeal(events)
-		if len(what.erased) > 0 {
-			ask.Queue(`DELETE FROM audit_salts WHERE market_id = @market AND object = ANY (@objects)`,
-				pgx.StrictNamedArgs{"market": chainID(in), "objects": what.erased})
+		if what.forgets() {
+			ask.Queue(`DELETE FROM audit_salts WHERE market_id = @market AND (object = ANY (@objects) OR label || ' ' || object = ANY (@parts))`,
+				pgx.StrictNamedArgs{"market": chainID(in), "objects": what.erased, "parts": what.freed})
 		}
 		if statement, args = what.statement(in); statement != "" {
 			ask.Queue(statement, args)
@@ -73,7 +73,7 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 	answers := tx.SendBatch(ctx, ask)
 	rowsOf := func() pgx.Rows { r, _ := answers.Query(); return r } // its error is also the rows'
 	h, err := pgx.CollectExactlyOneRow(rowsOf(), pgx.RowToStructByName[head])
-	if err == nil && len(what.erased) > 0 {
+	if err == nil && what.forgets() {
 		_, err = answers.Exec()
 	}
 	var unsealed []sealedRow

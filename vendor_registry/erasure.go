@@ -99,11 +99,20 @@ func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub 
 	if err := blank(ctx, tx, args); err != nil {
 		return f, nil, err
 	}
-	naming, err := left.blankWords(ctx, tx, args)
+	naming, others, err := left.blankWords(ctx, tx, args)
 	if err != nil {
 		return f, nil, err
 	}
 	args["naming"] = naming
+	const theirs = `
+		SELECT 'account:' || id FROM accounts WHERE market_id = @market AND id = ANY (@accounts)
+		UNION ALL SELECT 'placard:' || id FROM placards WHERE market_id = @market AND (vendor_id = ANY (@vendors) OR account_id = ANY (@accounts))
+		UNION ALL SELECT 'default:' || id FROM default_proposals WHERE market_id = @market AND account_id = ANY (@accounts)
+		ORDER BY 1`
+	objects, err := postgres.All[string](ctx, tx, theirs, used(theirs, args))
+	if err != nil {
+		return f, nil, err
+	}
 	if _, err := tx.Exec(ctx, `SELECT erase_written(@market, @vendors, @alone, @naming)`, used(`@market @vendors @alone @naming`, args)); err != nil {
 		return f, nil, err
 	}
@@ -118,11 +127,20 @@ func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub 
 		pgx.StrictNamedArgs{"market": m.ID, "id": id.New[Erasure](), "vendor": sub.vendor, "account": sub.account, "by": by.ID, "now": now}); err != nil {
 		return f, nil, err
 	}
-	action := "vendor.erased"
-	if sub.account != nil {
-		action = "account.erased"
+	// The chain no longer holds what was emptied to what it was: each object says so, last.
+	for _, object := range others {
+		if kind, _, _ := strings.Cut(object, ":"); !slices.Contains(objects, object) {
+			events = append(events, Event{wordsErased(kind), object, nil})
+		}
 	}
-	return f, append(events, Event{action, sub.object(), nil}), nil
+	for _, object := range objects {
+		kind, _, _ := strings.Cut(object, ":")
+		events = append(events, Event{kind + forgotten, object, nil})
+	}
+	if sub.account == nil {
+		events = append(events, Event{"vendor" + forgotten, sub.object(), nil})
+	}
+	return f, events, nil
 }
 
 var named = regexp.MustCompile(`@([a-z_]+)`)
@@ -363,20 +381,22 @@ var words = []struct{ table, key, text, empty string }{
 }
 
 // written are those among the rows that are written once.
-var written = []struct{ table, text string }{
-	{"accounts", "reason"}, {"account_decisions", "reason"}, {"account_verifications", "concat_ws(' ', how, heard_name)"}, {"default_proposals", "reason"},
-	{"default_decisions", "reason"}, {"placard_events", "concat_ws(' ', reason, heard_name)"},
+var written = []struct{ table, text, object string }{
+	{"accounts", "reason", "'account:' || id"}, {"account_decisions", "reason", "'account:' || account_id"},
+	{"account_verifications", "concat_ws(' ', how, heard_name)", "coalesce('placard:' || placard_id, 'account:' || account_id)"},
+	{"default_proposals", "reason", "'default:' || id"}, {"default_decisions", "reason", "'default:' || proposal_id"},
+	{"placard_events", "concat_ws(' ', reason, heard_name)", "'placard:' || placard_id"},
 }
 
-// blankWords empties what others wrote of the person, and gives the ids of rows that only erase_written may empty.
-func (t traces) blankWords(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (naming []id.ID[any], err error) {
+// blankWords empties what others wrote of the person, and gives the ids of rows that only erase_written may empty, and what these are about.
+func (t traces) blankWords(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (naming []id.ID[any], objects []string, err error) {
 	naming = []id.ID[any]{}
 	for _, w := range words {
 		type row struct{ Key, Text string }
 		sql := `SELECT ` + w.key + `::text AS key, ` + w.text + ` AS text FROM ` + w.table + ` WHERE market_id = @market AND ` + w.text + ` <> ''`
 		rows, err := postgres.All[row](ctx, tx, sql, used(sql, args))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var keys []string
 		for _, r := range rows {
@@ -393,26 +413,29 @@ func (t traces) blankWords(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedA
 			sql = `DELETE FROM ` + w.table + ` WHERE market_id = @market AND ` + w.key + `::text = ANY (@keys)`
 		}
 		if _, err := tx.Exec(ctx, sql, used(sql, args)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, w := range written {
 		type row struct {
-			ID   id.ID[any]
-			Text string
+			ID           id.ID[any]
+			Text, Object string
 		}
-		sql := `SELECT id, ` + w.text + ` AS text FROM ` + w.table + ` WHERE market_id = @market AND ` + w.text + ` <> ''`
+		sql := `SELECT id, ` + w.text + ` AS text, ` + w.object + ` AS object FROM ` + w.table + ` WHERE market_id = @market AND ` + w.text + ` <> ''`
 		rows, err := postgres.All[row](ctx, tx, sql, used(sql, args))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, r := range rows {
 			if t.in(r.Text) {
 				naming = append(naming, r.ID)
+				if !slices.Contains(objects, r.Object) {
+					objects = append(objects, r.Object)
+				}
 			}
 		}
 	}
-	return naming, nil
+	return naming, objects, nil
 }
 
 // blankReports empties the cells that reports of imports repeat: all of those that brought the person in or changed them, since a name

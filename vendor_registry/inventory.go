@@ -121,7 +121,8 @@ var Inventory = []Inventoried{
 	{"idempotency", "that a request sent twice is done once", seenNobody, fmt.Sprintf("%d days; emptied when somebody whom it names is erased", int(AnswersLive.Hours()/24)),
 		with(of("vendor, relative", "body", "the answer as it was given", "headers", "its address", "request", "hash of what was sent"), staff("actor")...), others("key status at market")},
 	{"audit_events", "what was done by whom, in a chain that shows a change", "the market's board, officers and auditors of its area; the service's own chain only by verifying it", keptRecord, staff("actor"),
-		others("market_id seq at via action object fields request_id hash")},
+		others("market_id seq at via role action object fields sealed request_id hash")},
+	{"audit_salts", "without which a commitment in the chain tells nothing of its row", seenNobody, "until who the row is about is erased", nil, others("market_id object label which salt")},
 	{"audit_heads", "how far a chain came", seenNobody, "for good", nil, others("market_id seq hash")},
 	{"people", "who may sign in", "administrators, and who let them in", keptStaff,
 		of("staff", "name", "the name", "name_key", "the name as it is typed", "password_hash", "Argon2id hash of the password", "totp_secret", "the second factor's secret", "totp_next", "one that is being set up"),
@@ -147,6 +148,7 @@ var Inventory = []Inventoried{
 	{"printers", "how far a printer is off", seenApprover, "until it is saved anew", staff("saved_by"), others("market_id name offset_right offset_down saved_at")},
 	{"sheets", "sheets of stickers", seenApprover, "for good", staff("saved_by"), others("market_id id name version measures saved_at")},
 	{"designs", "a market's own colours", seenApprover, "for good", staff("saved_by"), others("market_id id name version colour tint board logo saved_at")},
+	{"job_runs", "when each job of the service ran last, and how", seenNobody, "for good", nil, others("name started_at ended_at error good_at")},
 	{"schema_migrations", "which changes of the schema were made", seenNobody, "for good", nil, others("n name sha256 applied_at")},
 }
 

@@ -33,37 +33,53 @@ type sealed struct {
 	// column may join which older rows have as null.
 	columns string
 	moved   string // the action by which it is written again: whoever does that checked what was there before
+	freed   string // the action by which it may be emptied, and is compared no longer
 }
 
 var seals = []sealed{
 	{label: "accounts", kind: "account", of: "t.id", which: "t.id", from: "accounts t",
-		columns: "vendor_id provider bin number holder holder_given source payload payload_sha256:bytes symbol:bytes rank replaces touched_by proposed_by proposed_at:time import_id account_kind reason amends"},
+		columns: "vendor_id provider bin number holder holder_given source payload payload_sha256:bytes symbol:bytes rank replaces touched_by proposed_by proposed_at:time import_id account_kind amends"},
+	{label: "accounts.words", kind: "account", of: "t.id", which: "t.id", from: "accounts t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("account")},
 	{label: "account_holders", kind: "account", of: "t.account_id", which: "t.account_id", from: "account_holders t",
 		columns: "relation recorded_by recorded_at:time"},
 	{label: "account_holders.consent", kind: "account", of: "t.account_id", which: "t.account_id", from: "account_holders t", where: "t.consent_at IS NOT NULL",
-		columns: "consent_wording consent_given consent_by consent_at:time"},
+		columns: "consent_wording consent_given consent_by consent_at:time", freed: consentWithdrawn},
 	{label: "account_decisions", kind: "account", of: "t.account_id", which: "t.id", from: "account_decisions t",
-		columns: "account_id decision reason via decided_by decided_at:time payload_sha256:bytes touched_by"},
+		columns: "account_id decision via decided_by decided_at:time payload_sha256:bytes touched_by"},
+	{label: "account_decisions.words", kind: "account", of: "t.account_id", which: "t.id", from: "account_decisions t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("account")},
 	{label: "account_verifications", kind: "account", of: "t.account_id", which: "t.id", from: "account_verifications t", where: "t.placard_id IS NULL",
 		columns: verificationColumns},
+	{label: "account_verifications.words", kind: "account", of: "t.account_id", which: "t.id", from: "account_verifications t",
+		where: "t.placard_id IS NULL AND " + verificationSaid, columns: verificationWords, freed: wordsErased("account")},
 	{label: "account_verifications.placard", kind: "placard", of: "t.placard_id", which: "t.id", from: "account_verifications t", where: "t.placard_id IS NOT NULL",
 		columns: verificationColumns},
+	{label: "account_verifications.placard_words", kind: "placard", of: "t.placard_id", which: "t.id", from: "account_verifications t",
+		where: "t.placard_id IS NOT NULL AND " + verificationSaid, columns: verificationWords, freed: wordsErased("placard")},
 	{label: "default_proposals", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t",
-		columns: "vendor_id account_id instead_of payload_sha256:bytes reason touched_by proposed_by proposed_at:time"},
+		columns: "vendor_id account_id instead_of payload_sha256:bytes touched_by proposed_by proposed_at:time"},
+	{label: "default_proposals.words", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("default")},
 	{label: "default_decisions", kind: "default", of: "t.proposal_id", which: "t.id", from: "default_decisions t",
-		columns: "proposal_id decision reason via decided_by decided_at:time payload_sha256:bytes touched_by"},
+		columns: "proposal_id decision via decided_by decided_at:time payload_sha256:bytes touched_by"},
+	{label: "default_decisions.words", kind: "default", of: "t.proposal_id", which: "t.id", from: "default_decisions t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("default")},
 	{label: "placards", kind: "placard", of: "t.id", which: "t.id", from: "placards t",
 		columns: "serial kind stall_id batch_id cell mark market_name call stall_code goods vendor_name holder issued_at:time provider_name languages show_number"},
 	{label: "placards.account", kind: "placard", of: "t.id", which: "t.id", from: "placards t", columns: "vendor_id account_id", moved: placardPassed},
 	{label: "placard_serials", kind: "placard", of: "p.id", which: "p.id", scope: "p.market_id", from: "placards p JOIN placard_serials t ON t.serial = p.serial",
 		columns: "serial market_id placard_id"},
 	{label: "placard_events", kind: "placard", of: "t.placard_id", which: "t.id", from: "placard_events t",
-		columns: "placard_id seq kind state result heard_name reason content:bytes at:time recorded_by recorded_at:time clock_ahead"},
+		columns: "placard_id seq kind state result at:time recorded_by recorded_at:time clock_ahead"},
+	{label: "placard_events.words", kind: "placard", of: "t.placard_id", which: "t.id", from: "placard_events t",
+		where: "(t.content <> '' OR t.reason <> '' OR t.heard_name <> '')", columns: "heard_name reason content:bytes", freed: wordsErased("placard")},
 	{label: "vendors.default_account", kind: "vendor", of: "t.id", which: "t.id", from: "vendors t", where: "t.default_account IS NOT NULL",
 		columns: "default_account", moved: defaultMoved},
 }
 
-const verificationColumns = "account_id step heard_name matches how placard_id at:time expires_at:time recorded_by recorded_at:time"
+// What somebody said in their own words is a part of its own: it may name somebody who is erased later, whose account it is not.
+const (
+	verificationColumns = "account_id step matches placard_id at:time expires_at:time recorded_by recorded_at:time"
+	verificationWords   = "heard_name how"
+	verificationSaid    = "(t.how <> '' OR t.heard_name <> '')"
+)
 
 // Actions by which something that was committed to is written again.
 const (
@@ -71,8 +87,14 @@ const (
 	defaultMoved  = "vendor.default_moved" // another account, or the first, is where the vendor's money goes
 )
 
+// consentWithdrawn is the action by which a relative takes their consent back, and its record is emptied.
+const consentWithdrawn = "consent.holder_withdrawn"
+
+// wordsErased is the action by which words about an object are emptied that name somebody else, who was erased.
+func wordsErased(kind string) string { return kind + ".words_emptied" }
+
 // forgotten is how the action of an event ends with which the salts of an object go: whatever was committed to about it until then is
-// erased, and no longer compared.
+// erased, and no longer compared. What is left of the rows, without the person, is committed to by the event itself.
 const forgotten = ".erased"
 
 // names are the columns committed to, and texts how SQL reads them.
@@ -158,8 +180,12 @@ func objectOf(object string) (kind string, which pgtype.UUID, ok bool) {
 type toSeal struct {
 	objects map[string][]pgtype.UUID // by kind
 	again   []string                 // label and object, of what is committed to anew
+	freed   []string                 // label and object
 	erased  []pgtype.UUID
 }
+
+// forgets reports whether salts go.
+func (w toSeal) forgets() bool { return len(w.erased)+len(w.freed) > 0 }
 
 func whatToSeal(events []Event) toSeal {
 	w := toSeal{objects: map[string][]pgtype.UUID{}}
@@ -170,17 +196,16 @@ func whatToSeal(events []Event) toSeal {
 		}
 		if strings.HasSuffix(e.Action, forgotten) {
 			w.erased = append(w.erased, which)
-			continue
 		}
 		w.objects[kind] = append(w.objects[kind], which)
 		for _, s := range seals {
 			if s.moved == e.Action {
 				w.again = append(w.again, s.label+" "+which.String())
 			}
+			if s.freed == e.Action && s.kind == kind {
+				w.freed = append(w.freed, s.label+" "+which.String())
+			}
 		}
-	}
-	for kind, all := range w.objects {
-		w.objects[kind] = slices.DeleteFunc(all, func(v pgtype.UUID) bool { return slices.Contains(w.erased, v) })
 	}
 	return w
 }
@@ -213,9 +238,9 @@ func seal(b *pgx.Batch, m MarketID, events []Event, rows []sealedRow) [][]string
 	if len(rows) == 0 {
 		return sealed
 	}
-	first := map[string]int{} // the event about an object that came first
+	first := map[string]int{} // the event about an object that came first, or by which it was emptied
 	for i, e := range events {
-		if _, known := first[e.Object]; !known {
+		if _, known := first[e.Object]; !known || strings.HasSuffix(e.Action, forgotten) {
 			first[e.Object] = i
 		}
 	}
@@ -238,7 +263,7 @@ func seal(b *pgx.Batch, m MarketID, events []Event, rows []sealedRow) [][]string
 // commitments is what a chain says of the rows, gathered while it is walked.
 type commitments struct {
 	rows   map[string]committed // by item
-	erased map[string]int64     // when an object was forgotten last
+	erased map[string]int64     // when an object was forgotten last, or a label of one was freed
 	older  map[string]bool      // objects whose newest event is from a release that committed to nothing
 }
 
@@ -254,6 +279,11 @@ func (c *commitments) take(seq int64, e Event, sealed []string) (ok bool) {
 		if strings.HasSuffix(e.Action, forgotten) {
 			c.erased[e.Object] = seq
 		}
+		for _, s := range seals {
+			if s.freed == e.Action {
+				c.erased[s.label+" "+e.Object] = seq
+			}
+		}
 	}
 	for _, s := range sealed {
 		parts := strings.Split(s, " ")
@@ -263,6 +293,11 @@ func (c *commitments) take(seq int64, e Event, sealed []string) (ok bool) {
 		c.rows[parts[0]+" "+parts[1]] = committed{parts[2], e.Object, seq}
 	}
 	return true
+}
+
+// forgot reports whether a row need not be as it was any more.
+func (c *commitments) forgot(label string, said committed) bool {
+	return max(c.erased[said.object], c.erased[label+" "+said.object]) > said.seq
 }
 
 // differ compares the rows of a market with what its chain commits to, and gives the first event that one of them does not fit: changed,
@@ -287,7 +322,7 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 			said, there := c.rows[r.item()]
 			delete(c.rows, r.item())
 			switch {
-			case there && c.erased[said.object] > said.seq:
+			case there && c.forgot(seals[r.N].label, said):
 			case there && (said.object != of || salt == nil || r.commitment(salt) != said.hash):
 				worse(said.seq, said.object)
 			case !there && !c.older[of]:
@@ -298,8 +333,8 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 			return 0, "", err
 		}
 	}
-	for _, gone := range c.rows {
-		if c.erased[gone.object] <= gone.seq {
+	for item, gone := range c.rows {
+		if label, _, _ := strings.Cut(item, " "); !c.forgot(label, gone) {
 			worse(gone.seq, gone.object)
 		}
 	}

@@ -476,7 +476,7 @@ func takeBackHolder(ctx context.Context, tx pgx.Tx, by Actor, m Market, account 
 		return nil, nil, err
 	}
 	stopped, events, err := stopWhere(ctx, tx, by, m.ID, `account_id = ANY (@of)`, []AccountID{account}, "consent withdrawn", now)
-	return stopped, append(events, Event{"consent.holder_withdrawn", "account:" + account.String(), []string{"wording", "given"}}), err
+	return stopped, append(events, Event{consentWithdrawn, "account:" + account.String(), []string{"wording", "given"}}), err
 }
 
 // stopWhere suspends the live placards for which a condition on @of holds.

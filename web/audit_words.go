@@ -26,7 +26,7 @@ var traceWords = []traceKind{
 		"placard.installed": "Placard hung", "placard.checked": "Placard checked", "placard.suspended": "Placard suspended", "placard.resumed": "Placard in use again",
 		"placard.removed": "Placard taken down", "placard.lost": "Placard lost", "placard.replaced": "Placard replaced", "placard.passed": "Placard goes on under the merged vendor",
 		"placard.differs": "Placard does not agree with what was approved", "placard.install_refused": "Hanging a placard refused", "placard.resume_refused": "Use of a placard again refused",
-		"placard.stand_refused": "Registering a stand refused", "placard.erased": "Names on a placard erased with the person", "task.made": "Task made",
+		"placard.stand_refused": "Registering a stand refused", "placard.erased": "Names on a placard erased with the person", "account.words_emptied": "Words about an account emptied that named somebody erased", "placard.words_emptied": "Words about a placard emptied that named somebody erased", "default.words_emptied": "Words about a proposal for the main account emptied that named somebody erased", "task.made": "Task made",
 		"market.reconciled": "Live placards compared with approvals", "printer.saved": "Printer saved", "sheet.saved": "Sheet saved", "design.saved": "Design saved",
 	}},
 	{"Stalls and vendors", map[string]string{
