@@ -382,6 +382,9 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 		if err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, v); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, proposed...)
 	})
 	if postgres.Violated(err) == "accounts_pk" { // an id of ours
@@ -599,6 +602,9 @@ func (s *Service) Withdraw(ctx context.Context, by Actor, ref AccountRef, reason
 		if a, err = accountShown(ctx, tx, m, a.RecordID, now); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, a.VendorID); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	return a, actionContext("withdraw account", ref.String(), err)
@@ -672,7 +678,9 @@ func (s *Service) expireIn(ctx context.Context, marketCode string, now time.Time
 			return err
 		}
 		var events []Event
+		var vendors []VendorID
 		for _, a := range overdue {
+			vendors = append(vendors, a.VendorID)
 			if err := insertDecision(ctx, tx, by, m.ID, a.RecordID, StateExpired, "", now); err != nil {
 				return err
 			}
@@ -687,6 +695,9 @@ func (s *Service) expireIn(ctx context.Context, marketCode string, now time.Time
 			return err
 		}
 		ended = len(overdue) + len(switches)
+		if err := Recount(ctx, tx, m.ID, now, vendors...); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, switches...)...)
 	})
 	return ended, err
@@ -735,6 +746,9 @@ func (s *Service) Decide(ctx context.Context, by Actor, d Decision) (Account, er
 			return err
 		}
 		if a, err = accountShown(ctx, tx, m, a.RecordID, now); err != nil {
+			return err
+		}
+		if err := Recount(ctx, tx, m.ID, now, a.VendorID); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
@@ -1041,6 +1055,7 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 			return forbidden()
 		}
 		var all []Event
+		var vendors []VendorID
 		for i, d := range ds {
 			answers[i].Account = d.Account
 			err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
@@ -1058,6 +1073,7 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 				a, events, err := decide(ctx, tx, by, m, d, now)
 				if err == nil {
 					answers[i].State = a.State
+					vendors = append(vendors, a.VendorID)
 					all = append(all, events...)
 				}
 				return err
@@ -1068,6 +1084,9 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 			} else if err != nil {
 				return err
 			}
+		}
+		if err := Recount(ctx, tx, m.ID, now, vendors...); err != nil {
+			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, all...)
 	})

@@ -146,6 +146,7 @@ const (
 	ResumePlacard    Action = "resume-placard"
 	SeeCoverage      Action = "see-coverage"
 	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
+	CloseQuarter     Action = "close-quarter"  // freeze the figures of one that is over
 	SeeMarket        Action = "see-market"     // that it exists, its name and area
 	ChangeMarket     Action = "change-market"
 	SettleClashes    Action = "settle-clashes"   // between two versions of one record
@@ -180,6 +181,7 @@ var rights = map[Action][]Role{
 	ResumePlacard:    {Manager, Officer},
 	SeeCoverage:      {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor},
 	SplitCoverage:    {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
+	CloseQuarter:     {Officer},
 	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
 	ChangeMarket:     {Officer, Admin},
 	SettleClashes:    {Manager, Leader},

@@ -148,6 +148,13 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 		for _, p := range issue {
 			events = append(events, Event{"placard.issued", "placard:" + p.ID.String(), []string{"serial", "account"}})
 		}
+		changed := slices.Clone(issue)
+		for _, old := range olds {
+			changed = append(changed, old.placard)
+		}
+		if err := recountPlacards(ctx, tx, m.ID, now, changed...); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if in.Provisional && fault.CodeOf(err) == "nothing-to-print" { // somebody wanted on paper what nobody approved

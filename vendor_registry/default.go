@@ -253,6 +253,9 @@ func (s *Service) DecideDefault(ctx context.Context, by Actor, d DefaultDecision
 		if p, err = defaultProposal(ctx, tx, by, m, d.Proposal.ID, now); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, p.VendorID); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if err != nil {

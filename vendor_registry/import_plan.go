@@ -534,7 +534,46 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, rows
 	for _, a := range accounts {
 		a.queue(b, p.market.ID, owners[a.RecordID])
 	}
-	return changed, events, tx.SendBatch(ctx, b).Close()
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, err
+	}
+	return changed, events, p.count(ctx, tx, vendors, occupancies, accounts, owners, now)
+}
+
+// count counts whom an import brought in, and looks at those who were there before.
+func (p *plan) count(ctx context.Context, tx pgx.Tx, vendors, occupancies [][]any, accounts []proposal, owners map[AccountID]VendorID, now time.Time) error {
+	first := map[VendorID]proposal{}
+	for _, a := range accounts {
+		if have, ok := first[owners[a.RecordID]]; !ok || a.rank < have.rank || a.rank == have.rank && a.RecordID.String() < have.RecordID.String() {
+			first[owners[a.RecordID]] = a
+		}
+	}
+	came := map[VendorID]bool{}
+	var newcomers []newcomer
+	for _, v := range vendors {
+		who := v[1].(VendorID)
+		came[who] = true
+		newcomers = append(newcomers, newcomer{who, first[who].Provider})
+	}
+	var others []VendorID
+	for _, o := range occupancies {
+		if who := o[3].(VendorID); !came[who] {
+			others = append(others, who)
+		}
+	}
+	for who := range first {
+		if !came[who] {
+			others = append(others, who)
+		}
+	}
+	if len(newcomers) > 0 {
+		b := &pgx.Batch{}
+		queueNew(b, p.market.ID, now, newcomers...)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+	}
+	return Recount(ctx, tx, p.market.ID, now, others...)
 }
 
 // numbersOf are the numbers of the rows that hold stalls.

@@ -186,5 +186,15 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 			return nil, err
 		}
 	}
-	return events, nil
+	// An account that the import brought for somebody who was there before ends too.
+	vendors, err := postgres.All[VendorID](ctx, tx, `
+		SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.import_id = @import
+		UNION SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.import_id = @import
+		UNION SELECT coalesce(g.into_id, a.vendor_id) FROM accounts a
+		LEFT JOIN vendor_merges g ON g.market_id = @market AND g.vendor_id = a.vendor_id
+		WHERE a.market_id = @market AND a.import_id = @import`, args)
+	if err != nil {
+		return nil, err
+	}
+	return events, Recount(ctx, tx, m, now, vendors...)
 }

@@ -281,6 +281,9 @@ func (s *Service) AddMarket(ctx context.Context, by Actor, in NewMarket) (Market
 		if err := m.storeFormer(ctx, tx); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `UPDATE market_now SET counted_at = @now WHERE market_id = @market`, pgx.StrictNamedArgs{"market": m.ID, "now": m.CreatedAt}); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, m.CreatedAt, by, m.ID, Event{"market.added", "market:" + m.Code, []string{"code", "name", "area", "planned_stalls"}})
 	})
 	if postgres.Violated(err) == "markets_one_per_code" {
@@ -340,6 +343,9 @@ func (s *Service) EditMarket(ctx context.Context, by Actor, code, match string, 
 			return nil
 		}
 		if err := updateMarket(ctx, tx, m); err != nil {
+			return err
+		}
+		if err := tracks(ctx, tx, []MarketID{m.ID}); err != nil {
 			return err
 		}
 		if m, err = selectMarket(ctx, tx, code); err != nil {

@@ -70,6 +70,9 @@ func (s *Service) Merge(ctx context.Context, by Actor, marketCode string, which 
 		if err := dropReplacements(ctx, tx, by, m.ID, gone.ID, nil, now); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, gone.ID, stays.ID); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, append([]Event{{"vendor.merged", "vendor:" + gone.ID.String(), []string{"into", stays.ID.String()}}}, events...)...)
 	})
 	if err != nil {

@@ -81,6 +81,14 @@ func hold(ctx context.Context, tx pgx.Tx, m Market, code string) (holding, error
 		FOR UPDATE OF s`, pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code)})
 }
 
+// holder is who holds the stall, as a list.
+func (h holding) holder() []VendorID {
+	if h.VendorID == nil {
+		return nil
+	}
+	return []VendorID{*h.VendorID}
+}
+
 // after refuses a change dated before something that was recorded of the stall's vendor: history is added to, not written over.
 func (h holding) after(day Day) error {
 	switch {
@@ -160,6 +168,9 @@ func (s *Service) HandOver(ctx context.Context, by Actor, marketCode, code strin
 				return err
 			}
 			events = append(events, proposed...)
+		}
+		if err := Recount(ctx, tx, m.ID, now, append(h.holder(), t.vendor.ID)...); err != nil {
+			return err
 		}
 		action := "stall.taken"
 		if h.VendorID != nil {
@@ -309,6 +320,9 @@ func (s *Service) Leave(ctx context.Context, by Actor, marketCode, code string, 
 		if serials, events, err = leave(ctx, tx, by, m.ID, h, in.From, Left, in.Reason, nil, now); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, h.holder()...); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"stall.left", "stall:" + h.StallID.String(), []string{"vendor", "from"}})...)
 	})
 	if err != nil {
@@ -380,6 +394,9 @@ func (s *Service) MoveTo(ctx context.Context, by Actor, marketCode, code string,
 		b := &pgx.Batch{}
 		queueTaking(b, by, m.ID, to.StallID, *h.VendorID, in.From, now)
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		if err := Recount(ctx, tx, m.ID, now, h.holder()...); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"stall.moved", "stall:" + h.StallID.String(), []string{"vendor", "from"}},

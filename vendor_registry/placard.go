@@ -362,6 +362,9 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if p, err = s.placard(ctx, tx, m, which); err != nil {
 			return err
 		}
+		if err := recountPlacards(ctx, tx, m.ID, now, p); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"placard." + in.Kind, "placard:" + which.String(), []string{"state"}})...)
 	})
 	if fault.CodeOf(err) == "name-differs" {

@@ -124,7 +124,7 @@ func namePlaces(ctx context.Context, tx pgx.Tx, ids []MarketID) error {
 	if err != nil {
 		return fmt.Errorf("name places: %w", err)
 	}
-	return nil
+	return tracks(ctx, tx, ids)
 }
 
 // seekMarkets is what people type to find a market, as arguments of isSought. Each part between commas must be found: in the name,

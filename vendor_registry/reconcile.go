@@ -63,6 +63,7 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 			return err
 		}
 		var events []Event
+		var stopped []Placard
 		for _, p := range live {
 			d := p.differs(now)
 			if d == nil {
@@ -73,6 +74,7 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 				if err := e.insert(ctx, tx, by, m.ID, p.ID, now); err != nil {
 					return err
 				}
+				stopped = append(stopped, Placard{ID: p.ID})
 				events = append(events, Event{"placard.suspended", "placard:" + p.ID.String(), []string{"state"}})
 			}
 			events = append(events, Event{"placard.differs", "placard:" + p.ID.String(), []string{d.Code}})
@@ -93,6 +95,9 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 		}
 		for _, stall := range wrong {
 			found = append(found, Difference{Stall: stall, Code: "default", Detail: fault.Say("The account that the vendor's money goes to is not one in force.")})
+		}
+		if err := recountPlacards(ctx, tx, m.ID, now, stopped...); err != nil {
+			return err
 		}
 		return Audit(ctx, tx, now, by, m.ID, append(events, Event{"market.reconciled", "market:" + m.Code, nil})...)
 	})

@@ -75,6 +75,9 @@ func (d Day) End() time.Time {
 // Plus is the day n days later; a negative n looks back.
 func (d Day) Plus(n int) Day { return Day{d.t.AddDate(0, 0, n)} }
 
+// Number is how many days it is after 1970-01-01.
+func (d Day) Number() int { return int(d.t.Unix() / (24 * 60 * 60)) }
+
 // IsZero reports whether it is no day.
 func (d Day) IsZero() bool { return d.t.IsZero() }
 

@@ -71,7 +71,12 @@ const (
 // Everything about a vendor is looked up by index, one vendor after the other: joins of the whole tables ran for minutes on a
 // market that was just imported, since the planner knew nothing of it yet. OFFSET 0 keeps it from making joins of the look-ups.
 var StagesSQL = `
-	WITH held AS MATERIALIZED (
+	WITH ` + heldSQL + `, stage_now AS MATERIALIZED (
+		SELECT h.vendor_id, h.first_stall, n.* FROM held h CROSS JOIN LATERAL (` + stageOf("h.vendor_id") + `) n
+	)`
+
+// heldSQL is who trades at @at, which falls on @day, and at which stall first.
+const heldSQL = `held AS MATERIALIZED (
 		SELECT DISTINCT ON (o.vendor_id) o.vendor_id, o.stall_id AS first_stall
 		FROM occupancies o
 		JOIN LATERAL (SELECT s.position, s.code_key FROM stalls s
@@ -80,8 +85,6 @@ var StagesSQL = `
 		LEFT JOIN LATERAL (` + statusOn + `) t ON true
 		WHERE o.market_id = @market AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND coalesce(t.trades, true)
 		ORDER BY o.vendor_id, s.position, s.code_key
-	), stage_now AS MATERIALIZED (
-		SELECT h.vendor_id, h.first_stall, n.* FROM held h CROSS JOIN LATERAL (` + stageOf("h.vendor_id") + `) n
 	)`
 
 // stageOf works out how far one vendor is, whom a column on the left names (h.vendor_id, v.id: not of a table that it calls

@@ -109,6 +109,14 @@ func checkCategory(bad *[]fault.Field, code string) {
 	}
 }
 
+// provider is that of the account to be the default, empty when there is none.
+func (r registration) provider() string {
+	if len(r.accounts) == 0 {
+		return ""
+	}
+	return r.accounts[0].Provider
+}
+
 // entry is what is compared with the record for duplicates.
 func (r registration) entry() entry {
 	e := entry{code: r.Code, section: r.Section, accounts: r.accounts}
@@ -165,6 +173,7 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 			queueConsent(b, m.ID, r.vendor.ID, *r.consent, by.ID, now)
 			events = append(events, Event{"consent.recorded", "vendor:" + r.vendor.ID.String(), []string{"wording", "given"}})
 		}
+		look := known
 		var beside []int // accounts of a vendor who may have some already
 		for i, a := range r.accounts {
 			again, err := in.Accounts[i].claim(ctx, tx, by, m, st.Code, v.ID, now)
@@ -172,12 +181,16 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 			case err != nil:
 				return err
 			case again:
+				look = true
 			case known:
 				beside = append(beside, i)
 			default:
 				a.queue(b, m.ID, v.ID)
 				events = append(events, Event{"account.proposed", "account:" + a.RecordID.String(), []string{"provider", "number", "holder"}})
 			}
+		}
+		if v != nil && !look { // new, and so counted for what comes in; others are looked at below
+			queueNew(b, m.ID, now, newcomer{v.ID, r.provider()})
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
@@ -192,6 +205,11 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 				return err
 			}
 			events = append(events, proposed...)
+		}
+		if look && v != nil {
+			if err := Recount(ctx, tx, m.ID, now, v.ID); err != nil {
+				return err
+			}
 		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
@@ -514,6 +532,7 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 			b := &pgx.Batch{}
 			queueVendor(b, m.ID, *v, nil, now)
 			queueTaking(b, by, m.ID, h.ID, v.ID, DayOf(now), now)
+			queueNew(b, m.ID, now, newcomer{vendor: v.ID})
 			if err := tx.SendBatch(ctx, b).Close(); err != nil {
 				return err
 			}

@@ -133,6 +133,9 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 		if stand, err = s.placard(ctx, tx, m, stand.ID); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, v); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	if fault.CodeOf(err) == "stand-pays-others" {

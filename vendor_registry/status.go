@@ -125,6 +125,9 @@ func (s *Service) SetStatus(ctx context.Context, by Actor, marketCode, code stri
 			pgx.StrictNamedArgs{"market": m.ID, "id": h.StallID}); err != nil {
 			return err
 		}
+		if err := Recount(ctx, tx, m.ID, now, *h.VendorID); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, now, by, m.ID, Event{"stall.status", "stall:" + h.StallID.String(), []string{"status", "from"}})
 	})
 	if err != nil {

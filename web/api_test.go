@@ -575,7 +575,7 @@ func TestCoverage(t *testing.T) {
 	share := "GET /api/v1/coverage"
 	var keys map[string]json.RawMessage
 	w.take(t, step{as: "clerk far", do: share + "?market=FAR", status: 200, want: []string{`"vendors":0,"accepting":0,"share":null`, `"barriers":[]`}}).json(t, &keys)
-	want := []string{"accepting", "as_of", "barriers", "definition", "freshness", "funnel", "market", "method", "overdue", "share", "suspended", "vendors"}
+	want := []string{"accepting", "as_of", "barriers", "definition", "equipped", "freshness", "funnel", "market", "markets", "method", "overdue", "share", "suspended", "used", "vendors"}
 	if got := slices.Sorted(maps.Keys(keys)); !slices.Equal(got, want) {
 		t.Errorf("fields %q, want %q", got, want)
 	}
@@ -583,8 +583,8 @@ func TestCoverage(t *testing.T) {
 		{name: "printed", as: "clerk", do: "POST " + near + "/print-batches", body: `{"all":true}`, status: 201, keep: map[string]string{"serial": "items.0.serial"}},
 		{name: "one hangs", as: "clerk", do: "POST /api/v1/placards/$serial/events", body: `{"kind":"installed"}`, status: 200},
 		{name: "the market", as: "clerk", do: share + "?market=NEAR", status: 200, want: []string{`"as_of":"2026-11-22","definition":"accepting-1","method":"counted","market":"NEAR","vendors":4,"accepting":1,"share":0.25`,
-			`"funnel":[{"stage":"registered","vendors":4},{"stage":"account","vendors":3},{"stage":"approved","vendors":3},{"stage":"printed","vendors":3},{"stage":"installed","vendors":1},{"stage":"checked","vendors":0}]`,
-			`"barriers":[{"code":"never_asked","vendors":3}]`}},
+			`"funnel":[{"stage":"registered","vendors":4,"drop":0},{"stage":"account","vendors":3,"drop":1},{"stage":"approved","vendors":3,"drop":0},{"stage":"printed","vendors":3,"drop":0},{"stage":"installed","vendors":1,"drop":2},{"stage":"checked","vendors":0,"drop":1}]`,
+			`"barriers":[{"code":"never_asked","vendors":3,"clears_it":"volunteer","days":null}]`}},
 		{name: "an area", as: "officer", do: share + "?area=92", status: 200, want: []string{`"area":"92","vendors":4`}},
 		{name: "everything in scope", as: "auditor", do: share, status: 200, want: []string{`"vendors":4`}},
 		{name: "of another area", as: "officer far", do: share, status: 200, want: []string{`"vendors":0`}},

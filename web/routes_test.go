@@ -38,6 +38,7 @@ var matrix = map[string]string{
 	"suspend":                    "+++++---",
 	"resume":                     "-+--+---",
 	"coverage":                   "+++++++-",
+	"close a quarter":            "----+---",
 	"settle a clash":             "-+-+----",
 	"export vendor rows":         "-+------", // a partner only its own customers, by the next row
 	"export own customers":       "-----+--",
@@ -199,6 +200,9 @@ var tries = []try{
 	{route: "GET /api/v1/audit/exports/{file}", row: "service's audit export", path: "/api/v1/audit/exports/trail.jsonl", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
+	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?every=month&market=NEAR", other: "/api/v1/coverage/history?every=month&market=NONE", status: 200},
+	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?by=province", status: 200},
+	{route: "POST /api/v1/coverage/quarters", row: "close a quarter", path: "/api/v1/coverage/quarters", body: `{"quarter":"2020-Q1","market":"NEAR"}`, status: 200}, // outside the scope: TestHistoryThroughTheAPI
 }
 
 // open are the routes that need no sign-in; what they do is tried elsewhere.

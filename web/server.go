@@ -206,6 +206,8 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/markets/:market/audit", s.getTrail)
 	own.GET("/markets/:market/audit/verification", s.getVerification)
 	own.GET("/markets/:market/audit/exports/:file", s.getTrailFile)
+	own.GET("/coverage/history", s.getCoverageHistory)
+	own.POST("/coverage/quarters", s.postQuarter)
 	own.POST("/qr/decode", s.postDecode)
 
 	e.GET("/v", s.findPlacard, s.public)

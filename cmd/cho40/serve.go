@@ -131,6 +131,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	go keepProviders(ctx, a.registry.LoadProviders, log)
 	jobs := []job{{"proposals", proposalsEvery, func(ctx context.Context) error { _, err := a.registry.Expire(ctx); return err }}}
 	jobs = append(jobs, job{"retention", registry.RetainEvery, func(ctx context.Context) error { _, err := a.retain(ctx); return err }})
+	jobs = append(jobs, job{"counts", countsEvery, func(ctx context.Context) error { _, err := a.registry.KeepCounts(ctx); return err }})
 	if copies != nil {
 		jobs = append(jobs, job{"backup", copiesEvery, func(ctx context.Context) error { return copies.take(ctx, a) }})
 	}
@@ -237,6 +238,9 @@ func keepCheckpoints(ctx context.Context, write func(context.Context) error, log
 
 // proposalsEvery is how soon after its 14 days a proposal is ended on paper too; it counts for nothing from the moment itself.
 const proposalsEvery = 10 * time.Minute
+
+// countsEvery is how soon the days of markets become part of those of their provinces; figures are exact before it too.
+const countsEvery = time.Minute
 
 func cannotListen(addr string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -1,5 +1,5 @@
-// Package coverage reads the record and says which share of vendors accepts cashless payment, and how far the others are.
-// It writes nothing.
+// Package coverage reads the record and says which share of vendors accepts cashless payment, and how far the others are. It
+// closes quarters, and writes nothing else.
 package coverage
 
 import (
@@ -12,6 +12,8 @@ import (
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Definition names what "accepting" means in every figure below: vendors who trade on the day are the denominator, which is who
@@ -20,6 +22,14 @@ import (
 // installed, not suspended, last found to be the right one or not yet due for a look (registry.FirstCheckWithin,
 // registry.NextCheckWithin). A market that nobody visited stays in it.
 const Definition = "accepting-1"
+
+// The other shares have the same denominator. Equipped are vendors with a live placard, hung or not, of an account that waits or is in
+// force, at a stall where they trade; used are those whom providers confirm to have been paid on two days of the last thirty, what
+// helpers paid as a test taken off.
+const (
+	Equipped = "equipped-1"
+	Used     = "used-1"
+)
 
 // Service computes figures on a database.
 type Service struct {
@@ -40,6 +50,8 @@ type Share struct {
 	Vendors    int          `json:"vendors"`
 	Accepting  int          `json:"accepting"`
 	Share      *float64     `json:"share"`
+	Equipped   Rate         `json:"equipped"`
+	Used       Rate         `json:"used"`
 	Suspended  int          `json:"suspended"` // hang, but somebody stopped them
 	Overdue    int          `json:"overdue"`   // hang, but nobody has looked for too long
 	Funnel     []Step       `json:"funnel"`
@@ -49,18 +61,36 @@ type Share struct {
 	Map        string       `json:"map,omitempty"`   // of a figure of an area: then or today
 	Areas      []string     `json:"areas,omitempty"` // of a former unit on today's map: the units that it became
 	Split      []Part       `json:"split,omitempty"`
+
+	RecordedUntil *time.Time  `json:"recorded_until,omitempty"` // what was recorded later is left out
+	Markets       int         `json:"markets"`
+	Closed        *Closed     `json:"closed,omitempty"`     // of a day in a quarter that is closed for all its markets
+	Correction    *Correction `json:"correction,omitempty"` // what was found out after the closing
+}
+
+// Rate is a share of vendors beside that of those who accept.
+type Rate struct {
+	Definition  string   `json:"definition"`
+	Numerator   *int     `json:"numerator"` // null: nobody knows
+	Denominator int      `json:"denominator"`
+	Share       *float64 `json:"share"`
+	Known       *int     `json:"known,omitempty"` // of used: vendors at providers who report
 }
 
 // Step is how many vendors came at least as far as a stage.
 type Step struct {
 	Stage   registry.Stage `json:"stage"`
 	Vendors int            `json:"vendors"`
+	Drop    int            `json:"drop"` // how many of the step before did not come so far
 }
 
-// Barrier is how many of the vendors who do not accept gave a reason; never_asked for those whom nobody asked.
+// Barrier is how many of the vendors who do not accept gave a reason last; never_asked for those whom nobody asked. They sum to those who
+// do not accept.
 type Barrier struct {
-	Code    string `json:"code"`
-	Vendors int    `json:"vendors"`
+	Code     string `json:"code"`
+	Vendors  int    `json:"vendors"`
+	ClearsIt string `json:"clears_it"` // volunteer, board, provider, nobody
+	Days     *int   `json:"days"`      // for how many days it stands, on the average; null: nobody asked
 }
 
 // Part is one part of a split; the parts sum to the whole.
@@ -70,6 +100,10 @@ type Part struct {
 	Vendors   int      `json:"vendors"`
 	Accepting int      `json:"accepting"`
 	Share     *float64 `json:"share"`
+	Equipped  int      `json:"equipped"`
+	Used      *int     `json:"used"` // null: no provider reports on any of them
+	Suspended int      `json:"suspended"`
+	Overdue   int      `json:"overdue"`
 	Funnel    []Step   `json:"funnel"`
 }
 
@@ -84,35 +118,19 @@ type Question struct {
 	Map    string       `query:"map"` // then or today; empty: today for a unit that is on the map, then for one that is no more
 	By     string       `query:"by"`  // one of splits
 	AsOf   registry.Day `query:"-"`   // zero: now
+
+	RecordedUntil time.Time `query:"-"` // what was recorded later is left out; zero: nothing is
 }
 
 // splits are the ways to split a figure. Where nobody is in a team yet, all are in the part without a name.
 var splits = []string{"market", "commune", "province", "provider", "section", "goods", "team"}
 
-// count is one group of vendors as the database counts it.
-type count struct {
-	Key, Name                                string
-	Vendors, Accepting, Suspended, Overdue   int
-	Account, Approved, Printed, Hung, Looked int
-}
-
-func (c *count) add(o count) {
-	c.Vendors += o.Vendors
-	c.Accepting += o.Accepting
-	c.Suspended += o.Suspended
-	c.Overdue += o.Overdue
-	c.Account += o.Account
-	c.Approved += o.Approved
-	c.Printed += o.Printed
-	c.Hung += o.Hung
-	c.Looked += o.Looked
-}
-
-func (c count) funnel() []Step {
-	numbers := []int{c.Vendors, c.Account, c.Approved, c.Printed, c.Hung, c.Looked}
-	steps := make([]Step, len(numbers))
-	for i, n := range numbers {
-		steps[i] = Step{registry.Stage(i), n}
+func funnel(n sum) []Step {
+	steps := make([]Step, len(registry.StageNames))
+	for i, name := range []string{"vendors", "account", "approved", "printed", "installed", "checked"} {
+		if steps[i] = (Step{Stage: registry.Stage(i), Vendors: n.of(name)}); i > 0 {
+			steps[i].Drop = steps[i-1].Vendors - steps[i].Vendors
+		}
 	}
 	return steps
 }
@@ -127,60 +145,229 @@ func ratio(part, whole int) *float64 {
 
 // Share answers a question about the markets in the actor's scope.
 //
-// Faults: Invalid split-unknown, map-unknown, day-future, site-no-market; NotFound market-not-found, area-not-found; Forbidden.
+// Faults: Invalid split-unknown, map-unknown, day-future, site-no-market, split-not-then; NotFound market-not-found, area-not-found;
+// Forbidden.
 func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Share, error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
-	if q.By != "" && !slices.Contains(splits, q.By) {
-		return Share{}, fault.New(fault.Invalid, "split-unknown", "Figures are not split by %q.", q.By).
-			With(fault.At("by", "unknown", "One of: %s.", strings.Join(splits, ", ")))
-	}
-	at, today := now, registry.DayOf(now)
-	switch {
-	case q.AsOf.After(today):
-		return Share{}, fault.New(fault.Invalid, "day-future", "The day %s is not over yet.", q.AsOf).With(fault.At("as_of", "future", "A day up to today."))
-	case !q.AsOf.IsZero() && q.AsOf != today:
-		at, today = q.AsOf.End(), q.AsOf
-	}
-	if q.Map != "" && q.Map != mapThen && q.Map != mapToday {
-		return Share{}, fault.New(fault.Invalid, "map-unknown", "There is no map %q.", q.Map).With(fault.At("map", "unknown", "One of: %s.", "then, today"))
-	}
-	view, err := s.markets(ctx, by, q, today)
+	v, err := s.view(ctx, by, &q, now)
 	if err != nil {
 		return Share{}, err
 	}
-	var total count
-	parts := map[string]*count{}
-	var order []string
-	inside := q.By == "provider" || q.By == "section" || q.By == "goods"
-	for _, m := range view.markets {
-		if inside && !by.Can(registry.SplitCoverage, m) {
-			return Share{}, fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
-		}
-		groups, err := s.count(ctx, m, view, q.By, at)
+	out := Share{AsOf: v.on, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: v.name, Map: v.of, Areas: v.areas,
+		Barriers: []Barrier{}, Freshness: now}
+	if !q.RecordedUntil.IsZero() {
+		out.RecordedUntil = &q.RecordedUntil
+	}
+	read, err := s.reading(ctx, v, q, now)
+	if err != nil {
+		return Share{}, err
+	}
+	group := q.By
+	if _, ok := groups[group]; !ok {
+		group = ""
+	}
+	parts, err := read(group, slice{})
+	if err != nil {
+		return Share{}, fmt.Errorf("coverage: %w", err)
+	}
+	var total sum
+	for _, p := range parts {
+		total.N, total.Markets = plus(total.N, p.N), total.Markets+p.Markets
+	}
+	reports, err := s.reporting(ctx, v.on, q.RecordedUntil)
+	if err != nil {
+		return Share{}, err
+	}
+	known := map[string]int{} // by part
+	if len(reports) > 0 {
+		of, err := read(group, slice{"provider", reports})
 		if err != nil {
-			return Share{}, fmt.Errorf("coverage of %s: %w", m.Code, err)
+			return Share{}, fmt.Errorf("coverage: %w", err)
 		}
-		for _, g := range groups {
-			total.add(g)
-			if parts[g.Key] == nil {
-				parts[g.Key] = &count{Key: g.Key, Name: g.Name}
-				order = append(order, g.Key)
-			}
-			parts[g.Key].add(g)
+		for _, p := range of {
+			known[p.Key] = p.of("vendors")
 		}
 	}
-	out := Share{AsOf: today, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: view.name, Map: view.of, Areas: view.areas, Vendors: total.Vendors, Accepting: total.Accepting,
-		Share: ratio(total.Accepting, total.Vendors), Suspended: total.Suspended, Overdue: total.Overdue, Funnel: total.funnel(), Barriers: []Barrier{}, Freshness: now}
-	if gap := total.Vendors - total.Accepting; gap > 0 {
-		out.Barriers = append(out.Barriers, Barrier{"never_asked", gap}) // reasons are recorded with visits; nobody has asked before that
+	all := 0
+	for _, n := range known {
+		all += n
+	}
+	out.Markets, out.Vendors, out.Accepting = total.Markets, total.of("vendors"), total.of("accepting")
+	out.Share, out.Suspended, out.Overdue, out.Funnel = ratio(out.Accepting, out.Vendors), total.of("suspended"), total.of("overdue"), funnel(total)
+	equipped := total.of("equipped")
+	out.Equipped = Rate{Equipped, &equipped, out.Vendors, ratio(equipped, out.Vendors), nil}
+	out.Used = Rate{Definition: Used, Denominator: out.Vendors, Known: &all}
+	if out.Used.Numerator = confirmed(total, all); out.Used.Numerator != nil {
+		out.Used.Share = ratio(*out.Used.Numerator, out.Vendors)
+	}
+	if out.Barriers, err = barriers(read, out, v.on); err != nil {
+		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
 	if q.By != "" {
-		for _, key := range order {
-			p := parts[key]
-			out.Split = append(out.Split, Part{p.Key, p.Name, p.Vendors, p.Accepting, ratio(p.Accepting, p.Vendors), p.funnel()})
+		if parts, known, err = s.parts(ctx, v, q, read, parts, total, known, reports, now); err != nil {
+			return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
+		}
+		names, err := s.names(ctx, q.By, v.set.day, parts)
+		if err != nil {
+			return Share{}, err
+		}
+		for _, p := range parts {
+			n, a := p.of("vendors"), p.of("accepting")
+			out.Split = append(out.Split, Part{p.Key, names[p.Key], n, a, ratio(a, n), p.of("equipped"), confirmed(p, known[p.Key]), p.of("suspended"), p.of("overdue"), funnel(p)})
 		}
 	}
+	return out, s.closing(ctx, v, q, &out)
+}
+
+// confirmed is how many vendors are paid as providers confirm, nil when no provider of theirs reports.
+func confirmed(n sum, known int) *int {
+	if known == 0 {
+		return nil
+	}
+	used := n.of("used")
+	return &used
+}
+
+// reader sums the figures of a question, by group.
+type reader func(group string, by slice) ([]sum, error)
+
+// reading is how a question is answered: from the counters of now, from those of days, or, while a market was not counted yet, from
+// the facts of every market.
+func (s *Service) reading(ctx context.Context, v view, q Question, now time.Time) (reader, error) {
+	uncounted, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL)`, nil)
+	if err != nil {
+		return nil, err
+	}
+	var known *time.Time
+	if !q.RecordedUntil.IsZero() {
+		known = &q.RecordedUntil
+	}
+	switch {
+	case uncounted && known == nil:
+		return func(group string, by slice) ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }, nil
+	case v.past || known != nil:
+		return func(group string, by slice) ([]sum, error) {
+			lines, err := s.sumOn(ctx, v.set, group, by, []registry.Day{v.on}, known)
+			sums := make([]sum, len(lines))
+			for i, l := range lines {
+				sums[i] = l.sum
+				sums[i].N = l.at[0]
+			}
+			return sums, err
+		}, nil
+	}
+	return func(group string, by slice) ([]sum, error) { return s.sumNow(ctx, v.set, group, by, now) }, nil
+}
+
+// reporting are the providers who told of any of the last days before the end of a day.
+func (s *Service) reporting(ctx context.Context, on registry.Day, known time.Time) ([]string, error) {
+	args := pgx.StrictNamedArgs{"on": on, "within": registry.UsedWithin, "known": "infinity"}
+	if !known.IsZero() {
+		args["known"] = known.UTC().Format(time.RFC3339Nano)
+	}
+	return postgres.All[string](ctx, s.db, `
+		SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1`, args)
+}
+
+// barriers are why the vendors who do not accept do not, commonest first, those whom nobody asked last.
+func barriers(read reader, whole Share, on registry.Day) ([]Barrier, error) {
+	out, gap := []Barrier{}, whole.Vendors-whole.Accepting
+	found, err := read("", slice{split: "barrier"})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		n := f.of("vendors")
+		if n == 0 {
+			continue
+		}
+		gap -= n
+		b, _ := registry.BarrierOf(f.Key)
+		days := on.Number() - f.N[len(registry.Counted)]/n
+		out = append(out, Barrier{f.Key, n, b.ClearsIt, &days})
+	}
+	slices.SortStableFunc(out, func(a, b Barrier) int {
+		if a.Vendors != b.Vendors {
+			return b.Vendors - a.Vendors
+		}
+		return strings.Compare(a.Code, b.Code)
+	})
+	if gap > 0 {
+		out = append(out, Barrier{"never_asked", gap, "volunteer", nil})
+	}
 	return out, nil
+}
+
+// parts are the groups of a split, and of how many of each a provider reports.
+func (s *Service) parts(ctx context.Context, v view, q Question, read reader, markets []sum, total sum, known map[string]int, reports []string, now time.Time) ([]sum, map[string]int, error) {
+	switch q.By {
+	case "market", "commune", "province":
+		return markets, known, nil
+	case "provider":
+		found, err := read("", slice{split: "provider"})
+		rest := sum{N: total.N}
+		var parts []sum
+		of := map[string]int{}
+		for _, p := range found {
+			p.N = p.N[:len(registry.Counted)]
+			rest.N = plus(rest.N, negative(p.N))
+			if p.of("vendors") > 0 {
+				parts = append(parts, p)
+			}
+			if slices.Contains(reports, p.Key) {
+				of[p.Key] = p.of("vendors")
+			}
+		}
+		if rest.of("vendors") > 0 {
+			parts = append(parts, rest)
+		}
+		slices.SortFunc(parts, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
+		return parts, of, err
+	case "section", "goods":
+		parts, err := s.sumFacts(ctx, v, q.By, slice{}, v.at)
+		return parts, nil, err
+	}
+	if total.of("vendors") == 0 { // nobody is in a team
+		return nil, nil, nil
+	}
+	all := 0
+	for _, n := range known {
+		all += n
+	}
+	return []sum{{N: total.N}}, map[string]int{"": all}, nil
+}
+
+func negative(n []int) []int {
+	out := make([]int, len(n))
+	for i := range n {
+		out[i] = -n[i]
+	}
+	return out
+}
+
+// names are what the parts of a split are called, by key, on the map of a day.
+func (s *Service) names(ctx context.Context, by string, day registry.Day, parts []sum) (map[string]string, error) {
+	names := map[string]string{}
+	keys := make([]string, len(parts))
+	for i, p := range parts {
+		if keys[i] = p.Key; by == "provider" {
+			names[p.Key] = registry.ProviderName(p.Key)
+		}
+	}
+	sql, args := `SELECT code AS key, name FROM markets WHERE code = ANY (@keys)`, pgx.StrictNamedArgs{"keys": keys}
+	switch by {
+	case "market":
+	case "commune", "province":
+		sql, args["day"] = `SELECT code AS key, name FROM area_states WHERE code = ANY (@keys) AND since <= @day AND @day < until`, day
+	default:
+		return names, nil
+	}
+	type named struct{ Key, Name string }
+	all, err := postgres.All[named](ctx, s.db, sql, args)
+	for _, n := range all {
+		names[n.Key] = n.Name
+	}
+	return names, err
 }
 
 const (
@@ -188,46 +375,102 @@ const (
 	mapToday = "today"
 )
 
-// view is the markets of a question, and the day whose map their communes and provinces are named from.
+// view is the markets of a question, and when.
 type view struct {
-	markets []registry.Market
-	day     registry.Day
-	of      string // mapThen or mapToday; empty: no area was asked for
-	name    string
-	areas   []string
+	set   set
+	on    registry.Day // the figure's day
+	at    time.Time    // its moment: the end of that day, or now
+	past  bool         // on is before today
+	of    string       // mapThen or mapToday; empty: no area was asked for
+	name  string
+	areas []string
+	by    registry.Actor
 }
 
-// markets are those that the question is about and the actor may see figures of, by code. A place that is no market is in none.
-func (s *Service) markets(ctx context.Context, by registry.Actor, q Question, on registry.Day) (view, error) {
+// view finds the markets that the question is about and the actor may see figures of. A place that is no market is in none.
+func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now time.Time) (view, error) {
+	today := registry.DayOf(now)
+	v := view{on: today, at: now, by: by}
+	if q.By != "" && !slices.Contains(splits, q.By) {
+		return v, fault.New(fault.Invalid, "split-unknown", "Figures are not split by %q.", q.By).
+			With(fault.At("by", "unknown", "One of: %s.", strings.Join(splits, ", ")))
+	}
+	if !q.RecordedUntil.IsZero() {
+		if q.RecordedUntil.After(now) {
+			q.RecordedUntil = now
+		}
+		if q.AsOf.IsZero() {
+			q.AsOf = registry.DayOf(q.RecordedUntil)
+		}
+		if q.By == "section" || q.By == "goods" {
+			return v, fault.New(fault.Invalid, "split-not-then", "What was known at a time is not split by %s.", q.By)
+		}
+	}
+	switch {
+	case q.AsOf.After(today):
+		return v, fault.New(fault.Invalid, "day-future", "The day %s is not over yet.", q.AsOf).With(fault.At("as_of", "future", "A day up to today."))
+	case !q.AsOf.IsZero() && q.AsOf != today:
+		v.at, v.on, v.past = q.AsOf.End(), q.AsOf, true
+	}
+	if q.Map != "" && q.Map != mapThen && q.Map != mapToday {
+		return v, fault.New(fault.Invalid, "map-unknown", "There is no map %q.", q.Map).With(fault.At("map", "unknown", "One of: %s.", "then, today"))
+	}
+	v.set = set{day: today, reach: by.Reach(registry.SeeCoverage)}
+	if q.Map == mapThen {
+		v.set.day = v.on
+	}
+	inside := q.By == "provider" || q.By == "section" || q.By == "goods"
 	reg := registry.New(s.db, s.now)
-	today := reg.Today()
 	if q.Market != "" {
 		m, err := reg.MarketFor(ctx, by, registry.SeeCoverage, q.Market)
-		if err == nil && m.Site != "" {
-			err = fault.New(fault.Invalid, "site-no-market", "%s is no market: its counters show payment codes, and nobody there is a vendor.", m.Name)
+		switch {
+		case err != nil:
+			return v, err
+		case m.Site != "":
+			return v, fault.New(fault.Invalid, "site-no-market", "%s is no market: its counters show payment codes, and nobody there is a vendor.", m.Name)
+		case inside && !by.Can(registry.SplitCoverage, m):
+			return v, notAllowed()
 		}
-		v := view{markets: []registry.Market{m}, day: today}
-		if q.Map == mapThen {
-			v.day = on
-		}
-		return v, err
+		v.set.market = &m.ID
+		return v, nil
 	}
 	if !by.CanSomewhere(registry.SeeCoverage) {
-		return view{}, fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
+		return v, notAllowed()
 	}
-	v := view{day: today}
-	if q.Map == mapThen {
-		v.day = on
+	if q.Area != "" {
+		if err := s.place(ctx, reg, by, q, &v, today); err != nil {
+			return v, err
+		}
 	}
-	if q.Area == "" {
-		markets, err := reg.MarketsOn(ctx, by, registry.SeeCoverage, "", v.day)
-		v.markets = slices.DeleteFunc(markets, isSite)
-		return v, err
+	if !inside {
+		return v, nil
 	}
-	unknown := fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
+	narrower := v.set
+	narrower.reach = by.Reach(registry.SplitCoverage)
+	for _, reach := range []set{v.set, narrower} {
+		where, args := reach.where(nil)
+		n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM market_tracks t WHERE `+where, args)
+		if err != nil {
+			return v, err
+		}
+		if v.set.reach["n"] == nil {
+			v.set.reach["n"] = n
+		} else if v.set.reach["n"] != n {
+			return v, notAllowed()
+		}
+	}
+	return v, nil
+}
+
+func notAllowed() error {
+	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
+}
+
+// place narrows a view to an area of a map.
+func (s *Service) place(ctx context.Context, reg *registry.Service, by registry.Actor, q *Question, v *view, today registry.Day) error {
 	area, err := reg.AreaFor(ctx, by, registry.SeeCoverage, q.Area)
 	if err != nil {
-		return v, err
+		return err
 	}
 	v.name, v.of = area.Name, q.Map
 	if v.of == "" {
@@ -235,85 +478,85 @@ func (s *Service) markets(ctx context.Context, by registry.Actor, q Question, on
 			v.of = mapThen
 		}
 	}
-	wanted := []string{q.Area}
+	v.set.wanted = []string{q.Area}
 	switch {
 	case v.of == mapToday && area.Ended(today):
-		if wanted, err = reg.Successors(ctx, q.Area); err != nil {
-			return v, err
+		if v.areas, err = reg.Successors(ctx, q.Area); err != nil {
+			return err
 		}
-		v.areas = wanted
+		v.set.wanted = v.areas
 	case v.of == mapThen:
-		if v.day = on; area.Ended(on) {
-			v.day = area.ValidTo.Add(-1)
+		if v.set.day = v.on; area.Ended(v.on) {
+			v.set.day = area.ValidTo.Plus(-1)
 		}
 	}
-	seen := map[string]bool{}
-	for _, code := range wanted {
-		markets, err := reg.MarketsOn(ctx, by, registry.SeeCoverage, code, v.day)
-		if err != nil {
-			return v, err
-		}
-		for _, m := range markets {
-			if !seen[m.Code] && !isSite(m) {
-				v.markets = append(v.markets, m)
-			}
-			seen[m.Code] = true
-		}
+	if area.Seen {
+		return nil
 	}
 	// No market of the actor's: an area without any is empty, one out of scope is not there.
-	if len(seen) == 0 && !area.Seen {
-		return v, unknown
+	for _, code := range v.set.wanted {
+		if markets, err := reg.MarketsOn(ctx, by, registry.SeeCoverage, code, v.set.day); err != nil || len(markets) > 0 {
+			return err
+		}
 	}
-	slices.SortFunc(v.markets, func(a, b registry.Market) int { return strings.Compare(a.Code, b.Code) })
-	return v, nil
+	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
 }
 
-func isSite(m registry.Market) bool { return m.Site != "" }
-
-// count counts the vendors of one market, grouped as asked.
-func (s *Service) count(ctx context.Context, m registry.Market, v view, by string, at time.Time) ([]count, error) {
-	key, name, join := "''", "''", ""
-	var labels [2]string
-	switch by {
-	case "market", "commune", "province": // the whole market is in one part
-		key, name = "@key::text", "@name::text"
-		labels = [2]string{m.Code, m.Name}
-		if by != "market" {
-			commune, province, err := registry.New(s.db, s.now).PlaceOn(ctx, m, v.day)
-			if err != nil {
-				return nil, err
-			}
-			if labels = [2]string{commune.Code, commune.Name}; by == "province" {
-				labels = [2]string{province.Code, province.Name}
+// sumFacts sums figures from the facts, market by market, by group or by section or goods of the vendor's first stall.
+func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, at time.Time) ([]sum, error) {
+	where, args := v.set.where(nil)
+	type row struct {
+		MarketID registry.MarketID
+		Key      string
+	}
+	key, inside := groups[group], group == "section" || group == "goods"
+	if inside {
+		key = `''`
+	}
+	markets, err := postgres.All[row](ctx, s.db, `SELECT t.market_id, `+key+` AS key FROM market_tracks t WHERE `+where+` ORDER BY t.code`, args)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]*sum{}
+	var order []string
+	add := func(key string, n []int, markets int) {
+		if found[key] == nil {
+			found[key] = &sum{Key: key, N: make([]int, len(registry.Counted))}
+			order = append(order, key)
+		}
+		found[key].N, found[key].Markets = plus(found[key].N, n), found[key].Markets+markets
+	}
+	within := `''`
+	switch {
+	case by.split != "":
+		within = `n.` + by.split
+	case inside:
+		within = `s.` + group
+	}
+	for _, m := range markets {
+		sums, err := postgres.All[sum](ctx, s.db, registry.FactsSQL+`
+			SELECT `+within+` AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::int[] AS n
+			FROM state n JOIN held h ON h.vendor_id = n.vendor_id JOIN stalls s ON s.market_id = @market AND s.id = h.first_stall
+			GROUP BY 1 ORDER BY 1`, registry.FactsArgs(m.MarketID, at))
+		if err != nil {
+			return nil, err
+		}
+		if !inside && by.split == "" {
+			add(m.Key, nil, 1)
+		}
+		for _, f := range sums {
+			switch {
+			case by.split != "" && (f.Key == "" || by.only != nil && !slices.Contains(by.only, f.Key)):
+			case by.split != "" && by.only != nil || by.split == "" && !inside:
+				add(m.Key, f.N, 0)
+			default:
+				add(f.Key, f.N, 0)
 			}
 		}
-	case "provider":
-		key = "coalesce(n.provider, '')"
-	case "section":
-		key, join = "s.section", "JOIN stalls s ON s.market_id = @market AND s.id = n.first_stall"
-	case "goods":
-		key, join = "s.goods", "JOIN stalls s ON s.market_id = @market AND s.id = n.first_stall"
 	}
-	args := registry.StageArgs(m.ID, at)
-	if key == "@key::text" {
-		args["key"], args["name"] = labels[0], labels[1]
+	out := make([]sum, len(order))
+	for i, key := range order {
+		out[i] = *found[key]
 	}
-	counts, err := postgres.All[count](ctx, s.db, registry.StagesSQL+`
-		SELECT `+key+` AS key, `+name+` AS name, count(*) AS vendors,
-		       count(*) FILTER (WHERE n.accepting) AS accepting, count(*) FILTER (WHERE n.suspended) AS suspended,
-		       count(*) FILTER (WHERE n.overdue) AS overdue,
-		       count(*) FILTER (WHERE n.stage >= 1) AS account, count(*) FILTER (WHERE n.stage >= 2) AS approved,
-		       count(*) FILTER (WHERE n.stage >= 3) AS printed, count(*) FILTER (WHERE n.stage >= 4) AS hung,
-		       count(*) FILTER (WHERE n.stage >= 5) AS looked
-		FROM stage_now n `+join+`
-		GROUP BY 1, 2 ORDER BY 1`, args)
-	if args["key"] != nil && len(counts) == 0 { // a market without vendors is a part too
-		counts = []count{{Key: labels[0], Name: labels[1]}}
-	}
-	for i := range counts {
-		if by == "provider" {
-			counts[i].Name = registry.ProviderName(counts[i].Key)
-		}
-	}
-	return counts, err
+	return out, nil
 }

@@ -66,6 +66,7 @@ type vendor struct {
 	tenures  []*tenure
 	accounts []*account // since a merge also those of the other record
 	chosen   *account   // the default
+	found    []found    // reasons that visits recorded
 }
 
 type stall struct {
@@ -575,6 +576,7 @@ func (h *history) merge() {
 		h.Fatalf("%d accounts came of %d", len(stays.accounts)-before, len(ranks))
 	}
 	stays.accounts = append(stays.accounts, gone.accounts...)
+	stays.found = append(stays.found, gone.found...)
 	for _, t := range gone.tenures {
 		t.vendor = stays
 	}
@@ -827,6 +829,7 @@ func (h *history) check(asOf registry.Day, at time.Time) {
 				h.Fatalf("stages rise: %+v", got.Funnel)
 			}
 		}
+		h.barriers(got, at)
 		gap := 0
 		for _, b := range got.Barriers {
 			gap += b.Vendors
@@ -866,7 +869,7 @@ func TestShareOfAnyHistory(t *testing.T) {
 		h := &history{T: r, market: open(t, db, fmt.Sprintf("M%d", n.Add(1)), ""), ctx: t}
 		h.check(registry.Day{}, h.at)
 		for range rapid.IntRange(1, 30).Draw(r, "steps") {
-			step := rapid.IntRange(0, 25).Draw(r, "step")
+			step := rapid.IntRange(0, 28).Draw(r, "step")
 			switch {
 			case step < 3:
 				h.register()
@@ -890,12 +893,17 @@ func TestShareOfAnyHistory(t *testing.T) {
 				h.leave()
 			case step < 24:
 				h.merge()
+			case step < 25:
+				h.find()
+			case step < 26:
+				h.keepCounts()
 			default:
 				h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(r, "minutes")) * time.Minute)
 			}
 			h.at = h.at.Add(time.Duration(rapid.IntRange(0, 1).Draw(r, "seconds")) * time.Second)
 		}
 		h.check(registry.Day{}, h.at)
+		h.counted()
 		for range 2 {
 			ago := rapid.IntRange(1, 90).Draw(r, "days ago")
 			asOf := registry.DayOf(h.at.Add(-time.Duration(ago) * day))

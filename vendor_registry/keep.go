@@ -1,0 +1,292 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"cho40/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// KeepCounts does what keeps the counters of all markets exact and quick, and says in how many markets there was something to do. A
+// service calls it from time to time; it may run late, twice or nowhere for days: what it did not do yet, figures add themselves.
+//
+// It counts markets that the release before this one knew, and visits that nobody counted with their recording; lays seasons out
+// again; carries what time alone changed into the figures of now; and adds days to those of the provinces.
+func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
+	now := s.now()
+	due, err := postgres.All[MarketID](ctx, s.db, `
+		SELECT n.market_id FROM market_now n WHERE n.counted_at IS NULL
+		UNION SELECT m.id FROM markets m WHERE NOT EXISTS (SELECT FROM market_now n WHERE n.market_id = m.id)
+		UNION SELECT c.market_id FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
+		UNION SELECT d.market_id FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id WHERE NOT d.rolled AND n.track IS NOT NULL
+		UNION SELECT n.market_id FROM market_now n WHERE n.rolled_track IS NOT NULL AND n.rolled_track IS DISTINCT FROM n.track
+		UNION SELECT n.market_id FROM market_now n WHERE (n.counted_at`+inZone+`)::date < date_trunc('month', @today::date::timestamp)
+		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.recorded_at > n.counted_at - @overlap::interval
+		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.voided_at > n.counted_at - @overlap::interval
+		ORDER BY 1`, pgx.StrictNamedArgs{"now": now, "today": DayOf(now), "overlap": visitOverlap})
+	if err != nil {
+		return 0, fmt.Errorf("keep counts: %w", err)
+	}
+	for _, m := range due {
+		if err = s.keepCounts(ctx, m, now); err != nil {
+			return markets, fmt.Errorf("keep counts of market %s: %w", m, err)
+		}
+		markets++
+	}
+	return markets, nil
+}
+
+// visitOverlap is how long a transaction that records a visit may take.
+const visitOverlap = 10 * time.Minute
+
+// vendorsAtOnce is how many vendors are counted in one transaction where a whole market is.
+const vendorsAtOnce = 500
+
+func (s *Service) keepCounts(ctx context.Context, m MarketID, now time.Time) error {
+	last, err := postgres.All[*time.Time](ctx, s.db, `SELECT counted_at FROM market_now WHERE market_id = @market`, pgx.StrictNamedArgs{"market": m})
+	if err != nil {
+		return err
+	}
+	if len(last) == 0 {
+		if err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return tracks(ctx, tx, []MarketID{m}) }); err != nil {
+			return err
+		}
+		last = append(last, nil)
+	}
+	args := pgx.StrictNamedArgs{"market": m}
+	which := `SELECT id FROM vendors WHERE market_id = @market AND erased_at IS NULL ORDER BY id`
+	first := last[0] == nil
+	if !first {
+		which = `SELECT v.vendor_id FROM visits v WHERE v.market_id = @market AND v.vendor_id IS NOT NULL AND (v.recorded_at > @since OR v.voided_at > @since)
+			UNION SELECT o.vendor_id FROM occupancies o JOIN occupancy_statuses t ON t.market_id = o.market_id AND t.occupancy_id = o.id
+			WHERE o.market_id = @market AND t.status = 'seasonal' AND @month`
+		args["since"], args["month"] = last[0].Add(-visitOverlap), DayOf(*last[0]).String()[:7] < DayOf(now).String()[:7]
+	}
+	vendors, err := postgres.All[VendorID](ctx, s.db, which, args)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(vendors, vendorsAtOnce) {
+		if err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return recount(ctx, tx, m, now, first, some) }); err != nil {
+			return err
+		}
+	}
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM market_now WHERE market_id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m}); err != nil {
+			return err
+		}
+		if err := carry(ctx, tx, m, now); err != nil {
+			return err
+		}
+		if err := roll(ctx, tx, m); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE market_now SET counted_at = @now WHERE market_id = @market`, pgx.StrictNamedArgs{"market": m, "now": now})
+		return err
+	})
+}
+
+// carry adds what time alone changed by now to the figures of now; its days have it already.
+func carry(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time) error {
+	changes, err := postgres.All[shift](ctx, tx, `
+		WITH due AS (
+			UPDATE vendor_changes SET carried = true WHERE market_id = @market AND NOT carried AND since <= @now
+			RETURNING carried, day, provider, barrier, `+each(withStands, "%")+`
+		)
+		SELECT carried, day, provider, barrier, ARRAY[`+each(withStands, "sum(%)")+`]::int[] AS n FROM due GROUP BY 1, 2, 3, 4`,
+		pgx.StrictNamedArgs{"market": m, "now": now})
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	b := &pgx.Batch{}
+	queueCounters(b, m, changes, "market_now", "market_split_now")
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// roll adds a market's days to those of its track, and takes them from another one's where it lies elsewhere by now.
+func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
+	sums := each(Counted, "%")
+	added := each(Counted, "% = t.% + excluded.%")
+	b := &pgx.Batch{}
+	args := pgx.StrictNamedArgs{"market": m}
+	b.Queue(`
+		WITH moved AS (
+			DELETE FROM market_day_delta d USING market_now n
+			WHERE d.market_id = @market AND d.rolled AND n.market_id = @market AND n.rolled_track IS DISTINCT FROM n.track
+			RETURNING n.rolled_track, d.day, `+each(Counted, "d.%")+`
+		), less AS (
+			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT rolled_track, day, `+each(Counted, "-%")+` FROM moved ORDER BY day
+			ON CONFLICT (track, day) DO UPDATE SET `+added+`
+		)
+		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, false, `+sums+` FROM moved
+		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)
+	b.Queue(`UPDATE market_now SET rolled_track = track WHERE market_id = @market AND rolled_track IS DISTINCT FROM track`, args)
+	b.Queue(`
+		WITH new AS (
+			DELETE FROM market_day_delta d USING market_now n
+			WHERE d.market_id = @market AND NOT d.rolled AND n.market_id = @market AND n.track IS NOT NULL
+			RETURNING n.track, d.day, `+each(Counted, "d.%")+`
+		), more AS (
+			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT track, day, `+sums+` FROM new ORDER BY day
+			ON CONFLICT (track, day) DO UPDATE SET `+added+`
+		)
+		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, true, `+sums+` FROM new
+		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// Miscount is a figure of a market whose counter differs from what the facts say.
+type Miscount struct {
+	Market  string `json:"market"`
+	Figure  string `json:"figure"` // one of Counted; with a provider or a barrier behind a colon
+	Counter int    `json:"counter"`
+	Facts   int    `json:"facts"`
+}
+
+// CheckCounts compares a market's counters with a count of the facts as they are at this moment (stageOf, for every vendor), and, when
+// mend is set, counts the market anew where they differ. Vendors who were erased are left out on both sides.
+//
+// Faults: NotFound; Forbidden.
+func (s *Service) CheckCounts(ctx context.Context, by Actor, marketCode string, mend bool) ([]Miscount, error) {
+	now := s.now()
+	var found []Miscount
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		m, err := market(ctx, tx, by, SuspendPlacard, marketCode)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '5min'`); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SELECT FROM market_now WHERE market_id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID}); err != nil { // nobody adds meanwhile
+			return err
+		}
+		if found, err = miscounts(ctx, tx, m, now); err != nil || len(found) == 0 || !mend {
+			return err
+		}
+		return errMend
+	})
+	if !errors.Is(err, errMend) {
+		return found, actionContext("check counts of", marketCode, err)
+	}
+	m, err := selectMarket(ctx, s.db, marketCode)
+	if err != nil {
+		return found, err
+	}
+	return found, actionContext("mend counts of", marketCode, s.mendCounts(ctx, by, m, now))
+}
+
+var errMend = errors.New("to be mended")
+
+func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Miscount, error) {
+	type figure struct {
+		Split, Key string
+		N          []int
+	}
+	facts, err := postgres.All[figure](ctx, tx, FactsSQL+`, there AS (
+			SELECT s.* FROM state s JOIN vendors v ON v.market_id = @market AND v.id = s.vendor_id AND v.erased_at IS NULL
+		)
+		SELECT s.split, s.key, ARRAY[`+each(withStands, "coalesce(sum(s.%), 0)")+`]::int[] AS n
+		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM there UNION ALL SELECT 'provider', provider, `+each(withStands, "%")+` FROM there WHERE provider <> ''
+		      UNION ALL SELECT 'barrier', barrier, `+each(withStands, "%")+` FROM there WHERE barrier <> '') s GROUP BY 1, 2`, FactsArgs(m.ID, now))
+	if err != nil {
+		return nil, err
+	}
+	counters, err := postgres.All[figure](ctx, tx, `
+		SELECT s.split, s.key, ARRAY[`+each(withStands, "sum(s.%)")+`]::int[] AS n
+		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM market_now WHERE market_id = @market
+		      UNION ALL SELECT split, key, `+each(withStands, "%")+` FROM market_split_now WHERE market_id = @market
+		      UNION ALL SELECT x.split, x.key, `+each(withStands, "c.%")+`
+		      FROM vendor_changes c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
+		      WHERE c.market_id = @market AND NOT c.carried AND c.since <= @now AND (x.split = '' OR x.key <> '')
+		      UNION ALL SELECT x.split, x.key, `+each(withStands, "-c.%")+`
+		      FROM vendor_changes c LEFT JOIN vendors v ON v.market_id = @market AND v.id = c.vendor_id
+		      CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
+		      WHERE c.market_id = @market AND c.since <= @now AND (v.id IS NULL OR v.erased_at IS NOT NULL) AND (x.split = '' OR x.key <> '')) s
+		GROUP BY 1, 2`, pgx.StrictNamedArgs{"market": m.ID, "now": now})
+	if err != nil {
+		return nil, err
+	}
+	type pair struct{ counter, facts []int }
+	none := make([]int, len(withStands))
+	all := map[[2]string]pair{}
+	for _, f := range facts {
+		all[[2]string{f.Split, f.Key}] = pair{none, f.N}
+	}
+	for _, c := range counters {
+		k := [2]string{c.Split, c.Key}
+		p, ok := all[k]
+		if !ok {
+			p.facts = none
+		}
+		p.counter = c.N
+		all[k] = p
+	}
+	var found []Miscount
+	for k, p := range all {
+		for i, name := range withStands {
+			if k[0] == "" && name == "stands" || p.counter[i] == p.facts[i] {
+				continue
+			}
+			if k[0] != "" {
+				name += ":" + k[1]
+			}
+			found = append(found, Miscount{m.Code, name, p.counter[i], p.facts[i]})
+		}
+	}
+	slices.SortFunc(found, func(a, b Miscount) int { return slices.Compare([]string{a.Figure}, []string{b.Figure}) })
+	return found, nil
+}
+
+// mendCounts counts a market anew: first every vendor's changes against the facts, then the counters against the changes.
+func (s *Service) mendCounts(ctx context.Context, by Actor, m Market, now time.Time) error {
+	vendors, err := postgres.All[VendorID](ctx, s.db, `SELECT id FROM vendors WHERE market_id = @market AND erased_at IS NULL ORDER BY id`, pgx.StrictNamedArgs{"market": m.ID})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(vendors, vendorsAtOnce) {
+		if err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return recount(ctx, tx, m.ID, now, false, some) }); err != nil {
+			return err
+		}
+	}
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM market_now WHERE market_id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID}); err != nil {
+			return err
+		}
+		// What the days say goes by the changes; what the province's days hold of this market is taken off by what was added.
+		if err := roll(ctx, tx, m.ID); err != nil {
+			return err
+		}
+		counted := each(Counted, "%")
+		b := &pgx.Batch{}
+		args := pgx.StrictNamedArgs{"market": m.ID}
+		b.Queue(`DELETE FROM market_split_now WHERE market_id = @market`, args)
+		b.Queue(`DELETE FROM market_split_day_delta WHERE market_id = @market`, args)
+		b.Queue(`UPDATE market_now SET `+each(Counted, "% = 0")+` WHERE market_id = @market`, args)
+		b.Queue(`
+			INSERT INTO market_day_delta AS t (market_id, day, rolled, `+counted+`)
+			SELECT @market, day, false, `+each(Counted, "sum(%)")+` FROM (
+				SELECT day, `+counted+` FROM vendor_changes WHERE market_id = @market
+				UNION ALL SELECT day, `+each(Counted, "-%")+` FROM market_day_delta WHERE market_id = @market) x GROUP BY day
+			ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+each(Counted, "% = t.% + excluded.%"), args)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		changes, err := postgres.All[shift](ctx, tx, `
+			SELECT carried, day, provider, barrier, ARRAY[`+each(withStands, "sum(%)")+`]::int[] AS n FROM vendor_changes WHERE market_id = @market GROUP BY 1, 2, 3, 4`, args)
+		if err != nil {
+			return err
+		}
+		b = &pgx.Batch{}
+		queueCounters(b, m.ID, changes, "market_now", "market_split_now", "market_split_day_delta")
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, now, by, m.ID, Event{"market.recounted", "market:" + m.Code, nil})
+	})
+}
