@@ -73,8 +73,9 @@ var momentsOf = `
 	SELECT v.at FROM (` + idsOf("w.vendor_id") + `) who
 	CROSS JOIN LATERAL (SELECT v.at FROM visits v WHERE v.market_id = @market AND v.vendor_id = who.id AND v.barrier IS NOT NULL AND v.voided_at IS NULL OFFSET 0) v`
 
-// tradesAt says of an occupancy o whether its vendor trades there at @at, which falls on @day.
-const tradesAt = `EXISTS (SELECT FROM stalls s WHERE s.market_id = @market AND s.id = o.stall_id AND s.created_at <= @at AND (s.removed_at IS NULL OR s.removed_at > @at))
+// tradesAt says of an occupancy o whether its vendor trades there at @at, which falls on @day. As an EXISTS the planner would join all
+// stalls for each vendor of a market that it knows nothing of yet.
+const tradesAt = `coalesce((SELECT true FROM stalls s WHERE s.market_id = @market AND s.id = o.stall_id AND s.created_at <= @at AND (s.removed_at IS NULL OR s.removed_at > @at)), false)
 		AND coalesce((SELECT t.trades FROM (` + statusOn + `) t), true)`
 
 // countsOf are the figures of a vendor who trades at @at, beside what stageOf says as n.
@@ -100,27 +101,28 @@ func countsOf(vendor string) string {
 		       b.barrier, b.since
 		FROM (SELECT) one
 		LEFT JOIN LATERAL (
-			SELECT x.barrier, min(y.at) AS since
-			FROM (SELECT v.barrier, v.at FROM visits v WHERE v.market_id = @market AND v.vendor_id IN (` + idsOf(vendor) + `)
-			      AND v.barrier IS NOT NULL AND v.voided_at IS NULL AND v.at <= @at ORDER BY v.at DESC, v.id DESC LIMIT 1) x
-			JOIN visits y ON y.market_id = @market AND y.vendor_id IN (` + idsOf(vendor) + `) AND y.barrier = x.barrier AND y.voided_at IS NULL AND y.at <= x.at
-			 AND NOT EXISTS (SELECT FROM visits z WHERE z.market_id = @market AND z.vendor_id IN (` + idsOf(vendor) + `) AND z.barrier <> x.barrier
-			                 AND z.voided_at IS NULL AND z.at > y.at AND z.at <= x.at)
-			WHERE NOT n.accepting
+			SELECT x.barrier, min(x.at) AS since
+			FROM (SELECT y.barrier, y.at, bool_or(y.barrier <> y.last) OVER (ORDER BY y.at DESC, y.id DESC) AS before
+			      FROM (SELECT v.barrier, v.at, v.id, first_value(v.barrier) OVER (ORDER BY v.at DESC, v.id DESC) AS last
+			            FROM (` + idsOf(vendor) + `) who
+			            CROSS JOIN LATERAL (SELECT v.barrier, v.at, v.id FROM visits v WHERE v.market_id = @market AND v.vendor_id = who.id
+			                                AND v.barrier IS NOT NULL AND v.voided_at IS NULL AND v.at <= @at OFFSET 0) v) y) x
+			WHERE NOT x.before AND NOT n.accepting
 			GROUP BY x.barrier) b ON true`
 }
 
 // asOfEach puts a row's own moment k in the place of the one moment that a statement is otherwise about.
 var asOfEach = strings.NewReplacer("@at", "k.at", "@day", "k.day")
 
-// stateSQL ends in the table state: what each vendor of table moment (vendor_id, at, day, until) who trades then adds to the figures.
+// stateSQL ends in the table state: what each vendor of table moment (vendor_id, at, day, until, first_stall) who trades then adds to
+// the figures.
 var stateSQL = asOfEach.Replace(`
 	trading AS MATERIALIZED (
-		SELECT k.vendor_id, k.at, k.day, k.until FROM moment k
+		SELECT k.vendor_id, k.at, k.day, k.until, k.first_stall FROM moment k
 		WHERE EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = k.vendor_id
 		              AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND `+tradesAt+` OFFSET 0)
 	), state AS MATERIALIZED (
-		SELECT k.vendor_id, k.at, k.until, coalesce(n.provider, '') AS provider, coalesce(c.barrier, '') AS barrier,
+		SELECT k.vendor_id, k.at, k.until, k.first_stall, coalesce(n.provider, '') AS provider, coalesce(c.barrier, '') AS barrier,
 		       1 AS vendors, (n.stage >= 1)::int AS account, (n.stage >= 2)::int AS approved, (n.stage >= 3)::int AS printed,
 		       (n.stage >= 4)::int AS installed, (n.stage >= 5)::int AS checked, n.accepting::int AS accepting, c.equipped::int AS equipped,
 		       c.used::int AS used, n.suspended::int AS suspended, n.overdue::int AS overdue,
@@ -128,12 +130,11 @@ var stateSQL = asOfEach.Replace(`
 		FROM trading k CROSS JOIN LATERAL (`+stageOf("k.vendor_id")+`) n CROSS JOIN LATERAL (`) + asOfEach.Replace(countsOf("k.vendor_id")) + `) c
 	)`
 
-// FactsSQL is a WITH clause that ends in the tables held (vendor_id, first_stall) and state (vendor_id, provider, barrier, stands and the
-// columns of Counted): what each vendor who trades in a market at a moment adds to its figures, worked out from the facts alone.
+// FactsSQL is a WITH clause that ends in the table state (vendor_id, first_stall, provider, barrier, stands and the columns of Counted): what each vendor who trades in a market at a moment adds to its figures, worked out from the facts alone.
 // FactsArgs fills its parameters.
 var FactsSQL = `
 	WITH ` + heldSQL + `, moment AS (
-		SELECT h.vendor_id, @at::timestamptz AS at, @day::date AS day, NULL::timestamptz AS until FROM held h
+		SELECT h.vendor_id, @at::timestamptz AS at, @day::date AS day, NULL::timestamptz AS until, h.first_stall FROM held h
 	), ` + stateSQL
 
 // FactsArgs are the parameters of FactsSQL.
@@ -151,13 +152,13 @@ var recountSQL = `
 	WITH vendor AS (
 		SELECT v.id AS vendor_id FROM (` + standing + `) u JOIN vendors v ON v.market_id = @market AND v.id = u.id AND v.erased_at IS NULL
 	), moment AS MATERIALIZED (
-		SELECT w.vendor_id, m.at, (m.at` + inZone + `)::date AS day, lead(m.at) OVER (PARTITION BY w.vendor_id ORDER BY m.at) AS until
+		SELECT w.vendor_id, m.at, (m.at` + inZone + `)::date AS day, lead(m.at) OVER (PARTITION BY w.vendor_id ORDER BY m.at) AS until, NULL::uuid AS first_stall
 		FROM vendor w CROSS JOIN LATERAL (SELECT DISTINCT x.at FROM (` + momentsOf + `) x WHERE x.at IS NOT NULL) m
 	), ` + stateSQL + `, want AS (
 		SELECT vendor_id, at AS since, provider, barrier, ` + each(withStands, "%") + ` FROM state
 		UNION ALL SELECT vendor_id, until, provider, barrier, ` + each(withStands, "-%") + ` FROM state WHERE until IS NOT NULL
 		UNION ALL SELECT c.vendor_id, c.since, c.provider, c.barrier, ` + each(withStands, "-c.%") + `
-		FROM vendor w JOIN vendor_changes c ON c.market_id = @market AND c.vendor_id = w.vendor_id
+		FROM vendor w CROSS JOIN LATERAL (SELECT c.vendor_id, c.since, c.provider, c.barrier, ` + each(withStands, "c.%") + ` FROM vendor_changes c WHERE c.market_id = @market AND c.vendor_id = w.vendor_id OFFSET 0) c
 	), change AS (
 		SELECT vendor_id, since, provider, barrier, ` + each(withStands, "sum(%) AS %") + ` FROM want
 		GROUP BY 1, 2, 3, 4 HAVING (` + each(withStands, "sum(%)") + `) <> (` + each(withStands, "0") + `)
@@ -200,6 +201,8 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	if len(vendors) == 0 {
 		return nil
 	}
+	slices.SortFunc(vendors, func(a, b VendorID) int { return strings.Compare(a.String(), b.String()) })
+	vendors = slices.Compact(vendors)
 	b := &pgx.Batch{}
 	args := pgx.StrictNamedArgs{"market": m, "vendors": vendors}
 	// A quarter is closed under a stronger lock, so it is closed for all of this transaction or for nothing of it.
@@ -208,11 +211,18 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	counted := countArgs(m, vendors, now)
-	counted["first"] = first
-	changes, err := postgres.All[shift](ctx, tx, recountSQL, counted)
-	if err != nil || len(changes) == 0 {
-		return err
+	var changes []shift
+	for some := range slices.Chunk(vendors, vendorsAtOnce) { // each statement well within its time
+		counted := countArgs(m, some, now)
+		counted["first"] = first
+		found, err := postgres.All[shift](ctx, tx, recountSQL, counted)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, found...)
+	}
+	if len(changes) == 0 {
+		return nil
 	}
 	b = &pgx.Batch{}
 	queueCounters(b, m, changes)

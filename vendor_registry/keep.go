@@ -189,7 +189,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 		N          []int
 	}
 	facts, err := postgres.All[figure](ctx, tx, FactsSQL+`, there AS (
-			SELECT s.* FROM state s JOIN vendors v ON v.market_id = @market AND v.id = s.vendor_id AND v.erased_at IS NULL
+			SELECT s.* FROM state s WHERE s.vendor_id <> ALL (ARRAY(SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.erased_at IS NOT NULL))
 		)
 		SELECT s.split, s.key, ARRAY[`+each(withStands, "coalesce(sum(s.%), 0)")+`]::int[] AS n
 		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM there UNION ALL SELECT 'provider', provider, `+each(withStands, "%")+` FROM there WHERE provider <> ''

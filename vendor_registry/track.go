@@ -102,3 +102,8 @@ func tracks(ctx context.Context, tx pgx.Tx, ids []MarketID) error {
 	}
 	return nil
 }
+
+// PlaceMarkets writes down anew where all markets lay: for who brought them in past the registry, or mistrusts what is there.
+func (s *Service) PlaceMarkets(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return tracks(ctx, tx, nil) })
+}

@@ -502,7 +502,7 @@ func TestFormats(t *testing.T) {
 		{"import", []string{"import", sample("so-cho-dai-tu.csv"), "--market", "VT"}, 0, ",row,column,code,value,vi,en", -1},
 		{"approve", []string{"accounts", "approve", "--market", "VT", "--stall", "A-02", "--by", "lan"}, -1, "stall,vendor,provider,number,holder,state,why", -1},
 		{"people", []string{"user", "list"}, 0, "name,grants,state", 1},
-		{"coverage", []string{"coverage", "--market", "VT", "--by", "section"}, 0, ",vendors,accepting,share,account,approved,printed,installed,checked", -1},
+		{"coverage", []string{"coverage", "--market", "VT", "--by", "section"}, 0, ",vendors,accepting,share,account,approved,printed,installed,checked,equipped,used,suspended,overdue", -1},
 		{"a code", []string{"qr", "decode", "00020101021138540010A00000072701240006971005011009812345670208QRIBFTTA53037045802VN63047440"}, 0, "tag,field,value", -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

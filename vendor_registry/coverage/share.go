@@ -536,7 +536,7 @@ func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, 
 	for _, m := range markets {
 		sums, err := postgres.All[sum](ctx, s.db, registry.FactsSQL+`
 			SELECT `+within+` AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::int[] AS n
-			FROM state n JOIN held h ON h.vendor_id = n.vendor_id JOIN stalls s ON s.market_id = @market AND s.id = h.first_stall
+			FROM state n CROSS JOIN LATERAL (SELECT s.section, s.goods FROM stalls s WHERE s.market_id = @market AND s.id = n.first_stall OFFSET 0) s
 			GROUP BY 1 ORDER BY 1`, registry.FactsArgs(m.MarketID, at))
 		if err != nil {
 			return nil, err
