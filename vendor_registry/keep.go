@@ -143,7 +143,7 @@ func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
 // Miscount is a figure of a market whose counter differs from what the facts say.
 type Miscount struct {
 	Market  string `json:"market"`
-	Figure  string `json:"figure"` // one of Counted; with a provider or a barrier behind a colon
+	Figure  string `json:"figure"` // one of Counted; with a provider or a barrier behind a colon, and a day where it is one's
 	Counter int    `json:"counter"`
 	Facts   int    `json:"facts"`
 }
@@ -239,8 +239,36 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 			found = append(found, Miscount{m.Code, name, p.counter[i], p.facts[i]})
 		}
 	}
+	days, err := postgres.All[dayCount](ctx, tx, `
+		SELECT x.split, x.key, x.day::text AS day, ARRAY[`+each(withStands, "sum(x.%)")+`]::int[] AS changes, ARRAY[`+each(withStands, "sum(x.of_%)")+`]::int[] AS counter FROM (
+			SELECT y.split, y.key, c.day, `+each(withStands, "CASE WHEN y.split = '' AND '%' = 'stands' THEN 0 ELSE c.% END AS %")+`, `+each(withStands, "0 AS of_%")+`
+			FROM vendor_changes c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) y (split, key)
+			WHERE c.market_id = @market AND (y.split = '' OR y.key <> '')
+			UNION ALL SELECT '', '', day, `+each(withStands, "0")+`, `+each(Counted, "%")+`, 0 FROM market_day_delta WHERE market_id = @market
+			UNION ALL SELECT split, key, day, `+each(withStands, "0")+`, `+each(withStands, "%")+` FROM market_split_day_delta WHERE market_id = @market) x
+		GROUP BY 1, 2, 3 HAVING (`+each(withStands, "sum(x.%)")+`) <> (`+each(withStands, "sum(x.of_%)")+`)`, pgx.StrictNamedArgs{"market": m.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range days {
+		for i, name := range withStands {
+			if d.Counter[i] == d.Changes[i] {
+				continue
+			}
+			if d.Split != "" {
+				name += ":" + d.Key
+			}
+			found = append(found, Miscount{m.Code, name + " on " + d.Day, d.Counter[i], d.Changes[i]})
+		}
+	}
 	slices.SortFunc(found, func(a, b Miscount) int { return slices.Compare([]string{a.Figure}, []string{b.Figure}) })
 	return found, nil
+}
+
+// dayCount is what a day's counters hold and what the changes of that day sum to, where these differ.
+type dayCount struct {
+	Split, Key, Day  string
+	Changes, Counter []int
 }
 
 // mendCounts counts a market anew: first every vendor's changes against the facts, then the counters against the changes.

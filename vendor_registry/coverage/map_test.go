@@ -46,7 +46,7 @@ func TestAreasThenAndToday(t *testing.T) {
 	at = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
 	enter("LATE", "31321", "", 5) // entered since, in the ward that Phường I became
 
-	for _, tt := range []struct {
+	tests := []struct {
 		name, area, asOf, of, by string
 		vendors                  int
 		parts, said              string // said: the map, and what the area became
@@ -68,34 +68,64 @@ func TestAreasThenAndToday(t *testing.T) {
 		{"the ward whose code went on, as it was then", "31321", "2025-06-30", "then", "market", 0, "", "then"},
 		{"everything by province, then", "", "2025-06-30", "then", "province", 6, "27 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 3, 93 Tỉnh Hậu Giang 2", ""},
 		{"everything by province, today", "", "2025-06-30", "today", "province", 6, "24 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 5", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			q := coverage.Question{Area: tt.area, Map: tt.of, By: tt.by}
-			if tt.asOf != "" {
-				if q.AsOf, err = registry.ParseDay(tt.asOf); err != nil {
+	}
+	for _, kept := range []string{"", ", from the days of provinces", ", a market moved since", ", and kept again"} {
+		switch kept {
+		case ", a market moved since": // and back: the days of its province are not what they were meanwhile
+			for _, to := range []string{"01", "31321"} {
+				m, err := reg.Market(t.Context(), registry.Console(), "LATE")
+				if err != nil {
 					t.Fatal(err)
 				}
+				if _, err := reg.EditMarket(t.Context(), registry.Console(), "LATE", m.ETag(), registry.ChangedMarket{Area: &to}); err != nil {
+					t.Fatal(err)
+				}
+				if to == "01" {
+					if _, err := reg.KeepCounts(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
-			got, err := cov.Share(t.Context(), actor("officer", "all"), q)
-			if err != nil {
+		case "":
+		default:
+			if _, err := reg.KeepCounts(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			var parts []string
-			for _, p := range got.Split {
-				name := p.Name
-				if tt.by == "market" {
-					name = ""
+		}
+		for _, tt := range tests {
+			t.Run(tt.name+kept, func(t *testing.T) {
+				q := coverage.Question{Area: tt.area, Map: tt.of, By: tt.by}
+				if tt.asOf != "" {
+					if q.AsOf, err = registry.ParseDay(tt.asOf); err != nil {
+						t.Fatal(err)
+					}
 				}
-				parts = append(parts, strings.TrimRight(p.Key+" "+name, " ")+fmt.Sprintf(" %d", p.Vendors))
-			}
-			slices.Sort(parts)
-			if got.Vendors != tt.vendors || strings.Join(parts, ", ") != tt.parts && tt.parts != "" {
-				t.Errorf("%d vendors, %q; want %d, %q", got.Vendors, strings.Join(parts, ", "), tt.vendors, tt.parts)
-			}
-			if said := strings.Join(append([]string{got.Map}, got.Areas...), " "); said != tt.said {
-				t.Errorf("it says %q, want %q", said, tt.said)
-			}
-		})
+				got, err := cov.Share(t.Context(), actor("officer", "all"), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var parts []string
+				for _, p := range got.Split {
+					name := p.Name
+					if tt.by == "market" {
+						name = ""
+					}
+					parts = append(parts, strings.TrimRight(p.Key+" "+name, " ")+fmt.Sprintf(" %d", p.Vendors))
+				}
+				slices.Sort(parts)
+				if got.Vendors != tt.vendors || strings.Join(parts, ", ") != tt.parts && tt.parts != "" {
+					t.Errorf("%d vendors, %q; want %d, %q", got.Vendors, strings.Join(parts, ", "), tt.vendors, tt.parts)
+				}
+				if said := strings.Join(append([]string{got.Map}, got.Areas...), " "); said != tt.said {
+					t.Errorf("it says %q, want %q", said, tt.said)
+				}
+				// A series ends with the figure, and says the same of it on the way.
+				h, err := cov.History(t.Context(), actor("officer", "all"), coverage.Trend{Question: q, Every: "month", From: registry.DayOf(at).Plus(-500)})
+				if err != nil || h.Points[len(h.Points)-1].Vendors != got.Vendors {
+					t.Errorf("the series ends with %+v, %v; want %d", h.Points[len(h.Points)-1:], err, got.Vendors)
+				}
+			})
+		}
 	}
 	for _, tt := range []struct {
 		name string

@@ -1,0 +1,242 @@
+package coverage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/postgres/pgtest"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What arrives late counts on its own day until the quarter is closed; after that the figures stay, the correction is told, and what was
+// known at a time can be asked for.
+func TestLateAndClosed(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	day := func(s string) registry.Day {
+		d, err := registry.ParseDay(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one, two := m.hang(t, "A-1", false), m.hang(t, "A-2", false) // 2 March
+	ask := func(q coverage.Question) coverage.Share {
+		t.Helper()
+		q.Market = "VT"
+		got, err := m.cov.Share(t.Context(), m.clerk, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	m.at = time.Date(2026, 4, 2, 1, 0, 0, 0, time.UTC)
+	if n := ask(coverage.Question{AsOf: day("2026-03-31")}).Accepting; n != 0 {
+		t.Fatalf("%d accept before anybody heard of it", n)
+	}
+	m.record(t, one, registry.NewPlacardEvent{Kind: "installed", Consent: agreed, At: time.Date(2026, 3, 20, 1, 0, 0, 0, time.UTC)})
+	for _, tt := range []struct {
+		name  string
+		q     coverage.Question
+		count int
+	}{
+		{"late, it counts on its own day", coverage.Question{AsOf: day("2026-03-20")}, 1},
+		{"and not before", coverage.Question{AsOf: day("2026-03-19")}, 0},
+		{"it was not known the day before it arrived", coverage.Question{AsOf: day("2026-03-31"), RecordedUntil: day("2026-04-01").End()}, 0},
+		{"known on the day it arrived", coverage.Question{AsOf: day("2026-03-31"), RecordedUntil: day("2026-04-02").End()}, 1},
+		{"without a day, that of the knowledge", coverage.Question{RecordedUntil: day("2026-03-31").End()}, 0},
+	} {
+		if n := ask(tt.q).Accepting; n != tt.count {
+			t.Errorf("%s: %d accept, want %d", tt.name, n, tt.count)
+		}
+	}
+	officer := actor("officer", "all")
+	if _, err := m.cov.Close(t.Context(), officer, coverage.NewClosing{Quarter: "2026-Q2", Market: "VT"}); fault.CodeOf(err) != "quarter-open" {
+		t.Errorf("closing a quarter that goes on: %v", err)
+	}
+	if _, err := m.cov.Close(t.Context(), m.manager, coverage.NewClosing{Quarter: "2026-Q1", Market: "VT"}); fault.CodeOf(err) != "not-allowed" {
+		t.Errorf("a manager closes: %v", err)
+	}
+	done, err := m.cov.Close(t.Context(), officer, coverage.NewClosing{Quarter: "2026-Q1", Market: "VT"})
+	if err != nil || done.Closed != 1 || len(done.Hash) != 64 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	again, err := m.cov.Close(t.Context(), officer, coverage.NewClosing{Quarter: "2026-Q1"})
+	if err != nil || again.Closed != 0 || again.Before != 1 || again.Hash != done.Hash {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	m.at = m.at.Add(24 * time.Hour)
+	m.record(t, two, registry.NewPlacardEvent{Kind: "installed", Consent: agreed, At: time.Date(2026, 3, 25, 1, 0, 0, 0, time.UTC)})
+	for _, tt := range []struct {
+		name       string
+		asOf       string
+		count      int
+		correction string
+	}{
+		{"the last day of the quarter stays", "2026-03-31", 1, "0 1 0"},
+		{"and every day in it", "2026-03-25", 1, "0 1 0"},
+		{"a day before what was found out", "2026-03-24", 1, ""},
+		{"the first open day has it", "2026-04-01", 2, ""},
+	} {
+		got := ask(coverage.Question{AsOf: day(tt.asOf)})
+		said := ""
+		if c := got.Correction; c != nil {
+			said = fmt.Sprint(c.Vendors, c.Accepting, c.Equipped)
+		}
+		if got.Accepting != tt.count || said != tt.correction || (got.Closed != nil) != (tt.asOf < "2026-04-01") || got.Closed != nil && got.Closed.Hash != done.Hash {
+			t.Errorf("%s: %d accept, correction %q, closed %+v", tt.name, got.Accepting, said, got.Closed)
+		}
+	}
+	if n := ask(coverage.Question{AsOf: day("2026-03-31"), RecordedUntil: m.at}).Accepting; n != 2 {
+		t.Errorf("from all that is known %d accepted, want 2", n)
+	}
+	h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: coverage.Question{Market: "VT"}, Every: "week", From: day("2026-03-01")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for _, p := range h.Points {
+		said += fmt.Sprintf(" %s:%d/%d", p.AsOf, p.Accepting, p.Vendors)
+	}
+	if said != " 2026-03-06:0/2 2026-03-08:0/2" && said != " 2026-03-01:0/0 2026-03-08:0/2 2026-03-15:0/2 2026-03-22:1/2 2026-03-29:1/2 2026-04-03:2/2" {
+		t.Errorf("the series is%s", said)
+	}
+	m.db.Exec(t.Context(), `UPDATE quarter_closes SET figures = replace(figures, '"accepting":1', '"accepting":2')`)
+	if _, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", AsOf: day("2026-03-31")}); err == nil {
+		t.Error("a frozen figure that was changed is told all the same")
+	}
+	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
+		t.Errorf("%+v, %v", wrong, err)
+	}
+}
+
+// Many who write in one market at once, and the service that looks after the counters between them, lose and double nothing.
+func TestCountersUnderConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	const writers, stalls = 4, 4
+	var all sync.WaitGroup
+	errs := make(chan error, writers*stalls*8)
+	try := func(err error) bool {
+		var pg *pgconn.PgError
+		waited := errors.As(err, &pg) && pg.Code == "55P03" // on a busy machine a lock may not come in time: nothing was done
+		if err != nil && fault.KindOf(err) != fault.Conflict && fault.KindOf(err) != fault.Stale && !waited {
+			errs <- err
+		}
+		return err == nil
+	}
+	ctx := t.Context()
+	for w := range writers {
+		all.Go(func() {
+			for n := range stalls {
+				code := fmt.Sprintf("S-%d-%d", w, n)
+				st, err := m.reg.Register(ctx, m.clerk, m.code, registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: "Tâm"}, Consent: agreed,
+					Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: fmt.Sprintf("07%08d", w*100+n), Holder: "TAM"}}})
+				if !try(err) {
+					continue
+				}
+				_, err = m.reg.Decide(ctx, m.manager, registry.Decision{Account: st.Accounts[0].ID, ETag: st.Accounts[0].ETag(), Decision: "approve"})
+				try(err)
+				b, err := m.reg.Issue(ctx, m.clerk, m.code, registry.NewBatch{All: true, Sheet: "a6x4"}, anyFits) // also what others approved
+				if try(err) {
+					_, ps, err := m.reg.Batch(ctx, m.clerk, b.Ref)
+					try(err)
+					for _, p := range ps {
+						_, err := m.reg.RecordPlacard(ctx, m.manager, p.Serial.String(), registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+						try(err)
+					}
+				}
+				switch n {
+				case 1:
+					_, err = m.reg.SetStatus(ctx, m.clerk, m.code, code, registry.NewStatus{Status: "closed", Reason: "x"})
+				case 2:
+					_, err = m.reg.HandOver(ctx, m.clerk, m.code, code, registry.Transfer{Reason: "x", Vendor: registry.NewHolder{Name: "Người mới"}})
+				case 3:
+					var other registry.Stall
+					if other, err = m.reg.Stall(ctx, m.clerk, m.code, fmt.Sprintf("S-%d-0", (w+1)%writers)); err == nil && other.Vendor != nil {
+						_, err = m.reg.Merge(ctx, m.clerk, m.code, st.Vendor.ID, registry.Merge{Into: other.Vendor.ID})
+					}
+				}
+				if fault.KindOf(err) != fault.NotFound { // the other one is still to come
+					try(err)
+				}
+			}
+		})
+	}
+	keeping, stop := context.WithCancel(ctx)
+	kept := make(chan error, 1)
+	go func() {
+		for keeping.Err() == nil {
+			if _, err := m.reg.KeepCounts(ctx); err != nil {
+				kept <- err
+				return
+			}
+		}
+		kept <- nil
+	}()
+	all.Wait()
+	stop()
+	close(errs)
+	for err := range errs {
+		t.Error(err)
+	}
+	if err := <-kept; err != nil {
+		t.Error(err)
+	}
+	wrong, err := m.reg.CheckCounts(ctx, registry.Console(), m.code, false)
+	if err != nil || len(wrong) > 0 {
+		t.Errorf("counters differ from the facts: %+v, %v", wrong, err)
+	}
+	now, err := m.cov.Share(ctx, m.clerk, coverage.Question{Market: m.code})
+	if err != nil || now.Vendors == 0 || now.Accepting == 0 {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	m.at = m.at.Add(24 * time.Hour)
+	then, err := m.cov.Share(ctx, m.clerk, coverage.Question{Market: m.code, AsOf: now.AsOf})
+	if err != nil || then.Vendors != now.Vendors || then.Accepting != now.Accepting || then.Funnel[registry.Printed] != now.Funnel[registry.Printed] {
+		t.Errorf("the day after, %+v; on the day %+v, %v", then, now, err)
+	}
+}
+
+// A counter that is wrong is named, and right again once it is mended.
+func TestMiscounts(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	m.hang(t, "A-1", true)
+	m.hang(t, "A-2", false)
+	if _, err := m.reg.KeepCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		`UPDATE market_now SET accepting = accepting + 1`,
+		`UPDATE market_split_now SET vendors = vendors + 1`,
+		`UPDATE vendor_changes SET accepting = 0 WHERE accepting = 1`,
+		`DELETE FROM vendor_changes`,
+		`UPDATE market_day_delta SET vendors = 7`,
+	} {
+		if _, err := m.db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wrong) == 0 {
+			t.Errorf("%s is not found out", sql)
+		}
+		if wrong, err = m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
+			t.Errorf("after %s and mending: %+v, %v", sql, wrong, err)
+		}
+		if got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", By: "provider"}); err != nil || got.Vendors != 2 || got.Accepting != 1 || got.Split[0].Vendors != 2 {
+			t.Errorf("after %s and mending: %+v, %v", sql, got, err)
+		}
+	}
+}
