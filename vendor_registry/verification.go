@@ -210,6 +210,11 @@ func (s *Service) Verified(ctx context.Context, by Actor, ref AccountRef, in New
 		if err := r.insert(ctx, tx, by, m, a.RecordID, now); err != nil {
 			return err
 		}
+		if step == RungTested { // a helper's own payment, which is no use
+			if err := Recount(ctx, tx, m.ID, now, a.VendorID); err != nil {
+				return err
+			}
+		}
 		taken = Step{Step: step, HeardName: null(in.HeardName), Matches: r.matches, How: in.How, At: now, ExpiresAt: step.holds(now), Who: by.Name}
 		return Audit(ctx, tx, now, by, m.ID, r.event(a.RecordID))
 	})

@@ -1,0 +1,85 @@
+package coverage_test
+
+import (
+	"testing"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+)
+
+// Used is who was paid on two days of thirty as the provider says, helpers' tests taken off; what nobody reports is not known, and not 0.
+func TestUsed(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	p := m.hang(t, "A-1", true)
+	m.hang(t, "A-2", true)
+	start := registry.DayOf(m.at)
+	wallet := registry.Actor{ID: "key:" + id.New[registry.Actor]().String(), Name: "Viettel", Via: "api", Grants: []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "viettel_money"}}}
+	tell := func(by registry.Actor, in registry.NewUses, want string) {
+		t.Helper()
+		if err := m.reg.ConfirmUses(t.Context(), by, "VT", in); fault.CodeOf(err) != want {
+			t.Fatalf("err = %v, want %q", err, want)
+		}
+	}
+	said := func(asOf registry.Day) (used, known int) {
+		t.Helper()
+		got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", AsOf: asOf, By: "provider"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used = -1
+		if got.Used.Numerator != nil {
+			used = *got.Used.Numerator
+		}
+		if (got.Split[0].Used == nil) != (used < 0) || got.Used.Denominator != got.Vendors || (got.Used.Share == nil) != (used < 0) {
+			t.Errorf("%+v of the whole, %+v of the part", got.Used, got.Split[0].Used)
+		}
+		return used, *got.Used.Known
+	}
+	check := func(name string, asOf registry.Day, used, known int) {
+		t.Helper()
+		if u, k := said(asOf); u != used || k != known {
+			t.Errorf("%s: %d of %d known, want %d of %d", name, u, k, used, known)
+		}
+	}
+	check("nobody reports", registry.Day{}, -1, 0)
+	m.at = m.at.Add(10 * day)
+	on := func(n int) registry.Use { return registry.Use{Account: p.AccountID, Day: start.Plus(n), Payments: 1} }
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Days: []registry.Day{start.Plus(1)}}, "")
+	check("reported, and not paid", registry.Day{}, 0, 2)
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(2), on(2), on(5)}}, "")
+	check("paid on two days", registry.Day{}, 1, 2)
+	check("on the day of the first", start.Plus(4), 0, 2)
+	check("on the day of the second, told later", start.Plus(5), 1, 2)
+	m.at = m.at.Add(21 * day)
+	check("the 30th day from the first", start.Plus(31), 1, 2)
+	m.at = m.at.Add(day)
+	check("the first is too long ago", registry.Day{}, 0, 2)
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(32)}}, "")
+	check("paid again", registry.Day{}, 1, 2)
+	_, err := m.reg.Verified(t.Context(), m.clerk, registry.AccountRef{Market: "VT", ID: p.AccountID}, registry.NewStep{Step: "test_payment", How: "2.000 đồng"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("a helper's own payment is no use", registry.Day{}, 0, 2)
+	twice := on(32)
+	twice.Payments = 2
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{twice}}, "")
+	check("another one beside it is", registry.Day{}, 1, 2)
+	m.at = m.at.Add(100 * day)
+	check("no report for long", registry.Day{}, -1, 0)
+
+	other := wallet
+	other.Grants = []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "momo"}}
+	tell(other, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(3)}}, "account-not-found")
+	tell(other, registry.NewUses{Provider: "momo", Uses: []registry.Use{on(3)}}, "account-not-found")
+	tell(m.manager, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(3)}}, "not-allowed")
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: p.AccountID, Day: registry.DayOf(m.at).Plus(1), Payments: 1}}}, "uses-invalid")
+	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: p.AccountID, Day: start, Payments: 0}}}, "uses-invalid")
+	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
+		t.Errorf("%+v, %v", wrong, err)
+	}
+}
