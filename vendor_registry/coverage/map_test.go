@@ -59,6 +59,7 @@ func TestAreasThenAndToday(t *testing.T) {
 		{"the bigger city on today's map, of a day before it was", "92", "2025-06-30", "", "market", 5, "CT 3, HG 2, LATE 0", "today"},
 		{"the city as it was then, without what it took in", "92", "2025-06-30", "then", "market", 3, "CT 3", "then"},
 		{"the city as it is, then or today", "92", "2026-03-02", "then", "market", 10, "CT 3, HG 2, LATE 5", "then"},
+		{"the city on a past day, to who may see the city alone", "92", "2025-09-30", "", "", 5, "", "today"},
 		{"the old province of a day when it was no more: where it was", "93", "2026-03-02", "", "market", 7, "HG 2, LATE 5", "then"},
 		{"the old province now", "93", "", "then", "", 7, "", "then"},
 		{"the old district", "930", "2025-06-30", "", "market", 2, "HG 2, LATE 0", "then"},
@@ -118,6 +119,12 @@ func TestAreasThenAndToday(t *testing.T) {
 				}
 				if said := strings.Join(append([]string{got.Map}, got.Areas...), " "); said != tt.said {
 					t.Errorf("it says %q, want %q", said, tt.said)
+				}
+				if tt.area == "92" && tt.by == "" { // an officer of the bigger city sees of it what one of the country sees
+					city, err := cov.Share(t.Context(), actor("officer", "area:92"), q)
+					if err != nil || city.Vendors != got.Vendors {
+						t.Errorf("an officer of the city is told %d, %v", city.Vendors, err)
+					}
 				}
 				// A series ends with the figure, and says the same of it on the way.
 				h, err := cov.History(t.Context(), actor("officer", "all"), coverage.Trend{Question: q, Every: "month", From: registry.DayOf(at).Plus(-500)})

@@ -186,6 +186,12 @@ func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days
 		if v.wanted != nil {
 			narrowed, args["wanted"] = ` AND t.province = ANY (@wanted)`, v.wanted
 		}
+		if !v.all() { // a track in reach is one of markets in reach, since what is granted are provinces
+			args["areas"], args["area_days"] = v.reach["areas"], v.reach["area_days"]
+			narrowed += ` AND d.track = ANY (ARRAY(
+				SELECT p.track FROM province_tracks p JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code = p.province
+				WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END))`
+		}
 		sql = `
 			SELECT ` + key + ` AS key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::int[] AS n
 			FROM (SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day <= @last
@@ -236,13 +242,19 @@ func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days
 	return out, nil
 }
 
-// rolled reports whether the days of the provinces answer a question: one about all markets of whole provinces, while none of them
+// rolled reports whether the days of the provinces answer a question: one about whole provinces, all of whose markets the actor may see, while none of them
 // waits to be taken from a province where it lies no more.
 func (s *Service) rolled(ctx context.Context, v set, group string, by slice, known *time.Time) (bool, error) {
-	if v.market != nil || !v.all() || known != nil || by.split != "" || group != "" && group != "province" {
+	codes, _ := v.reach["codes"].([]string)
+	if v.market != nil || !v.all() && len(codes) > 0 || known != nil || by.split != "" || group != "" && group != "province" {
 		return false, nil
+	}
+	units := slices.Clone(v.wanted)
+	if !v.all() {
+		areas, _ := v.reach["areas"].([]string)
+		units = append(units, areas...)
 	}
 	return postgres.One[bool](ctx, s.db, `
 		SELECT NOT EXISTS (SELECT FROM market_now WHERE rolled_track IS NOT NULL AND rolled_track IS DISTINCT FROM track)
-		   AND NOT EXISTS (SELECT FROM areas WHERE code = ANY (@wanted) AND level <> 1)`, pgx.StrictNamedArgs{"wanted": append([]string{}, v.wanted...)})
+		   AND NOT EXISTS (SELECT FROM areas WHERE code = ANY (@wanted) AND level <> 1)`, pgx.StrictNamedArgs{"wanted": append([]string{}, units...)})
 }
