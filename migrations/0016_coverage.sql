@@ -112,6 +112,7 @@ CREATE TABLE market_split_now (
 	CONSTRAINT market_split_now_pk PRIMARY KEY (market_id, split, key),
 	CONSTRAINT market_split_now_market FOREIGN KEY (market_id) REFERENCES markets
 ) WITH (fillfactor = 70);
+CREATE INDEX market_split_now_barriers ON market_split_now (market_id) WHERE split = 'barrier';
 COMMENT ON COLUMN market_split_now.key IS 'never empty: those without are the whole less all others';
 
 CREATE TABLE market_day_delta (
@@ -154,6 +155,8 @@ CREATE TABLE market_split_day_delta (
 	stands        bigint  NOT NULL DEFAULT 0,
 	CONSTRAINT market_split_day_delta_pk PRIMARY KEY (market_id, split, key, day)
 );
+-- Of barriers there are few rows, which every figure asks for; of providers many, which few do.
+CREATE INDEX market_split_day_delta_barriers ON market_split_day_delta (market_id, day) WHERE split = 'barrier';
 
 -- ---------------------------------------------------------------- where markets lay, and sums above them
 

@@ -255,6 +255,9 @@ func kindOf(fold string) string {
 func (s *Service) LoadAreas(ctx context.Context) error {
 	t := embeddedAreas()
 	if stored, err := t.stored(ctx, s.db); err != nil || stored {
+		if err == nil {
+			err = s.placeUnplaced(ctx)
+		}
 		return wrapLoad(err)
 	}
 	return wrapLoad(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {

@@ -52,11 +52,11 @@ func (s *Service) keepCounts(ctx context.Context, m MarketID, now time.Time) err
 	if err != nil {
 		return err
 	}
-	if len(last) == 0 {
+	if len(last) == 0 || last[0] == nil {
 		if err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return tracks(ctx, tx, []MarketID{m}) }); err != nil {
 			return err
 		}
-		last = append(last, nil)
+		last = []*time.Time{nil}
 	}
 	args := pgx.StrictNamedArgs{"market": m}
 	which := `SELECT id FROM vendors WHERE market_id = @market AND erased_at IS NULL ORDER BY id`

@@ -103,6 +103,16 @@ func tracks(ctx context.Context, tx pgx.Tx, ids []MarketID) error {
 	return nil
 }
 
+// placeUnplaced writes down where all markets lay when there are some of which the release before this one knew.
+func (s *Service) placeUnplaced(ctx context.Context) error {
+	some, err := postgres.One[bool](ctx, s.db, `
+		SELECT EXISTS (SELECT FROM markets m WHERE m.site = '' AND NOT EXISTS (SELECT FROM market_tracks t WHERE t.market_id = m.id))`, nil)
+	if err != nil || !some {
+		return err
+	}
+	return s.PlaceMarkets(ctx)
+}
+
 // PlaceMarkets writes down anew where all markets lay: for who brought them in past the registry, or mistrusts what is there.
 func (s *Service) PlaceMarkets(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return tracks(ctx, tx, nil) })

@@ -22,8 +22,9 @@ import (
 // country is a database with markets as a country has them, on a server of its own with the product's settings. It is there when the
 // first row needs it.
 type country struct {
-	vendors int
-	folder  string // to keep it in; empty: a temporary one
+	vendors   int
+	inMarkets int    // 0: in proportion
+	folder    string // to keep it in; empty: a temporary one
 
 	once   sync.Once
 	err    error
@@ -41,6 +42,9 @@ func (c *country) there() error {
 
 func (c *country) open(ctx context.Context) error {
 	size := nation.Vietnam.Of(float64(c.vendors) / float64(nation.Vietnam.Vendors))
+	if c.inMarkets > 0 {
+		size.Markets = c.inMarkets
+	}
 	dir := c.folder
 	if dir == "" {
 		made, err := os.MkdirTemp("", "cho40-bench-")

@@ -27,6 +27,7 @@ func run() error {
 		pages    = flag.String("pages", "", "measure nothing; write a page of each way to print into this `folder`, to be looked at")
 		read     = flag.Int("read", 0, "measure nothing; print so `many` placards and let another reader read each from its page")
 		vendors  = flag.Int("vendors", 100_000, "with -only search, registration or coverage: how many vendors the country has, up to 3,000,000")
+		markets  = flag.Int("markets", 0, "in how many markets these are; 0: three in a thousand, as in the whole country")
 		data     = flag.String("data", "", "keep the country's database in this `folder` for the next time; without it a temporary one")
 		child    = flag.String("child", "", "print placards this `way` and report on it; the program calls itself so")
 		count    = flag.Int("n", 10_000, "with -child: how many placards")
@@ -49,7 +50,7 @@ func run() error {
 		return err
 	}
 
-	land := &country{vendors: *vendors, folder: *data}
+	land := &country{vendors: *vendors, inMarkets: *markets, folder: *data}
 	defer land.close()
 	printMachine(os.Stdout, *markdown)
 	defer func() { recordMade() }()

@@ -44,7 +44,7 @@ func (c *country) registering() (group, error) {
 		in   registry.NewStall
 	}{{"a stall, its vendor and consent", one}, {"the same with an account", whole}} {
 		rows = append(rows,
-			row{name: kind.name + ", pgx alone", note: "the statements of the transaction, no HTTP, nothing checked, no symbol made", round: c.replayed(kind.in, clients, true)},
+			row{name: kind.name + ", pgx alone", note: "the statements of the transaction, no HTTP, nothing checked, no symbol made", round: c.replayed(kind.in, clients, 200, true)},
 			row{name: kind.name + ", POST …/stalls", note: "signed with a key, answered with the stall as it is then", round: c.posted(kind.in)})
 	}
 	return group{name: "registration", asked: true, title: fmt.Sprintf("Registering a stall, %d clients at once, each commit synced to disk", clients), rows: rows}, nil
@@ -196,7 +196,7 @@ func (c *country) recorded(ctx context.Context, in registry.NewStall, market str
 
 // replayed is pgx's side: the recorded statements with identifiers, code and chain numbers made new.
 // Without counted, what only the counters need is left out.
-func (c *country) replayed(in registry.NewStall, clients int, counted bool) func(time.Duration) (sample, error) {
+func (c *country) replayed(in registry.NewStall, clients, fewest int, counted bool) func(time.Duration) (sample, error) {
 	var measure func(time.Duration) (sample, error)
 	start := func() error {
 		ctx := context.Background()
@@ -224,7 +224,7 @@ func (c *country) replayed(in registry.NewStall, clients int, counted bool) func
 				return err
 			}
 		}
-		measure = timed(clients, 200, func(g, _ int) error {
+		measure = timed(clients, fewest, func(g, _ int) error {
 			return replay(ctx, conns[g], trips[g], olds[g], fmt.Sprintf("C%d", stallNo.Add(1)))
 		})
 		_, err = measure(0) // warm

@@ -240,3 +240,66 @@ func TestMiscounts(t *testing.T) {
 		}
 	}
 }
+
+// A market from before the counters is answered from the facts until it is counted, and the same from then on.
+func TestMarketFromBeforeTheCounters(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	if err := m.reg.LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.hang(t, "A-1", true)
+	m.at = m.at.Add(5 * day)
+	m.hang(t, "A-2", false)
+	hung := registry.DayOf(m.at).Plus(-1)
+	m.at = m.at.Add(40 * day) // the first look at A-1 is overdue by now
+	type told struct{ vendors, accepting, overdue, equipped, parts, then, last int }
+	ask := func() told {
+		t.Helper()
+		now, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", By: "provider"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		then, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", By: "section", AsOf: hung})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: coverage.Question{Market: "VT"}, Every: "week"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told{now.Vendors, now.Accepting, now.Overdue, *now.Equipped.Numerator, len(now.Split), then.Accepting, h.Points[len(h.Points)-2].Vendors}
+	}
+	want := told{2, 0, 1, 2, 1, 1, 2}
+	if got := ask(); got != want {
+		t.Fatalf("counted: %+v, want %+v", got, want)
+	}
+	for _, sql := range []string{`DELETE FROM vendor_changes`, `DELETE FROM market_split_now`, `DELETE FROM market_day_delta`, `DELETE FROM market_split_day_delta`, `DELETE FROM market_now`, `DELETE FROM market_tracks`, `DELETE FROM province_tracks`,
+		`INSERT INTO market_now (market_id) SELECT id FROM markets`} {
+		if _, err := m.db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.reg.LoadAreas(t.Context()); err != nil { // as every start does
+		t.Fatal(err)
+	}
+	if got := ask(); got != want {
+		t.Errorf("from the facts: %+v, want %+v", got, want)
+	}
+	if _, err := m.cov.Close(t.Context(), registry.Console(), coverage.NewClosing{Quarter: "2026-Q1"}); fault.CodeOf(err) != "not-counted" {
+		t.Errorf("a quarter is closed before it is counted: %v", err)
+	}
+	if n, err := m.reg.KeepCounts(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d markets, %v", n, err)
+	}
+	if got := ask(); got != want {
+		t.Errorf("counted once more: %+v, want %+v", got, want)
+	}
+	known, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", RecordedUntil: hung.End()})
+	if err != nil || known.Accepting != 1 {
+		t.Errorf("what was recorded before counts as known when it happened: %+v, %v", known, err)
+	}
+	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
+		t.Errorf("%+v, %v", wrong, err)
+	}
+}

@@ -87,6 +87,9 @@ func each(pattern string, more ...string) string {
 // keyOf is the column of vendor_changes c that a split goes by.
 var keyOf = map[string]string{"provider": "c.provider", "barrier": "c.barrier"}
 
+// quoted are the splits as a statement names them, so that the planner knows which it is.
+var quoted = map[string]string{"provider": `'provider'`, "barrier": `'barrier'`}
+
 // slice narrows a sum to vendors with one of some providers or barriers, or goes by them where group is split.
 type slice struct {
 	split string   // provider, barrier; empty: all vendors
@@ -106,7 +109,7 @@ func (s *Service) sumNow(ctx context.Context, v set, group string, by slice, now
 			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
 			WHERE `+where+` GROUP BY 1 ORDER BY 2`, args)
 	}
-	more := pgx.StrictNamedArgs{"now": now, "split": by.split}
+	more := pgx.StrictNamedArgs{"now": now}
 	narrowed := ""
 	if by.only == nil {
 		key = "n.key"
@@ -120,7 +123,7 @@ func (s *Service) sumNow(ctx context.Context, v set, group string, by slice, now
 		)
 		SELECT `+key+` AS key, min(t.code) AS first, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::int[] AS n
 		FROM market_tracks t
-		JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = @split UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
+		JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = `+quoted[by.split]+` UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
 		WHERE `+where+narrowed+` GROUP BY 1 ORDER BY 2`, args)
 }
 
@@ -144,10 +147,7 @@ func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days
 	source := `SELECT market_id, day, ` + each("%") + ` FROM market_day_delta`
 	if by.split != "" {
 		stands = []string{"stands"}
-		source = `SELECT market_id, day, key, ` + each("%", "stands") + ` FROM market_split_day_delta WHERE split = @split`
-		if known == nil {
-			more["split"] = by.split
-		}
+		source = `SELECT market_id, day, key, ` + each("%", "stands") + ` FROM market_split_day_delta WHERE split = ` + quoted[by.split]
 	}
 	if known != nil {
 		more["known"] = *known
