@@ -203,6 +203,25 @@ CREATE TABLE province_day_delta (
 	CONSTRAINT province_day_delta_pk PRIMARY KEY (track, day)
 );
 
+-- The same by week, a seventh of the rows: what a day's figure and a year's series are summed from.
+CREATE TABLE province_week_delta (
+	track         text    NOT NULL,
+	week          date    NOT NULL,
+	vendors       integer NOT NULL DEFAULT 0,
+	account       integer NOT NULL DEFAULT 0,
+	approved      integer NOT NULL DEFAULT 0,
+	printed       integer NOT NULL DEFAULT 0,
+	installed     integer NOT NULL DEFAULT 0,
+	checked       integer NOT NULL DEFAULT 0,
+	accepting     integer NOT NULL DEFAULT 0,
+	equipped      integer NOT NULL DEFAULT 0,
+	used          integer NOT NULL DEFAULT 0,
+	suspended     integer NOT NULL DEFAULT 0,
+	overdue       integer NOT NULL DEFAULT 0,
+	CONSTRAINT province_week_delta_pk PRIMARY KEY (track, week)
+);
+COMMENT ON COLUMN province_week_delta.week IS 'its last day, a Sunday';
+
 -- ---------------------------------------------------------------- quarters
 
 CREATE TABLE quarter_closes (

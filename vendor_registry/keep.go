@@ -108,6 +108,9 @@ func carry(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time) error {
 	return tx.SendBatch(ctx, b).Close()
 }
 
+// weekOf is the last day of the week of a day.
+const weekOf = `(date_trunc('week', day::timestamp) + interval '6 days')::date`
+
 // roll adds a market's days to those of its track, and takes them from another one's where it lies elsewhere by now.
 func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
 	sums := each(Counted, "%")
@@ -122,6 +125,9 @@ func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
 		), less AS (
 			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT rolled_track, day, `+each(Counted, "-%")+` FROM moved ORDER BY day
 			ON CONFLICT (track, day) DO UPDATE SET `+added+`
+		), weeks AS (
+			INSERT INTO province_week_delta AS t (track, week, `+sums+`) SELECT rolled_track, `+weekOf+`, `+each(Counted, "-sum(%)")+` FROM moved GROUP BY 1, 2 ORDER BY 2
+			ON CONFLICT (track, week) DO UPDATE SET `+added+`
 		)
 		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, false, `+sums+` FROM moved
 		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)
@@ -134,6 +140,9 @@ func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
 		), more AS (
 			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT track, day, `+sums+` FROM new ORDER BY day
 			ON CONFLICT (track, day) DO UPDATE SET `+added+`
+		), weeks AS (
+			INSERT INTO province_week_delta AS t (track, week, `+sums+`) SELECT track, `+weekOf+`, `+each(Counted, "sum(%)")+` FROM new GROUP BY 1, 2 ORDER BY 2
+			ON CONFLICT (track, week) DO UPDATE SET `+added+`
 		)
 		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, true, `+sums+` FROM new
 		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)

@@ -256,7 +256,46 @@ func (s *Service) reading(ctx context.Context, v view, q Question, now time.Time
 			return sums, err
 		}, nil
 	}
-	return func(group string, by slice) ([]sum, error) { return s.sumNow(ctx, v.set, group, by, now) }, nil
+	return func(group string, by slice) ([]sum, error) {
+		if v.set.wanted == nil { // the whole country is sooner summed from its weeks
+			rolled, err := s.rolled(ctx, v.set, group, by, nil)
+			if err != nil {
+				return nil, err
+			}
+			if rolled {
+				return s.sumToday(ctx, v, group, now)
+			}
+		}
+		return s.sumNow(ctx, v.set, group, by, now)
+	}, nil
+}
+
+// sumToday sums the figures of the present moment from the days of the provinces: those up to today, less what only the rest of today
+// will change.
+func (s *Service) sumToday(ctx context.Context, v view, group string, now time.Time) ([]sum, error) {
+	lines, err := s.sumOn(ctx, v.set, group, slice{}, []registry.Day{registry.DayOf(now)}, nil)
+	if err != nil {
+		return nil, err
+	}
+	where, args := v.set.where(pgx.StrictNamedArgs{"now": now, "end": registry.DayOf(now).End()})
+	later, err := postgres.All[sum](ctx, s.db, `
+		SELECT `+groups[group]+` AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(c.%)")+`]::int[] AS n
+		FROM vendor_changes c JOIN market_tracks t ON t.market_id = c.market_id
+		WHERE NOT c.carried AND c.since > @now AND c.since <= @end AND `+where+` GROUP BY 1`, args)
+	if err != nil {
+		return nil, err
+	}
+	sums := make([]sum, len(lines))
+	for i, l := range lines {
+		sums[i] = l.sum
+		sums[i].N = l.at[0]
+		for _, n := range later {
+			if n.Key == l.Key {
+				sums[i].N = plus(sums[i].N, negative(n.N))
+			}
+		}
+	}
+	return sums, nil
 }
 
 // reporting are the providers who told of any of the last days before the end of a day.

@@ -176,6 +176,13 @@ func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days
 	if rolled {
 		args = pgx.StrictNamedArgs{"days": days, "last": last}
 		key = `''`
+		source := `SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day <= @last`
+		sunday := last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
+		if !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 }) {
+			args["sunday"] = sunday
+			source = `SELECT track, week AS day, ` + each("%") + ` FROM province_week_delta WHERE week <= @sunday
+				UNION ALL SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day > @sunday AND day <= @last`
+		}
 		from, narrowed := ``, ``
 		if group == "province" || v.wanted != nil {
 			from, args["map"] = ` JOIN province_tracks t ON t.track = d.track AND t.since <= @map AND @map < t.until`, v.day
@@ -194,7 +201,7 @@ func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days
 		}
 		sql = `
 			SELECT ` + key + ` AS key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::int[] AS n
-			FROM (SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day <= @last
+			FROM (` + source + `
 			      UNION ALL SELECT n.track, d.day, ` + each("d.%") + ` FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id
 			      WHERE NOT d.rolled AND d.day <= @last AND n.track IS NOT NULL) d` + from + `
 			WHERE true` + narrowed + ` GROUP BY 1, 2`
