@@ -17,7 +17,7 @@ const ServiceRole = "cho40_service"
 // writtenOnce are the tables whose rows the service writes and never changes: evidence, and where money goes.
 var writtenOnce = []string{
 	"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions",
-	"audit_events", "placard_events", "placard_serials", "erasures",
+	"audit_events", "placard_events", "placard_serials", "erasures", "pack_seeds",
 }
 
 // eraseWritten empties what names an erased person in rows that are written once, and can do nothing else.

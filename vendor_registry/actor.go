@@ -162,6 +162,10 @@ const (
 	VerifyAudit      Action = "verify-audit"     // whether it is whole
 	ExportAudit      Action = "export-audit"     // all of it, for who checks it elsewhere
 	ManagePeople     Action = "manage-people"    // people, grants, keys: which ones is the rule of package auth
+	SeeTeams         Action = "see-teams"        // who is in a team, where it goes, what it did
+	ManageTeams      Action = "manage-teams"     // members, training, statements
+	AssignTeams      Action = "assign-teams"     // new teams, and the markets that a team reaches
+	CloseIncident    Action = "close-incident"   // a code that was found and is not the vendor's
 )
 
 // rights is the whole matrix: who may do what inside the scope of a grant.
@@ -197,6 +201,10 @@ var rights = map[Action][]Role{
 	VerifyAudit:      {Auditor, Admin},
 	ExportAudit:      {Auditor},
 	ManagePeople:     {Manager, Leader, Officer, Admin},
+	SeeTeams:         {Clerk, Manager, Volunteer, Leader, Officer},
+	ManageTeams:      {Manager, Leader, Officer},
+	AssignTeams:      {Manager, Officer},
+	CloseIncident:    {Manager, Leader, Officer},
 }
 
 // reaches reports whether a grant's scope covers a market. A grant over an area is one over the land that the area had on the day
@@ -208,6 +216,8 @@ func (g Grant) reaches(m Market) bool {
 		return true
 	case OverMarket:
 		return g.Code == m.Code
+	case OverTeam:
+		return slices.Contains(m.Teams, g.Code)
 	case OverArea:
 		return m.laidIn(g.Code, g.Since)
 	}
@@ -232,6 +242,12 @@ func (a Actor) can(do Action, m Market) (allowed, inScope bool) {
 func (a Actor) Can(do Action, m Market) bool {
 	ok, _ := a.can(do, m)
 	return ok
+}
+
+// InScope reports whether any grant of the actor's reaches a market: what does not is to the actor as if it did not exist.
+func (a Actor) InScope(m Market) bool {
+	_, in := a.can(SeeMarket, m)
+	return in
 }
 
 // CanSomewhere reports whether any grant of the actor's allows the action at all.
@@ -259,6 +275,11 @@ func market(ctx context.Context, db postgres.Querier, by Actor, do Action, code 
 		return m, forbidden()
 	}
 	return m, nil
+}
+
+// Allowed is market for the packages beside this one, which open the transaction.
+func Allowed(ctx context.Context, db postgres.Querier, by Actor, do Action, code string) (Market, error) {
+	return market(ctx, db, by, do, code)
 }
 
 func marketNotFound(code string) error {

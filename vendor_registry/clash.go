@@ -21,7 +21,7 @@ type ClashID = id.ID[Clash]
 // somebody who leads the team has looked at both and done what is to be done.
 type Clash struct {
 	ID        ClashID        `json:"id"`
-	Kind      string         `json:"kind"`      // stall, vendor, account, placard, placard_event
+	Kind      string         `json:"kind"`      // stall, vendor, account, placard, placard_event, visit, consent, status, change, void, notice
 	RecordID  id.ID[any]     `json:"record_id"` // under which both were sent
 	Place     string         `json:"place"`     // for which the second was sent: a stall's code, a placard's serial
 	Content   map[string]any `json:"content"`   // the second version, numbers masked; empty once it is settled
@@ -61,6 +61,12 @@ func (s *Service) keepBoth(ctx context.Context, by Actor, marketCode string, why
 		return actionContext("keep a second version in", marketCode, err)
 	}
 	return why
+}
+
+// KeepBoth stores the version that a Differs refused, apart from the transaction that was rolled back. The error is why, or why it
+// could not be kept.
+func (s *Service) KeepBoth(ctx context.Context, by Actor, marketCode string, why error) error {
+	return s.keepBoth(ctx, by, marketCode, why)
 }
 
 const clashColumns = `

@@ -46,6 +46,7 @@ type Market struct {
 	Call           string       `json:"call,omitempty"` // the board's phone, for shoppers who see another name
 	Demo           bool         `json:"demo"`
 	Places         []place      `json:"-"` // where it lay when, as far as the record tells
+	Teams          []string     `json:"-"` // codes of the teams that go there now
 	Version        int          `json:"-"`
 	CreatedAt      time.Time    `json:"created_at"`
 }
@@ -465,7 +466,7 @@ const marketColumns = `
 	       coalesce(a.parent, a.code, '') AS province, coalesce(p.name, CASE WHEN a.level = 1 THEN a.name END, '') AS province_name,
 	       (SELECT coalesce(jsonb_agg(jsonb_build_object('area', f.area_code, 'until', f.until) ORDER BY f.until), '[]')
 	        FROM market_areas f WHERE f.market_id = m.id) AS former_areas,
-	       ` + placesOfMarket + ` AS places,
+	       ` + placesOfMarket + ` AS places, ` + teamsOfMarket + ` AS teams,
 	       m.class, m.kind, m.weekdays, m.lunar_days, m.planned_stalls, m.program, m.program_since, m.program_sponsor, m.signal,
 	       m.contact_name, m.contact_phone, m.call, m.demo, m.version, m.created_at
 	FROM markets m LEFT JOIN areas a ON a.code = m.area_code LEFT JOIN areas p ON p.code = a.parent`

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -309,7 +308,10 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			}
 			return nil
 		}
-		if !slices.Contains(move.from, p.State) {
+		at, ahead := in.onOurClock(now)
+		// Two phones bring home what they did in whatever order: it was handed over before it was hung.
+		late := in.Kind == "handed_over" && p.State == "installed" && at.Before(*p.InstalledAt)
+		if !late && !slices.Contains(move.from, p.State) {
 			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(p.State), word(in.Kind))
 		}
 		if (p.State == "replaced" || p.State == "void") && p.RemovedAt != nil {
@@ -325,8 +327,10 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := allow(ctx, tx, m, p, in); err != nil {
 			return err
 		}
-		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: in.At, result: in.Result}
-		e.at, e.ahead = in.onOurClock(now)
+		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: at, ahead: ahead, result: in.Result}
+		if late {
+			e.state = p.State
+		}
 		switch in.Kind {
 		case "checked":
 			if in.Payload != "" {
@@ -437,34 +441,9 @@ func (in NewPlacardEvent) content(of PlacardID) []byte {
 	return h[:]
 }
 
-// maxSkew is how far a sender's clock may be off without being flagged.
-const maxSkew = 10 * time.Minute
-
-// onOurClock is when an event happened by our clock, which decides, and by how many seconds the sender's is ahead of it: nil when it
-// is not off by more than maxSkew as far as can be told. An event never lies in the future, where it would be kept out of every
-// figure until then.
+// onOurClock is when an event happened by our clock; see OnOurClock.
 func (in NewPlacardEvent) onOurClock(now time.Time) (at time.Time, ahead *int) {
-	at = in.At
-	off := in.SentAt.Sub(now)
-	switch {
-	case !in.SentAt.IsZero() && off.Abs() > maxSkew:
-		if at.IsZero() {
-			at = in.SentAt
-		}
-		at = at.Add(-off)
-	case in.SentAt.IsZero() && at.Sub(now) > maxSkew:
-		off = at.Sub(now)
-	default:
-		off = 0
-	}
-	if off != 0 {
-		seconds := int(min(max(off.Seconds(), math.MinInt32), math.MaxInt32))
-		ahead = &seconds
-	}
-	if at.IsZero() || at.After(now) {
-		at = now
-	}
-	return at, ahead
+	return OnOurClock(now, in.At, in.SentAt)
 }
 
 func eventDiffers() *fault.Error {

@@ -39,6 +39,48 @@ func (m Market) laidIn(code, day string) bool {
 const placesOfMarket = `(SELECT coalesce(jsonb_agg(jsonb_build_object('since', p.since, 'until', p.until, 'area', coalesce(p.area_code, ''),
 		'district', coalesce(p.district, ''), 'province', coalesce(p.province, '')) ORDER BY p.until), '[]') FROM market_places p WHERE p.market_id = m.id)`
 
+// teamsOfMarket are the codes of the teams that go to a market m; a team that is no more reaches nothing.
+const teamsOfMarket = `ARRAY(SELECT w.team_code FROM team_markets w JOIN teams t ON t.code = w.team_code
+		WHERE w.market_id = m.id AND t.ended_on IS NULL ORDER BY w.team_code)`
+
+// Ground is a market that would lie in a unit and have a team: to ask whether an actor's reach covers the two.
+func Ground(ctx context.Context, db postgres.Querier, area, team string) (Market, error) {
+	places, err := placesOfArea(ctx, db, area, mustDay("9999-12-31")) // what is past by then is what is past now: an end that lies ahead is not told yet
+	return Market{Places: places, Teams: []string{team}}, err
+}
+
+// TeamGrounds are the markets that teams go to, by the team's code; of a team that goes to none yet its Ground. A team that is no
+// more is not among them.
+func TeamGrounds(ctx context.Context, db postgres.Querier, codes []string) (map[string][]Market, error) {
+	type team struct{ Code, AreaCode string }
+	teams, err := postgres.All[team](ctx, db, `SELECT code, area_code FROM teams WHERE code = ANY (@codes) AND ended_on IS NULL`,
+		pgx.StrictNamedArgs{"codes": codes})
+	if err != nil {
+		return nil, err
+	}
+	markets, err := postgres.All[Market](ctx, db, marketColumns+`
+		WHERE m.id = ANY (ARRAY(SELECT w.market_id FROM team_markets w WHERE w.team_code = ANY (@codes))) ORDER BY m.code`, pgx.StrictNamedArgs{"codes": codes})
+	if err != nil {
+		return nil, err
+	}
+	grounds := map[string][]Market{}
+	for _, t := range teams {
+		for _, m := range markets {
+			if slices.Contains(m.Teams, t.Code) {
+				grounds[t.Code] = append(grounds[t.Code], m)
+			}
+		}
+		if len(grounds[t.Code]) == 0 {
+			own, err := Ground(ctx, db, t.AreaCode, t.Code)
+			if err != nil {
+				return nil, err
+			}
+			grounds[t.Code] = []Market{own}
+		}
+	}
+	return grounds, nil
+}
+
 // placesOfArea are the places of a market that is entered today in a unit: what view market_places will say of it.
 func placesOfArea(ctx context.Context, db postgres.Querier, code string, today Day) ([]place, error) {
 	return postgres.All[place](ctx, db, `
@@ -51,7 +93,7 @@ func placesOfArea(ctx context.Context, db postgres.Querier, code string, today D
 
 // Reach is what of all markets an action of an actor's reaches: as arguments of InReach.
 func (a Actor) Reach(do Action) pgx.StrictNamedArgs {
-	all, codes, areas, days := false, []string{}, []string{}, []*string{}
+	all, codes, teams, areas, days := false, []string{}, []string{}, []string{}, []*string{}
 	if a.ID == "console" || a.ID == "system" {
 		all = true
 	}
@@ -64,17 +106,19 @@ func (a Actor) Reach(do Action) pgx.StrictNamedArgs {
 			all = true
 		case OverMarket:
 			codes = append(codes, g.Code)
+		case OverTeam:
+			teams = append(teams, g.Code)
 		case OverArea:
 			areas, days = append(areas, g.Code), append(days, null(g.Since))
 		}
 	}
-	return pgx.StrictNamedArgs{"all": all, "codes": codes, "areas": areas, "area_days": days}
+	return pgx.StrictNamedArgs{"all": all, "codes": codes, "teams": teams, "areas": areas, "area_days": days}
 }
 
 // OwnMarket is the code of the one market that an action of the actor's reaches; empty: none, or more.
 func (a Actor) OwnMarket(do Action) string {
 	args := a.Reach(do)
-	if codes := args["codes"].([]string); len(codes) == 1 && !args["all"].(bool) && len(args["areas"].([]string)) == 0 {
+	if codes := args["codes"].([]string); len(codes) == 1 && !args["all"].(bool) && len(args["areas"].([]string)) == 0 && len(args["teams"].([]string)) == 0 {
 		return codes[0]
 	}
 	return ""
@@ -85,7 +129,10 @@ func (a Actor) everywhere(do Action) bool { return a.Reach(do)["all"].(bool) }
 
 // InReach says whether a market m is in the reach of an actor; the twin of Grant.reaches. The places are gathered once, into an
 // array: as a plain sub-select the planner asks for them again at every market.
-const InReach = `(@all OR m.code = ANY (@codes) OR m.id = ANY (ARRAY(
+const InReach = `(@all OR m.code = ANY (@codes)
+			OR m.id = ANY (ARRAY(SELECT w.market_id FROM team_markets w JOIN teams t ON t.code = w.team_code
+			                     WHERE w.team_code = ANY (@teams) AND t.ended_on IS NULL))
+			OR m.id = ANY (ARRAY(
 			SELECT p.market_id FROM market_places p
 			JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code IN (p.area_code, p.district, p.province)
 			WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END)))`

@@ -185,6 +185,17 @@ func text(bad *[]fault.Field, pointer, s string, most int, required bool) string
 	return s
 }
 
+// Clean is text for the packages beside this one: what a person typed, cleaned, or a field in bad that says why not.
+func Clean(bad *[]fault.Field, pointer, s string, most int, required bool) string {
+	return text(bad, pointer, s, most, required)
+}
+
+// CleanPhone brings a phone number to the ten digits in which it is kept; empty stays empty.
+func CleanPhone(bad *[]fault.Field, pointer, s string) string { return phone(bad, pointer, s) }
+
+// CodeKey is what makes two spellings of one painted stall code equal: "a - 12" is A-12.
+func CodeKey(code string) string { return codeKey(code) }
+
 // below names a field inside another: below("vendor", "name") is vendor/name.
 func below(pointer, name string) string {
 	if pointer == "" {

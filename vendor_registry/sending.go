@@ -78,3 +78,9 @@ func (s sending) differs() error {
 
 // differsAs says the refusal in another fault's words.
 func (s sending) differsAs(why *fault.Error) error { return &otherVersion{why, s} }
+
+// Differs is the fault of a record of another package's that came with an ID which stands for other content: KeepBoth keeps the
+// second version. kind is one of those of a Clash, place where it was sent for, as what was sent.
+func Differs[T any](why *fault.Error, kind string, id id.ID[T], place string, as any) error {
+	return sent(kind, id, place, as).differsAs(why)
+}

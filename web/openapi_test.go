@@ -12,6 +12,7 @@ import (
 	"cho40/printing"
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/fieldwork"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
@@ -143,6 +144,10 @@ func TestDocumentWords(t *testing.T) {
 		got, want []string
 	}{
 		{"stages", enum("Stage"), registry.StageNames},
+		{"barriers", enum("BarrierCode"), barrierCodes()},
+		{"outcomes", enum("Outcome"), fieldCodes(fieldwork.Outcomes)},
+		{"checklist", enum("ChecklistItem"), fieldCodes(fieldwork.Checklist)},
+		{"what a phone sends", enum("ItemKind"), fieldwork.ItemKinds},
 		{"wordings of a consent", enum("Wording"), registry.ConsentWordings},
 		{"wordings of a consent to sharing", enum("NewSharing", "version"), registry.SharingWordings},
 		{"sheets", enum("Sheet"), sheets},
@@ -156,6 +161,20 @@ func TestDocumentWords(t *testing.T) {
 			t.Errorf("%s: the document has %q, the program %q", tt.name, tt.got, tt.want)
 		}
 	}
+}
+
+func fieldCodes(words []fieldwork.Word) (out []string) {
+	for _, w := range words {
+		out = append(out, w.Code)
+	}
+	return out
+}
+
+func barrierCodes() (out []string) {
+	for _, b := range registry.Barriers {
+		out = append(out, b.Code)
+	}
+	return out
 }
 
 func words[T ~string](in []T) []string {

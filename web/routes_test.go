@@ -40,6 +40,9 @@ var matrix = map[string]string{
 	"coverage":                   "+++++++-",
 	"close a quarter":            "----+---",
 	"settle a clash":             "-+-+----",
+	"see teams":                  "+++++---",
+	"look after a team":          "-+-++---",
+	"make and send teams":        "-+--+---",
 	"export vendor rows":         "-+------", // a partner only its own customers, by the next row
 	"export own customers":       "-----+--",
 	"full phone or account":      "++-+----",
@@ -198,6 +201,26 @@ var tries = []try{
 	{route: "GET /api/v1/audit", row: "service's audit trail", path: "/api/v1/audit", status: 200},
 	{route: "GET /api/v1/audit/verification", row: "audit verification", path: "/api/v1/audit/verification", status: 200},
 	{route: "GET /api/v1/audit/exports/{file}", row: "service's audit export", path: "/api/v1/audit/exports/trail.jsonl", status: 200},
+	{route: "GET /api/v1/teams", row: "see teams", path: "/api/v1/teams", status: 200},
+	{route: "GET /api/v1/teams", row: "see teams", path: "/api/v1/teams?market=NEAR", other: "/api/v1/teams?market=NONE", status: 200},
+	{route: "POST /api/v1/teams", row: "make and send teams", path: "/api/v1/teams", body: `{"code":"$code","name":"Tổ","level":"commune","area":"31321","market":"NEAR"}`, status: 201, fresh: "name", own: true},
+	{route: "GET /api/v1/teams/{team}", row: "see teams", path: "/api/v1/teams/T1", other: "/api/v1/teams/T9", status: 200},
+	{route: "PATCH /api/v1/teams/{team}", row: "look after a team", path: "/api/v1/teams/$team", other: "/api/v1/teams/T9", body: `{"name":"Tổ"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "team"},
+	{route: "PUT /api/v1/teams/{team}/markets/{market}", row: "make and send teams", path: "/api/v1/teams/T1/markets/NEAR", other: "/api/v1/teams/T1/markets/NONE", body: `{"sections":[]}`, status: 200},
+	{route: "DELETE /api/v1/teams/{team}/markets/{market}", row: "make and send teams", path: "/api/v1/teams/$team/markets/NEAR", other: "/api/v1/teams/$team/markets/NONE", status: 204, fresh: "team"},
+	{route: "POST /api/v1/teams/{team}/members", row: "look after a team", path: "/api/v1/teams/T1/members", other: "/api/v1/teams/T9/members", body: `{"name":"Tổ viên $code"}`, status: 201, fresh: "name"},
+	{route: "PATCH /api/v1/teams/{team}/members/{member}", row: "look after a team", path: "/api/v1/teams/$team/members/$member", other: "/api/v1/teams/T9/members/$member", body: `{"installed":true}`, header: []string{"If-Match", "$memberetag"}, status: 200, fresh: "team"},
+	{route: "POST /api/v1/teams/{team}/roster", row: "look after a team", path: "/api/v1/teams/T1/roster", other: "/api/v1/teams/T9/roster", body: upload{"to.csv", []byte("Họ tên;SĐT\nPhan Văn Chín;0712345699\n")}, status: 200},
+	{route: "GET /api/v1/teams/{team}/trainings", row: "see teams", path: "/api/v1/teams/T1/trainings", other: "/api/v1/teams/T9/trainings", status: 200},
+	{route: "POST /api/v1/teams/{team}/trainings", row: "look after a team", path: "/api/v1/teams/T1/trainings", other: "/api/v1/teams/T9/trainings", body: `{"topic":"Quét mã"}`, status: 201},
+	{route: "GET /api/v1/cards", row: "signed in", path: "/api/v1/cards", status: 200},
+	{route: "POST /api/v1/cards/{card}/read", row: "signed in", path: "/api/v1/cards/never_ask/read", body: `{}`, status: 204, people: true},
+	{route: "GET /api/v1/field-words", row: "signed in", path: "/api/v1/field-words", status: 200},
+	{route: "POST /api/v1/markets/{market}/stalls/{stall}/visits", row: "consent, placard at stall", path: near + "/stalls/A-12/visits", other: "/api/v1/markets/NONE/stalls/A-12/visits", body: `{"outcome":"done"}`, status: 201},
+	{route: "GET /api/v1/markets/{market}/visits", row: "name and stall", path: near + "/visits", other: "/api/v1/markets/NONE/visits", status: 200},
+	{route: "GET /api/v1/visits/{visit}", row: "name and stall", path: "/api/v1/visits/$visit", other: "/api/v1/visits/" + noRecord, status: 200},
+	{route: "POST /api/v1/visits/{visit}/void", row: "settle a clash", path: "/api/v1/visits/$visit/void", other: "/api/v1/visits/" + noRecord + "/void", body: `{"reason":"nhầm"}`, status: 200}, // somebody else's
+	{route: "POST /api/v1/sync", row: "signed in", path: "/api/v1/sync", body: `{"device":"` + nobody + `","sent_at":"2026-11-22T02:00:00Z","items":[]}`, status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
 	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?every=month&market=NEAR", other: "/api/v1/coverage/history?every=month&market=NONE", status: 200},
@@ -228,6 +251,8 @@ func newScene(t *testing.T) *scene {
 	s.vars["approved"] = s.vars["approvedaccount"]
 	s.take(t, step{as: "officer", do: "POST /api/v1/accounts/$approved/decision", body: `{"decision":"approve"}`, header: []string{"If-Match", "$approvedetag"}, status: 200})
 	s.take(t, step{as: "clerk", do: "POST " + near + "/print-batches", body: `{"all":true}`, status: 201, keep: map[string]string{"batch": "id", "printed": "items.0.serial"}})
+	s.take(t, step{as: "officer", do: "POST /api/v1/teams", body: `{"code":"T1","name":"Tổ 1","level":"commune","area":"31321","market":"NEAR"}`, status: 201})
+	s.take(t, step{as: "manager visiting", do: "POST " + near + "/stalls/A-12/visits", body: `{"outcome":"done"}`, status: 201, keep: map[string]string{"visit": "id"}})
 	return s
 }
 
@@ -303,6 +328,11 @@ func (s *scene) prepare(t *testing.T, what string) {
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "rau"), status: 201})
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "cá"), status: 409})
 		s.take(t, step{as: "manager bringing in", do: "GET " + near + "/clashes", status: 200, keep: map[string]string{"clash": "items.0.id"}})
+	case "team":
+		s.vars["team"] = s.vars["code"]
+		s.take(t, step{as: "officer", do: "POST /api/v1/teams", body: `{"code":"$code","name":"Tổ","level":"commune","area":"31321","market":"NEAR"}`, status: 201, keep: map[string]string{"etag": "=ETag"}})
+		s.take(t, step{as: "officer", do: "POST /api/v1/teams/$code/members", body: `{"name":"Phan Văn Tám"}`, status: 201, keep: map[string]string{"member": "id", "memberetag": "=ETag"}})
+		s.vars["etag"] = s.take(t, step{as: "officer", do: "GET /api/v1/teams/$code", status: 200}).header.Get("ETag")
 	case "person":
 		p, _, err := s.auth.AddPerson(t.Context(), registry.Console(), s.vars["code"], volunteer, "")
 		if err != nil {

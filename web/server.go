@@ -16,6 +16,7 @@ import (
 	"cho40/migrations"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
+	"cho40/vendor_registry/fieldwork"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
@@ -42,21 +43,22 @@ type Config struct {
 
 // Server answers HTTP.
 type Server struct {
-	db       *pgxpool.Pool
-	now      func() time.Time
-	log      *slog.Logger
-	registry *registry.Service
-	coverage *coverage.Service
-	auth     *auth.Service
-	rates    *rates
-	forgot   atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
-	pages    *pages
-	exports  chan struct{} // a place for each file that may leave at the same time
-	reach    reach
-	https    time.Duration
-	meter    *meter
-	erased   func(context.Context) error
-	points   *registry.Checkpoints
+	db        *pgxpool.Pool
+	now       func() time.Time
+	log       *slog.Logger
+	registry  *registry.Service
+	coverage  *coverage.Service
+	fieldwork *fieldwork.Service
+	auth      *auth.Service
+	rates     *rates
+	forgot    atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
+	pages     *pages
+	exports   chan struct{} // a place for each file that may leave at the same time
+	reach     reach
+	https     time.Duration
+	meter     *meter
+	erased    func(context.Context) error
+	points    *registry.Checkpoints
 }
 
 // Handler is the whole service as an http.Handler.
@@ -64,6 +66,7 @@ func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
 		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints}
+	s.fieldwork = fieldwork.New(c.DB, s.registry)
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)
@@ -199,6 +202,25 @@ func (s *Server) routes(e *echo.Echo) {
 	own.GET("/search", s.getSearch)
 	own.GET("/markets/:market/clashes", s.getClashes)
 	own.POST("/markets/:market/clashes/:clash", s.postClash)
+	own.GET("/teams", s.getTeams)
+	own.POST("/teams", s.postTeam)
+	own.GET("/teams/:team", s.getTeam)
+	own.PATCH("/teams/:team", s.patchTeam)
+	own.PUT("/teams/:team/markets/:market", s.putTeamMarket)
+	own.DELETE("/teams/:team/markets/:market", s.deleteTeamMarket)
+	own.POST("/teams/:team/members", s.postMember)
+	own.PATCH("/teams/:team/members/:member", s.patchMember)
+	own.POST("/teams/:team/roster", s.postRoster)
+	own.GET("/teams/:team/trainings", s.getTrainings)
+	own.POST("/teams/:team/trainings", s.postTraining)
+	own.GET("/cards", s.getCards)
+	own.POST("/cards/:card/read", s.postCardRead)
+	own.GET("/field-words", s.getFieldWords)
+	own.POST("/markets/:market/stalls/:stall/visits", s.postVisit)
+	own.GET("/markets/:market/visits", s.getVisits)
+	own.GET("/visits/:visit", s.getVisit)
+	own.POST("/visits/:visit/void", s.postVoid)
+	own.POST("/sync", s.postSync)
 	own.GET("/coverage", s.getCoverage)
 	own.GET("/audit", s.getTrail)
 	own.GET("/audit/verification", s.getVerification)

@@ -44,7 +44,7 @@ func mayGrant(ctx context.Context, db postgres.Querier, by registry.Actor, grant
 	if err != nil {
 		return nil, err
 	}
-	markets, err := marketsOf(ctx, db, clean)
+	ground, err := groundOf(ctx, db, clean)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +53,10 @@ func mayGrant(ctx context.Context, db postgres.Querier, by registry.Actor, grant
 		return nil, err
 	}
 	for _, g := range clean {
-		m, known := markets[g.Code]
+		over := ground.under(g)
 		switch g.Kind {
 		case registry.OverMarket:
-			if !known || !by.Can(registry.SeeMarket, m) {
+			if !slices.ContainsFunc(over, by.InScope) {
 				return nil, fault.New(fault.NotFound, "market-not-found", "There is no market %q here.", clip(g.Code, 20))
 			}
 		case registry.OverArea:
@@ -65,10 +65,11 @@ func mayGrant(ctx context.Context, db postgres.Querier, by registry.Actor, grant
 					"There is no area with the code %q. Give the official code of the province or commune.", clip(g.Code, 20))
 			}
 		case registry.OverTeam:
-			return nil, fault.New(fault.NotFound, "team-not-found",
-				"There is no team %q. Grant the role over the market instead: market:CODE.", clip(g.Code, 20))
+			if !slices.ContainsFunc(over, by.InScope) {
+				return nil, fault.New(fault.NotFound, "team-not-found", "There is no team %q here.", clip(g.Code, 20))
+			}
 		}
-		if !handsOut(by, g, m) {
+		if !handsOut(by, g, over) {
 			return nil, fault.New(fault.Forbidden, "grant-not-allowed", "Your own role does not let you do this.").
 				With(fault.At("grants", "not-allowed", "You cannot hand out the role %s there.", g.Role))
 		}
@@ -79,11 +80,11 @@ func mayGrant(ctx context.Context, db postgres.Querier, by registry.Actor, grant
 // mayTouch checks that by could have handed out all the grants that a person or a key holds: else a leader could take over a
 // manager. Codes may have gone since. It is unknown when none of the grants lies in by's scope.
 func mayTouch(ctx context.Context, db postgres.Querier, by registry.Actor, held []registry.Grant, unknown error) error {
-	markets, err := marketsOf(ctx, db, held)
+	ground, err := groundOf(ctx, db, held)
 	if err != nil {
 		return err
 	}
-	switch may, inScope := touches(by, held, markets); {
+	switch may, inScope := touches(by, held, ground); {
 	case may:
 		return nil
 	case inScope:
@@ -93,22 +94,22 @@ func mayTouch(ctx context.Context, db postgres.Querier, by registry.Actor, held 
 }
 
 // touches reports whether by could have handed out all of the grants, and whether any of them is in by's scope.
-func touches(by registry.Actor, held []registry.Grant, markets map[string]registry.Market) (may, inScope bool) {
+func touches(by registry.Actor, held []registry.Grant, of ground) (may, inScope bool) {
 	if len(held) == 0 { // nothing to measure by's own grants against: for the administrator, who may hand out anything
 		held = []registry.Grant{{}}
 	}
 	may = true
 	for _, g := range held {
-		m := markets[g.Code]
-		may = may && handsOut(by, g, m)
-		inScope = inScope || g.Kind == registry.OverMarket && by.Can(registry.SeeMarket, m)
+		over := of.under(g)
+		may = may && handsOut(by, g, over)
+		inScope = inScope || slices.ContainsFunc(over, by.InScope)
 	}
 	return may, inScope || may
 }
 
-// handsOut reports whether one of by's own grants allows handing out g; m is the market of g, if it is over one. A key never
+// handsOut reports whether one of by's own grants allows handing out g: it reaches all the markets that g is over. A key never
 // may: it must not approve accounts, and with a person of its making it could.
-func handsOut(by registry.Actor, g registry.Grant, m registry.Market) bool {
+func handsOut(by registry.Actor, g registry.Grant, over []registry.Market) bool {
 	if by.ID == "console" {
 		return true
 	}
@@ -119,8 +120,8 @@ func handsOut(by registry.Actor, g registry.Grant, m registry.Market) bool {
 		if own.Role == registry.Admin {
 			return true
 		}
-		reaches := registry.Actor{Grants: []registry.Grant{own}}.Can(registry.SeeMarket, m)
-		return g.Kind == registry.OverMarket && reaches && slices.Contains(grantable[own.Role], g.Role)
+		outside := func(m registry.Market) bool { return !registry.Actor{Grants: []registry.Grant{own}}.InScope(m) }
+		return len(over) > 0 && !slices.ContainsFunc(over, outside) && slices.Contains(grantable[own.Role], g.Role)
 	})
 }
 
@@ -142,7 +143,7 @@ func cleanGrants(grants []registry.Grant) ([]registry.Grant, error) {
 		}
 		g.Until = until
 		switch g.Kind {
-		case registry.OverMarket:
+		case registry.OverMarket, registry.OverTeam:
 			g.Code = strings.ToUpper(strings.TrimSpace(g.Code))
 		case registry.OverProvider:
 			p, ok := qrgen.ProviderOf(g.Code)
@@ -188,14 +189,37 @@ func codesOver(kind registry.ScopeKind, grants []registry.Grant) []string {
 	return codes
 }
 
-// marketsOf finds the markets that grants are over.
-func marketsOf(ctx context.Context, db postgres.Querier, grants []registry.Grant) (map[string]registry.Market, error) {
-	markets, err := registry.MarketsNamed(ctx, db, codesOver(registry.OverMarket, grants))
-	found := make(map[string]registry.Market, len(markets))
-	for _, m := range markets {
-		found[m.Code] = m
+// ground is what grants over markets and teams are over, as it is now.
+type ground struct {
+	markets map[string]registry.Market
+	teams   map[string][]registry.Market
+}
+
+// under are the markets that a grant is over; none of another kind's, and of one whose market or team is not there.
+func (of ground) under(g registry.Grant) []registry.Market {
+	switch m, known := of.markets[g.Code]; {
+	case g.Kind == registry.OverTeam:
+		return of.teams[g.Code]
+	case g.Kind == registry.OverMarket && known:
+		return []registry.Market{m}
 	}
-	return found, err
+	return nil
+}
+
+// groundOf finds what grants are over. A team that goes to no market yet stands on the ground of its own unit.
+func groundOf(ctx context.Context, db postgres.Querier, grants []registry.Grant) (ground, error) {
+	of := ground{map[string]registry.Market{}, map[string][]registry.Market{}}
+	markets, err := registry.MarketsNamed(ctx, db, codesOver(registry.OverMarket, grants))
+	if err != nil {
+		return of, err
+	}
+	for _, m := range markets {
+		of.markets[m.Code] = m
+	}
+	if codes := codesOver(registry.OverTeam, grants); len(codes) > 0 {
+		of.teams, err = registry.TeamGrounds(ctx, db, codes)
+	}
+	return of, err
 }
 
 // areasOf lists the areas of grants that are on the map: one that is no more is granted to nobody.
@@ -253,8 +277,10 @@ func notAllowed() error {
 // holdersIn selects who holds a role in force over a market in reach.
 func holdersIn(holder string) string {
 	return `
-		SELECT g.` + holder + ` FROM grants g JOIN markets m ON m.code = g.scope_code
-		WHERE g.scope_kind = 'market' AND g.` + holder + ` IS NOT NULL AND (g.ends_at IS NULL OR g.ends_at > @now)
+		SELECT g.` + holder + ` FROM grants g
+		JOIN markets m ON g.scope_kind = 'market' AND m.code = g.scope_code
+		               OR g.scope_kind = 'team' AND m.id = ANY (ARRAY(SELECT w.market_id FROM team_markets w WHERE w.team_code = g.scope_code))
+		WHERE g.` + holder + ` IS NOT NULL AND (g.ends_at IS NULL OR g.ends_at > @now)
 		  AND ` + registry.InReach
 }
 
@@ -268,13 +294,13 @@ func grantsOf[T any](all []T, of func(T) []registry.Grant) [][]registry.Grant {
 
 // yours says of several holders which ones by may touch.
 func (s *Service) yours(ctx context.Context, by registry.Actor, held [][]registry.Grant) ([]bool, error) {
-	markets, err := marketsOf(ctx, s.db, slices.Concat(held...))
+	ground, err := groundOf(ctx, s.db, slices.Concat(held...))
 	if err != nil {
 		return nil, wrap("whose", err)
 	}
 	yours := make([]bool, len(held))
 	for i, gs := range held {
-		yours[i], _ = touches(by, gs, markets)
+		yours[i], _ = touches(by, gs, ground)
 	}
 	return yours, nil
 }

@@ -298,16 +298,16 @@ func (s *Service) Colleague(ctx context.Context, by registry.Actor, which string
 	if err != nil {
 		return Colleague{}, err
 	}
-	markets, err := marketsOf(ctx, s.db, p.Grants)
+	ground, err := groundOf(ctx, s.db, p.Grants)
 	if err != nil {
 		return Colleague{}, wrap("colleague", err)
 	}
-	yours, inScope := touches(by, p.Grants, markets)
+	yours, inScope := touches(by, p.Grants, ground)
 	if !inScope {
 		return Colleague{}, personNotFound()
 	}
 	if !yours && !slices.ContainsFunc(p.Grants, func(g registry.Grant) bool {
-		return g.Kind == registry.OverMarket && by.Can(registry.ManagePeople, markets[g.Code])
+		return slices.ContainsFunc(ground.under(g), func(m registry.Market) bool { return by.Can(registry.ManagePeople, m) })
 	}) {
 		return Colleague{}, notAllowed()
 	}

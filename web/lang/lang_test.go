@@ -21,6 +21,7 @@ import (
 	"cho40/internal/fault"
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/fieldwork"
 	"cho40/web/lang"
 
 	"golang.org/x/text/unicode/norm"
@@ -47,7 +48,27 @@ func spoken(t *testing.T) map[string][]string {
 		"r.Format":              passed,
 		"f.Message()":           qrgen.Messages(),
 		"http.StatusText(code)": titles(t),
+		"barrier.Words":         wordsOf(registry.Barriers, func(b registry.Barrier) string { return b.Words }),
+		"word.Words": wordsOf(slices.Concat(fieldwork.Outcomes, fieldwork.Checklist, fieldwork.Answers),
+			func(w fieldwork.Word) string { return w.Words }),
+		"card.Head": wordsOf(fieldwork.Cards, func(c fieldwork.Card) string { return c.Head }),
+		"paragraph": slices.Concat(paragraphs()...),
 	}
+}
+
+func wordsOf[T any](list []T, of func(T) string) []string {
+	out := make([]string, len(list))
+	for i, t := range list {
+		out[i] = of(t)
+	}
+	return out
+}
+
+func paragraphs() (all [][]string) {
+	for _, c := range fieldwork.Cards {
+		all = append(all, c.Words)
+	}
+	return all
 }
 
 // words are what the record calls states and the like; they stand as values inside sentences.

@@ -1,0 +1,400 @@
+package fieldwork
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"cho40/internal/fault"
+	"cho40/internal/id"
+	"cho40/internal/postgres"
+	registry "cho40/vendor_registry"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// MostItems is how many items a batch may hold: a phone with more sends several.
+const MostItems = 100
+
+// Device is a phone as it names itself: an ID that it minted once and keeps.
+type Device struct{}
+
+// Batch is what a phone kept while it had no signal.
+type Batch struct {
+	Device id.ID[Device] `json:"device"`
+	SentAt time.Time     `json:"sent_at"` // what its clock says now
+	Items  []Item        `json:"items"`
+}
+
+// Item is one thing that was done without a signal. Its body is what the API takes for the same thing.
+type Item struct {
+	ID     id.ID[Item]     `json:"id"`   // minted on the phone: the record's, or the sending's where the record has none of its own
+	Kind   string          `json:"kind"` // one of ItemKinds
+	Seq    int64           `json:"seq"`  // the phone's own count of what it kept
+	At     time.Time       `json:"at,omitzero"`
+	Ahead  *int            `json:"clock_ahead"` // seconds by which the phone knew its clock to be ahead of ours then; null: it did not
+	Market string          `json:"market"`
+	Stall  string          `json:"stall"`
+	Serial string          `json:"serial"` // of the placard that an event is about
+	Match  string          `json:"match"`  // of a change: the ETag of the stall as the phone saw it
+	Body   json.RawMessage `json:"body"`
+}
+
+// ItemKinds are what a phone may send: a visit; an event of a placard (handed_over, installed, checked, suspended, removed, lost); a
+// new stall; a change of one; an account that was scanned or said; a stand; the vendor's consent; how the vendor trades; that a notice
+// was carried to the vendor; that a visit was recorded wrongly.
+var ItemKinds = []string{"visit", "placard_event", "stall", "change", "account", "stand", "consent", "status", "notice", "void"}
+
+// ownID are the kinds whose record is named by the item's ID; their own methods know what was sent before.
+var ownID = []string{"visit", "placard_event", "stall", "account", "stand"}
+
+// Result is what became of an item.
+type Result struct {
+	ID         id.ID[Item]
+	Kind       string
+	Again      bool // it was taken before, and nothing was done now
+	Record     any  // as it stands; nil when Err is not
+	ClockAhead *int // seconds by which the phone's clock was ahead of ours, where that is over 10 minutes
+	Err        error
+}
+
+// Sync takes what a phone kept, each item in a transaction of its own and through the method that the API and the pages use, so that
+// one that is refused holds no other up. Items are taken in the order in which the phone counted them, whatever order they come in; one
+// that waits for another (an event of a stand that comes behind it) is tried again once the others are in. What was taken before is
+// not done twice.
+//
+// Results come in the order of the items. Faults of the batch as a whole: Invalid batch-invalid; everything else stands in the results.
+func (s *Service) Sync(ctx context.Context, by registry.Actor, b Batch) ([]Result, error) {
+	var bad []fault.Field
+	if b.Device.IsZero() {
+		bad = append(bad, fault.At("device", "required", "This must be filled in."))
+	}
+	if b.SentAt.IsZero() {
+		bad = append(bad, fault.At("sent_at", "required", "This must be filled in."))
+	}
+	if len(b.Items) > MostItems {
+		bad = append(bad, fault.At("items", "count", "A batch holds %d items at most. Send the rest in the next one.", MostItems))
+	}
+	if err := fault.Check("batch-invalid", bad); err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(b.Items))
+	left := make([]int, len(b.Items))
+	for i := range left {
+		left[i] = i
+	}
+	slices.SortStableFunc(left, func(x, y int) int {
+		return int(max(-1, min(1, b.Items[x].Seq-b.Items[y].Seq)))
+	})
+	for len(left) > 0 {
+		var waiting []int
+		for _, i := range left {
+			if err := ctx.Err(); err != nil { // nobody is there any more to be answered
+				return nil, err
+			}
+			results[i] = s.take(ctx, by, b, b.Items[i])
+			if waits(results[i].Err) {
+				waiting = append(waiting, i)
+			}
+		}
+		if len(waiting) == len(left) { // nothing came in that they could have waited for
+			break
+		}
+		left = waiting
+	}
+	return results, nil
+}
+
+// waits reports whether an item may be taken once another is: it is about something that is not there, or not so far yet.
+func waits(err error) bool {
+	switch fault.CodeOf(err) {
+	case "stall-not-found", "placard-not-found", "stall-vacant", "placard-state", "consent-missing", "holder-consent-missing", "visit-not-found":
+		return true
+	}
+	return false
+}
+
+// take is one item.
+func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item) Result {
+	r := Result{ID: it.ID, Kind: it.Kind}
+	if err := it.check(); err != nil {
+		r.Err = err
+		return r
+	}
+	now := s.now()
+	sent := b.SentAt
+	if it.Ahead != nil {
+		sent = now.Add(time.Duration(*it.Ahead) * time.Second)
+	}
+	_, r.ClockAhead = registry.OnOurClock(now, it.At, sent)
+	market := it.Market
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		in := s.On(tx)
+		if it.Kind == "placard_event" { // its serial says where
+			p, err := in.reg.Placard(ctx, by, it.Serial)
+			if err != nil {
+				return err
+			}
+			market = p.Market
+		}
+		m, err := registry.Allowed(ctx, tx, by, registry.SeeMarket, market)
+		if err != nil {
+			return err
+		}
+		before, err := in.note(ctx, tx, by, m, b, it, r.ClockAhead, now)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			r.Again = true
+			switch own := slices.Contains(ownID, it.Kind); {
+			case before.Kind != it.Kind || !own && string(before.Content) != string(it.content()):
+				return registry.Differs(fault.New(fault.Conflict, "record-differs",
+					"A record with this id was sent before, with other content. Nothing was overwritten: this version is kept for whoever leads the team."),
+					it.Kind, it.ID, it.place(), it.Body)
+			case !own:
+				r.Record, err = in.standing(ctx, by, it)
+				return err
+			}
+		}
+		r.Record, r.Again, err = in.apply(ctx, by, it, sent)
+		r.Again = r.Again || before != nil
+		return err
+	})
+	if err != nil {
+		r.Record, r.Again, r.Err = nil, false, s.reg.KeepBoth(ctx, by, market, err)
+	}
+	return r
+}
+
+func (it Item) check() error {
+	var bad []fault.Field
+	if it.ID.IsZero() {
+		bad = append(bad, fault.At("id", "required", "This must be filled in."))
+	}
+	oneOf(&bad, "kind", it.Kind, ItemKinds)
+	switch it.Kind {
+	case "placard_event":
+		if it.Serial == "" {
+			bad = append(bad, fault.At("serial", "required", "This must be filled in."))
+		}
+	case "visit", "change", "account", "stand", "consent", "status":
+		if it.Stall == "" {
+			bad = append(bad, fault.At("stall", "required", "This must be filled in."))
+		}
+	}
+	if len(it.Body) == 0 {
+		bad = append(bad, fault.At("body", "required", "This must be filled in."))
+	}
+	return fault.Check("item-invalid", bad)
+}
+
+// place is what the item was sent for.
+func (it Item) place() string {
+	if it.Serial != "" {
+		return clip(it.Serial, 20)
+	}
+	return clip(it.Stall, 20)
+}
+
+// content is what makes two sendings of an item the same, whose record has no ID of its own: what was said of what.
+func (it Item) content() []byte {
+	var body any
+	_ = json.Unmarshal(it.Body, &body) // it was read before; what is no JSON is told by apply
+	return digest(it.Kind, strings.ToUpper(it.Market), registry.CodeKey(it.Stall), body)
+}
+
+type noted struct {
+	Kind    string
+	Content []byte
+}
+
+// note keeps that the phone sent the item, and how its clock went. What it had sent under that ID before is told, and stays.
+func (s *Service) note(ctx context.Context, tx pgx.Tx, by registry.Actor, m registry.Market, b Batch, it Item, ahead *int, now time.Time) (*noted, error) {
+	var at *time.Time
+	if y := it.At.Year(); !it.At.IsZero() && y > 0 && y < 10000 {
+		at = &it.At
+	}
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO phone_sendings (market_id, id, kind, place, content, device, seq, phone_at, phone_ahead, clock_ahead, sent_by, received_at)
+		VALUES (@market, @id, @kind, @place, @content, @device, @seq, @at, @phone, @ahead, @by, @now)
+		ON CONFLICT (market_id, id) DO NOTHING`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": it.ID, "kind": it.Kind, "place": it.place(), "content": it.content(), "device": b.Device, "seq": it.Seq,
+			"at": at, "phone": it.Ahead, "ahead": ahead, "by": by.ID, "now": now})
+	if err != nil || tag.RowsAffected() == 1 {
+		return nil, err
+	}
+	n, err := postgres.One[noted](ctx, tx, `SELECT kind, content FROM phone_sendings WHERE market_id = @market AND id = @id`,
+		pgx.StrictNamedArgs{"market": m.ID, "id": it.ID})
+	return &n, err
+}
+
+// apply does what the item says. sent is what the phone's clock said when it sent, as far as ours must know.
+func (s *Service) apply(ctx context.Context, by registry.Actor, it Item, sent time.Time) (record any, again bool, err error) {
+	switch it.Kind {
+	case "visit":
+		in, err := bodyOf[NewVisit](it)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := named(&in.ID, it); err != nil {
+			return nil, false, err
+		}
+		in.At, in.SentAt = when(in.At, it), sent
+		v, err := s.RecordVisit(ctx, by, it.Market, it.Stall, in)
+		return v, v.Again, err
+	case "placard_event":
+		in, err := bodyOf[registry.NewPlacardEvent](it)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := named(&in.ID, it); err != nil {
+			return nil, false, err
+		}
+		in.At, in.SentAt = when(in.At, it), sent
+		p, err := s.reg.RecordPlacard(ctx, by, it.Serial, in)
+		return p, p.Again, err
+	case "stall":
+		in, err := bodyOf[registry.NewStall](it)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := named(&in.ID, it); err != nil {
+			return nil, false, err
+		}
+		st, err := s.reg.Register(ctx, by, it.Market, in)
+		return st, st.Again, err
+	case "account":
+		in, err := bodyOf[registry.NewAccount](it)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := named(&in.ID, it); err != nil {
+			return nil, false, err
+		}
+		a, err := s.reg.Propose(ctx, by, it.Market, it.Stall, in)
+		return a, a.Again, err
+	case "stand":
+		in, err := bodyOf[registry.NewStand](it)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := named(&in.ID, it); err != nil {
+			return nil, false, err
+		}
+		in.At = when(in.At, it)
+		if !in.At.IsZero() {
+			in.At, _ = registry.OnOurClock(s.now(), in.At, sent)
+		}
+		p, err := s.reg.RegisterStand(ctx, by, it.Market, it.Stall, in)
+		return p, p.Again, err
+	case "consent":
+		in, err := bodyOf[registry.NewConsent](it)
+		if err != nil {
+			return nil, false, err
+		}
+		st, err := s.reg.RecordConsent(ctx, by, it.Market, it.Stall, in)
+		return st, false, err
+	case "status":
+		in, err := bodyOf[registry.NewStatus](it)
+		if err != nil {
+			return nil, false, err
+		}
+		st, err := s.reg.SetStatus(ctx, by, it.Market, it.Stall, in)
+		return st, false, err
+	case "change":
+		in, err := bodyOf[registry.ChangedStall](it)
+		if err != nil {
+			return nil, false, err
+		}
+		st, err := s.reg.Change(ctx, by, it.Market, it.Stall, it.Match, in)
+		return st, false, err
+	case "notice":
+		in, err := bodyOf[carried](it)
+		if err != nil {
+			return nil, false, err
+		}
+		n, err := s.reg.Delivered(ctx, by, it.Market, in.Notice)
+		return n, false, err
+	}
+	in, err := bodyOf[voiding](it)
+	if err != nil {
+		return nil, false, err
+	}
+	v, err := s.VoidVisit(ctx, by, VisitRef{Market: it.Market, ID: in.Visit}, in.Reason)
+	return v, false, err
+}
+
+// carried names the notice that somebody told a vendor of.
+type carried struct {
+	Notice registry.NoticeID `json:"notice"`
+}
+
+// voiding takes a visit back.
+type voiding struct {
+	Visit  VisitID `json:"visit"`
+	Reason string  `json:"reason"`
+}
+
+// standing is the record of an item that was taken before and has no ID of its own, as it is now.
+func (s *Service) standing(ctx context.Context, by registry.Actor, it Item) (any, error) {
+	switch it.Kind {
+	case "notice":
+		in, err := bodyOf[carried](it)
+		if err != nil {
+			return nil, err
+		}
+		return s.reg.Delivered(ctx, by, it.Market, in.Notice) // doing it twice changes nothing
+	case "void":
+		in, err := bodyOf[voiding](it)
+		if err != nil {
+			return nil, err
+		}
+		return s.Visit(ctx, by, VisitRef{Market: it.Market, ID: in.Visit})
+	}
+	return s.reg.Stall(ctx, by, it.Market, it.Stall)
+}
+
+// bodyOf reads an item's body strictly. Faults: Invalid json-invalid.
+func bodyOf[T any](it Item) (T, error) {
+	var v T
+	d := json.NewDecoder(bytes.NewReader(it.Body))
+	d.DisallowUnknownFields()
+	err := d.Decode(&v)
+	if err == nil {
+		return v, nil
+	}
+	if f, ok := fault.As(err); ok {
+		return v, f
+	}
+	pointer := "body"
+	if name, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+		pointer = "body/" + clip(strings.Trim(name, `"`), 40)
+		return v, fault.New(fault.Invalid, "json-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown-field", "There is no such field."))
+	}
+	return v, fault.New(fault.Invalid, "json-invalid", "A value in the body cannot be read.").With(fault.At(pointer, "type", "A value in the body cannot be read.")).Because(err)
+}
+
+// named gives a record the item's ID. Faults: Invalid item-invalid, when the body names another.
+func named[T any](own *id.ID[T], it Item) error {
+	sent, err := id.Parse[T](it.ID.String())
+	if err != nil {
+		return err
+	}
+	if !own.IsZero() && *own != sent {
+		return fault.Check("item-invalid", []fault.Field{fault.At("body/id", "differs", "The body names another id than the item.")})
+	}
+	*own = sent
+	return nil
+}
+
+// when is the moment that the body names, else the item's.
+func when(own time.Time, it Item) time.Time {
+	if own.IsZero() {
+		return it.At
+	}
+	return own
+}
