@@ -18,7 +18,7 @@ type NoticeID = id.ID[Notice]
 // queued, and carried to the stall by the next visit; nothing is sent by itself.
 type Notice struct {
 	ID           NoticeID   `json:"id"`
-	Kind         string     `json:"kind"`    // account_changed, default_changed
+	Kind         string     `json:"kind"`    // account_changed, default_changed, code_found
 	Channel      string     `json:"channel"` // slip; sms and zalo where somebody sets them up
 	Stall        string     `json:"stall"`   // the vendor's first in walking order; empty: holds none any more
 	Vendor       string     `json:"vendor"`

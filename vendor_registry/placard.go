@@ -363,6 +363,13 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := fulfil(ctx, tx, by, m, p, in.Kind, now); err != nil {
 			return err
 		}
+		if e.result == "other_account" || e.result == "not_ours" {
+			opened, err := openIncident(ctx, tx, by, m, p, e, now)
+			if err != nil {
+				return err
+			}
+			events = append(events, opened...)
+		}
 		if p, err = s.placard(ctx, tx, m, which); err != nil {
 			return err
 		}

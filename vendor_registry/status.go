@@ -175,3 +175,6 @@ func statusFilter(status string) error {
 
 // String is "11–2".
 func (s Season) String() string { return fmt.Sprintf("%d–%d", s.From, s.To) }
+
+// StatusOn is statusOn for the packages beside this one.
+const StatusOn = statusOn

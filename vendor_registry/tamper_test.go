@@ -76,7 +76,7 @@ func TestTamper(t *testing.T) {
 	c := checkpoints(t, t.TempDir())
 	w.checkpoint(c, true)
 	w.unfenced()
-	w.unchanged()
+	w.Unchanged()
 
 	tried := 0
 	for table, least := range evidence {
@@ -126,7 +126,7 @@ func TestTamper(t *testing.T) {
 	if tried < 800 {
 		t.Errorf("only %d ways", tried)
 	}
-	w.unchanged()
+	w.Unchanged()
 }
 
 // TestTamperAndMend is the same by somebody who computes the chain anew afterwards, head and later hashes, but has no key to
@@ -173,7 +173,7 @@ func TestTamperAndMend(t *testing.T) {
 		}
 		return nil
 	})
-	w.unchanged()
+	w.Unchanged()
 }
 
 // TestForgotten: what was erased is no longer compared, what is left of it is, and the chain still verifies; without the event that says so, it does not.
@@ -244,7 +244,7 @@ func (w *world) unfenced(but ...string) {
 }
 
 // unchanged fails the test unless all is whole.
-func (w *world) unchanged() {
+func (w *world) Unchanged() {
 	w.Helper()
 	w.tamper(nil, "", false, func(pgx.Tx) error { return nil })
 }

@@ -28,7 +28,7 @@ type Task struct {
 	Priority     string     `json:"priority"` // high: buyers cannot pay by scanning there until it is done, or pay where they should not; normal
 	Due          Day        `json:"due"`
 	State        string     `json:"state"`  // open, done, void
-	Reason       string     `json:"reason"` // account changed, default changed, account rejected, account withdrawn, account expired
+	Reason       string     `json:"reason"` // account changed, default changed, account rejected, account withdrawn, account expired, another code found
 	MadeAt       time.Time  `json:"made_at"`
 	EndedAt      *time.Time `json:"ended_at"`
 }
@@ -290,6 +290,8 @@ func fulfil(ctx context.Context, tx pgx.Tx, by Actor, m Market, p Placard, kind 
 	case "removed", "lost":
 		which = `kind = 'take_down' AND placard_id = @placard`
 		args["placard"] = p.ID
+	case "resumed":
+		return rightAgain(ctx, tx, by, m, p.ID, now)
 	default:
 		return nil
 	}

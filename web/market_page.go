@@ -312,6 +312,26 @@ func (s *Server) tasks(c echo.Context, m registry.Market, p *marketPage, plan []
 		todo = append(todo, task{Tile: "stop", Head: say(l, suspended, "1 placard is suspended", "%s placards are suspended"),
 			Words: l.T("Somebody stopped it, or a check found another code. Go and look."), Path: "?status=suspended#stalls", Action: l.T("See which")})
 	}
+	if by.Can(registry.SeeVendors, m) {
+		found, err := s.reg(c).Incidents(ctx, by, m.Code, false, registry.List{})
+		if err != nil {
+			return nil, err
+		}
+		if n := len(found.Items); n > 0 {
+			todo = append(todo, task{Tile: "stop", Head: say(l, n, "Another code was found at 1 stall", "Another code was found at %s stalls"),
+				Words: l.T("The placards are stopped. Look at the stalls beside them too."), Path: marketPath(m.Code, "incidents"), Action: l.T("See which")})
+		}
+	}
+	if by.Can(registry.SettleClashes, m) {
+		twice, err := s.reg(c).Clashes(ctx, by, m.Code, false)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(twice); n > 0 {
+			todo = append(todo, task{Tile: "t1", Head: say(l, n, "1 record came in two versions", "%s records came in two versions"),
+				Words: l.T("Two phones sent different things under one number. Nothing was overwritten."), Path: marketPath(m.Code, "incidents"), Action: l.T("See which")})
+		}
+	}
 	if by.Can(registry.RecordField, m) {
 		olds, err := s.reg(c).Outstanding(ctx, by, m.Code)
 		if err != nil {

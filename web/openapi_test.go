@@ -145,6 +145,7 @@ func TestDocumentWords(t *testing.T) {
 	}{
 		{"stages", enum("Stage"), registry.StageNames},
 		{"barriers", enum("BarrierCode"), barrierCodes()},
+		{"what there is to do", enum("TodoKind"), fieldCodes(fieldwork.TaskKinds)},
 		{"outcomes", enum("Outcome"), fieldCodes(fieldwork.Outcomes)},
 		{"checklist", enum("ChecklistItem"), fieldCodes(fieldwork.Checklist)},
 		{"what a phone sends", enum("ItemKind"), fieldwork.ItemKinds},

@@ -140,6 +140,9 @@ func (s *Server) frame(c echo.Context, title string, m *registry.Market, current
 		if by.CanSomewhere(registry.SeeVendors) || by.CanSomewhere(registry.SeeMaskedVendors) {
 			link("search", "/search", l.T("Find a vendor"))
 		}
+		if by.CanSomewhere(registry.SeeTeams) {
+			link("teams", "/teams", l.T("Teams"))
+		}
 		if by.CanSomewhere(registry.ManagePeople) {
 			link("people", "/people", l.T("People"))
 			link("keys", "/keys", l.T("Keys"))

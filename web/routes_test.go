@@ -220,6 +220,11 @@ var tries = []try{
 	{route: "GET /api/v1/markets/{market}/visits", row: "name and stall", path: near + "/visits", other: "/api/v1/markets/NONE/visits", status: 200},
 	{route: "GET /api/v1/visits/{visit}", row: "name and stall", path: "/api/v1/visits/$visit", other: "/api/v1/visits/" + noRecord, status: 200},
 	{route: "POST /api/v1/visits/{visit}/void", row: "settle a clash", path: "/api/v1/visits/$visit/void", other: "/api/v1/visits/" + noRecord + "/void", body: `{"reason":"nhầm"}`, status: 200}, // somebody else's
+	{route: "GET /api/v1/markets/{market}/plan", row: "name and stall", path: near + "/plan", other: "/api/v1/markets/NONE/plan", status: 200},
+	{route: "GET /api/v1/markets/{market}/pack", row: "consent, placard at stall", path: near + "/pack?device=" + nobody, other: "/api/v1/markets/NONE/pack?device=" + nobody, status: 200},
+	{route: "GET /api/v1/markets/{market}/incidents", row: "name and stall", path: near + "/incidents", other: "/api/v1/markets/NONE/incidents", status: 200},
+	{route: "GET /api/v1/incidents/{incident}", row: "name and stall", path: "/api/v1/incidents/$incident", other: "/api/v1/incidents/" + noRecord, status: 200, fresh: "incident"},
+	{route: "POST /api/v1/incidents/{incident}/closure", row: "approve a first account", path: "/api/v1/incidents/$incident/closure", other: "/api/v1/incidents/" + noRecord + "/closure", body: `{"closing":"mistake","note":"đã xem"}`, header: []string{"If-Match", "$etag"}, status: 200, fresh: "incident"},
 	{route: "POST /api/v1/sync", row: "signed in", path: "/api/v1/sync", body: `{"device":"` + nobody + `","sent_at":"2026-11-22T02:00:00Z","items":[]}`, status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage?market=NEAR", other: "/api/v1/coverage?market=NONE", status: 200},
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
@@ -328,6 +333,11 @@ func (s *scene) prepare(t *testing.T, what string) {
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "rau"), status: 201})
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: fmt.Sprintf(twice, "cá"), status: 409})
 		s.take(t, step{as: "manager bringing in", do: "GET " + near + "/clashes", status: 200, keep: map[string]string{"clash": "items.0.id"}})
+	case "incident":
+		s.prepare(t, "stopped")
+		s.take(t, step{as: "manager checking", do: "POST /api/v1/placards/$placard/events", body: `{"kind":"checked","payload":"không phải mã"}`, status: 200})
+		a := s.take(t, step{as: "manager checking", do: "GET " + near + "/incidents", status: 200, keep: map[string]string{"incident": "items.0.id"}})
+		s.vars["etag"] = s.take(t, step{as: "manager checking", do: "GET /api/v1/incidents/" + a.at(t, "items.0.id"), status: 200}).header.Get("ETag")
 	case "team":
 		s.vars["team"] = s.vars["code"]
 		s.take(t, step{as: "officer", do: "POST /api/v1/teams", body: `{"code":"$code","name":"Tổ","level":"commune","area":"31321","market":"NEAR"}`, status: 201, keep: map[string]string{"etag": "=ETag"}})
@@ -480,6 +490,12 @@ var pages = []try{
 	{route: "POST /people", row: "people, grants, keys", path: "/people", body: raw{form, "name=$code&role=volunteer&scope=market:NEAR"}, fresh: "name", own: true},
 	{route: "GET /people/:person", row: "people, grants, keys", path: "/people/$person", fresh: "person"},
 	{route: "POST /people/:person", row: "people, grants, keys", path: "/people/$person", body: raw{form, "do=link"}, fresh: "person"},
+	{route: "GET /teams", row: "see teams", path: "/teams", own: true},
+	{route: "POST /teams", row: "make and send teams", path: "/teams", body: raw{form, "code=$code&name=T&level=commune&area=31321&market=NEAR"}, fresh: "name", own: true},
+	{route: "GET /teams/:team", row: "see teams", path: "/teams/T1"},
+	{route: "POST /teams/:team/:what", row: "look after a team", path: "/teams/T1/members", body: raw{form, "name=Chín $code"}, fresh: "name"},
+	{route: "GET /markets/:market/incidents", row: "name and stall", path: "/markets/NEAR/incidents"},
+	{route: "POST /markets/:market/incidents", row: "approve a first account", path: "/markets/NEAR/incidents", body: raw{form, "incident=$incident&version=$etag&closing=mistake&note=x"}, fresh: "incident"},
 	{route: "GET /keys", row: "people, grants, keys", path: "/keys", own: true},
 	{route: "POST /keys", row: "people, grants, keys", path: "/keys", body: raw{form, "name=k&days=30&role=volunteer&scope=market:NEAR"}, own: true},
 	{route: "POST /keys/:key", row: "people, grants, keys", path: "/keys/$key", body: raw{form, "do=rotate"}, fresh: "key"},

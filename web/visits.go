@@ -5,6 +5,7 @@ import (
 
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/fieldwork"
+	"cho40/web/lang"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
@@ -111,5 +112,14 @@ func (s *Server) getFieldWords(c echo.Context) error {
 		barriers[i] = spoken{Code: barrier.Code, Name: l.T(barrier.Words), ClearsIt: barrier.ClearsIt, Days: int(barrier.Again.Hours() / 24)}
 	}
 	return hashed(c, http.StatusOK, map[string][]spoken{"outcomes": say(fieldwork.Outcomes), "barriers": barriers,
-		"checklist": say(fieldwork.Checklist), "answers": say(fieldwork.Answers)})
+		"checklist": say(fieldwork.Checklist), "answers": say(fieldwork.Answers), "tasks": say(fieldwork.TaskKinds), "closings": closings(l)})
+}
+
+// closings are how incidents end, in words.
+func closings(l lang.Lang) []spoken {
+	out := make([]spoken, len(registry.Closings))
+	for i, closing := range registry.Closings {
+		out[i] = spoken{Code: closing.Code, Name: l.T(closing.Words)}
+	}
+	return out
 }

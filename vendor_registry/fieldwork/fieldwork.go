@@ -60,7 +60,7 @@ func one[T any](ctx context.Context, db postgres.Querier, none *fault.Error, sql
 }
 
 // unchanged holds a change to the version that was seen. Faults: NeedsVersion; Stale.
-func unchanged(match, current string) error {
+func Unchanged(match, current string) error {
 	if match == "" {
 		return fault.New(fault.NeedsVersion, "version-needed", "Say which version you saw: send its ETag as If-Match.").Current(current)
 	}

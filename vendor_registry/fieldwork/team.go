@@ -458,7 +458,7 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 		if err != nil {
 			return err
 		}
-		if err := unchanged(match, t.ETag()); err != nil {
+		if err := Unchanged(match, t.ETag()); err != nil {
 			return err
 		}
 		if in.Hamlet != nil && t.Level != "hamlet" {
@@ -588,4 +588,16 @@ func (s *Service) ReleaseMarket(ctx context.Context, by registry.Actor, code, ma
 		}
 		return registry.Audit(ctx, tx, now, by, m.ID, teamEvent("released", t.Code))
 	}))
+}
+
+// May reports whether an actor may do something with a team: for pages, which show no button that would be refused. Faults: NotFound.
+func (s *Service) May(ctx context.Context, by registry.Actor, do registry.Action, code string) (bool, error) {
+	switch _, err := s.team(ctx, s.db, by, do, code); fault.KindOf(err) {
+	case fault.Forbidden:
+		return false, nil
+	case fault.NotFound: // a team of the commune that goes elsewhere: seen, and no more
+		return false, nil
+	default:
+		return err == nil, err
+	}
 }

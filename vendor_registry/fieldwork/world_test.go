@@ -3,14 +3,12 @@ package fieldwork_test
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
-	"cho40/internal/postgres"
 	"cho40/internal/postgres/pgtest"
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
@@ -140,6 +138,8 @@ func (w *world) stall(code string, accounts ...registry.NewAccount) registry.Sta
 	return st
 }
 
+func anyFits(registry.Batch, registry.Placard) (why, warning fault.Text) { return }
+
 // placard is a fresh placard of an approved account at a new stall.
 func (w *world) placard(code string, n int) registry.Placard {
 	w.Helper()
@@ -147,7 +147,7 @@ func (w *world) placard(code string, n int) registry.Placard {
 	if _, err := w.reg.Decide(w.Context(), w.manager, registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "approve"}); err != nil {
 		w.Fatal(err)
 	}
-	b, err := w.reg.Issue(w.Context(), w.clerk, "VT", registry.NewBatch{Sheet: "a6x4", Stalls: []string{code}}, func(registry.Batch, registry.Placard) (why, warning fault.Text) { return })
+	b, err := w.reg.Issue(w.Context(), w.clerk, "VT", registry.NewBatch{Sheet: "a6x4", Stalls: []string{code}}, anyFits)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -229,13 +229,3 @@ func body(v any) json.RawMessage {
 	}
 	return b
 }
-
-func clipped(s string) string {
-	if len(s) > 400 {
-		return s[:400]
-	}
-	return strings.TrimSpace(s)
-}
-
-var _ = postgres.Violated
-var _ = clipped

@@ -49,10 +49,11 @@ func spoken(t *testing.T) map[string][]string {
 		"f.Message()":           qrgen.Messages(),
 		"http.StatusText(code)": titles(t),
 		"barrier.Words":         wordsOf(registry.Barriers, func(b registry.Barrier) string { return b.Words }),
-		"word.Words": wordsOf(slices.Concat(fieldwork.Outcomes, fieldwork.Checklist, fieldwork.Answers),
+		"word.Words": wordsOf(slices.Concat(fieldwork.Outcomes, fieldwork.Checklist, fieldwork.Answers, fieldwork.TaskKinds),
 			func(w fieldwork.Word) string { return w.Words }),
-		"card.Head": wordsOf(fieldwork.Cards, func(c fieldwork.Card) string { return c.Head }),
-		"paragraph": slices.Concat(paragraphs()...),
+		"closing.Words": wordsOf(registry.Closings, func(c registry.Closing) string { return c.Words }),
+		"card.Head":     wordsOf(fieldwork.Cards, func(c fieldwork.Card) string { return c.Head }),
+		"paragraph":     slices.Concat(paragraphs()...),
 	}
 }
 

@@ -1,0 +1,364 @@
+package fieldwork_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cho40/internal/id"
+	"cho40/qrgen"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/fieldwork"
+)
+
+func (w *world) plan(f fieldwork.PlanFilter) fieldwork.Plan {
+	w.Helper()
+	p, err := w.field.Plan(w.Context(), w.leader, "VT", f)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return p
+}
+
+// at are the tasks of a stall, "kind priority due".
+func at(p fieldwork.Plan, stall string) (out []string) {
+	for _, t := range p.Items {
+		if t.Stall == stall {
+			out = append(out, t.Kind+" "+t.Priority+" "+t.Due.String())
+		}
+	}
+	return out
+}
+
+// What there is to do follows from the record, and what changes it ends it.
+func TestPlanFollowsTheRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("A-1")
+	expect := func(name, stall string, want ...string) {
+		t.Helper()
+		if got := at(w.plan(fieldwork.PlanFilter{Days: 400}), stall); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	expect("no account", "A-1", "get_account normal 2026-11-22")
+	w.visit("A-1", fieldwork.NewVisit{Outcome: "helped", Barrier: "needs_practice"})
+	expect("a reason that is asked about again after a week", "A-1", "ask_again normal 2026-11-29")
+	w.visit("A-1", fieldwork.NewVisit{Outcome: "refused"})
+	expect("a no, asked again after a quarter", "A-1", "ask_again normal 2027-02-20")
+	v := w.visit("A-1", fieldwork.NewVisit{Outcome: "absent", AgainOn: mustDay(t, "2026-11-25")})
+	expect("a day that the visit named", "A-1", "ask_again normal 2026-11-25")
+	if _, err := w.field.VoidVisit(t.Context(), w.volunteer, v.Ref, "nhầm"); err != nil {
+		t.Fatal(err)
+	}
+	expect("a visit that was taken back counts no more", "A-1", "ask_again normal 2027-02-20")
+
+	a := w.stall("B-1", account(5)).Accounts[0]
+	expect("waits for the board", "B-1")
+	if _, err := w.reg.Decide(t.Context(), w.manager, registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "approve"}); err != nil {
+		t.Fatal(err)
+	}
+	expect("approved", "B-1", "print normal 2026-11-29")
+
+	pl := w.placard("C-1", 1)
+	expect("printed", "C-1", "hang normal 2026-11-25")
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+	expect("hung", "C-1", "first_check normal 2026-11-29")
+	w.clock.pass(22 * day)
+	expect("hung, and nobody came", "C-1", "first_check high 2026-11-29")
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload})
+	got := at(w.plan(fieldwork.PlanFilter{Days: 400}), "C-1")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "check normal ") || got[0] < "check normal 2027-02-12" || got[0] > "check normal 2027-05-24" {
+		t.Errorf("after the first check: %q, want a check by chance 60 to 159 days later", got)
+	}
+	if again := at(w.plan(fieldwork.PlanFilter{Days: 400}), "C-1"); !slices.Equal(got, again) {
+		t.Errorf("the day moves: %q, then %q", got, again)
+	}
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Result: "damaged"})
+	expect("damaged", "C-1", "check high 2026-12-21")
+	if _, err := w.reg.SetStatus(t.Context(), w.clerk, "VT", "C-1", registry.NewStatus{Status: "closed", Reason: "illness"}); err != nil {
+		t.Fatal(err)
+	}
+	expect("closed for now", "C-1")
+}
+
+// A code that is another's: stopped, taken down, told to vendor and board, and the stalls beside it looked at.
+func TestIncident(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var ps []registry.Placard
+	for i := range 6 {
+		p := w.placard(fmt.Sprintf("A-%d", i+1), i+1)
+		w.event(p.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+		ps = append(ps, p)
+	}
+	w.clock.pass(day)
+	other := payload(t, "0719999999")
+	found := func(scanned string) {
+		t.Helper()
+		w.clock.pass(time.Minute)
+		if p := w.event(ps[1].Serial, registry.NewPlacardEvent{Kind: "checked", Payload: scanned}); p.State != "suspended" {
+			t.Errorf("the placard is %s", p.State)
+		}
+	}
+	found(other)
+	found("https://example.com/") // no payment code at all
+	is, err := w.reg.Incidents(t.Context(), w.leader, "VT", false, registry.List{})
+	if err != nil || len(is.Items) != 1 {
+		t.Fatalf("%+v, %v", is, err)
+	}
+	in := is.Items[0]
+	if in.Result != "other_account" || in.Times != 2 || in.Stall != "A-2" || !slices.Equal(in.Around, []string{"A-1", "A-3", "A-4", "A-5"}) || in.Who != w.volunteer.Name || in.PlacardState != "suspended" {
+		t.Errorf("%+v", in)
+	}
+	plan := w.plan(fieldwork.PlanFilter{})
+	for stall, want := range map[string][]string{"A-1": {"check_neighbour high 2026-11-23"}, "A-2": {"take_down high 2026-11-25"}, "A-5": {"check_neighbour high 2026-11-23"}, "A-6": {"first_check normal 2026-11-29"}} {
+		if got := at(plan, stall); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", stall, got, want)
+		}
+	}
+	ns, err := w.reg.Notices(t.Context(), w.clerk, "VT", false, registry.List{})
+	if err != nil || len(ns.Items) != 1 || ns.Items[0].Kind != "code_found" || ns.Items[0].Stall != "A-2" {
+		t.Errorf("notices %+v, %v", ns, err)
+	}
+	w.event(ps[0].Serial, registry.NewPlacardEvent{Kind: "checked", Payload: ps[0].Payload})
+	if in, err = w.reg.Incident(t.Context(), w.leader, in.Ref); err != nil || slices.Contains(in.Around, "A-1") {
+		t.Errorf("looked at, and still to be looked at: %v, %v", in.Around, err)
+	}
+
+	_, err = w.reg.CloseIncident(t.Context(), w.leader, in.Ref, "", "code_removed", "đã gỡ")
+	isFault(t, err, "version-needed")
+	_, err = w.reg.CloseIncident(t.Context(), w.leader, in.Ref, in.ETag(), "gone", "đã gỡ")
+	isFault(t, err, "incident-invalid")
+	_, err = w.reg.CloseIncident(t.Context(), w.volunteer, in.Ref, in.ETag(), "code_removed", "đã gỡ")
+	isFault(t, err, "not-allowed")
+	_, err = w.reg.CloseIncident(t.Context(), w.stranger, in.Ref, in.ETag(), "code_removed", "đã gỡ")
+	isFault(t, err, "incident-not-found")
+	closed, err := w.reg.CloseIncident(t.Context(), w.leader, in.Ref, in.ETag(), "code_removed", "đã gỡ")
+	if err != nil || closed.State != "closed" || *closed.Closing != "code_removed" || *closed.ClosedBy != w.leader.Name || closed.ETag() == in.ETag() {
+		t.Errorf("%+v, %v", closed, err)
+	}
+	_, err = w.reg.CloseIncident(t.Context(), w.manager, in.Ref, closed.ETag(), "mistake", "x")
+	isFault(t, err, "incident-closed")
+	if got := at(w.plan(fieldwork.PlanFilter{}), "A-3"); slices.Contains(got, "check_neighbour high 2026-11-23") {
+		t.Errorf("closed, and its neighbours are still to be looked at: %q", got)
+	}
+	if _, err := w.reg.RecordPlacard(t.Context(), w.manager, ps[1].Serial.String(), registry.NewPlacardEvent{Kind: "resumed", Reason: "đã gỡ mã dán đè"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(w.plan(fieldwork.PlanFilter{}), "A-2"); slices.Contains(got, "take_down high 2026-11-25") {
+		t.Errorf("in use again, and to be taken down: %q", got)
+	}
+	found(other) // a second time: an incident of its own
+	if is, err = w.reg.Incidents(t.Context(), w.leader, "VT", true, registry.List{Limit: 1}); err != nil || len(is.Items) != 1 || is.Next == nil || is.Items[0].State != "open" {
+		t.Errorf("%+v, %v", is, err)
+	}
+	w.whole()
+}
+
+// Days are market days, and rows are shared out in stretches.
+func TestPlanDaysAndMembers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`UPDATE markets SET kind = 'fair', weekdays = '{5}' WHERE code = 'VT'`) // on Fridays; 22 November 2026 is a Sunday
+	for i := range 6 {
+		w.stall(fmt.Sprintf("A-%d", i+1))
+	}
+	w.clock.pass(day)
+	p := w.plan(fieldwork.PlanFilter{Team: "T1"})
+	if p.MarketDay.String() != "2026-11-27" || len(p.Items) != 6 || len(p.Load) != 3 || p.Load[0].Tasks != 2 {
+		t.Fatalf("%+v", p)
+	}
+	for i, item := range p.Items {
+		if item.On.String() != "2026-11-27" || item.Stall != fmt.Sprintf("A-%d", i+1) || item.Member != p.Items[i/2*2].Member {
+			t.Errorf("%+v", item)
+		}
+	}
+	mine, err := w.field.Plan(t.Context(), w.second, "VT", fieldwork.PlanFilter{Mine: true})
+	if err != nil || len(mine.Items) != 2 || mine.Team != "T1" || mine.Items[0].Member != "Lê Văn Bảy" {
+		t.Errorf("%+v, %v", mine, err)
+	}
+	w.exec(`UPDATE markets SET weekdays = '{}', lunar_days = '{1,15}' WHERE code = 'VT'`)
+	if p := w.plan(fieldwork.PlanFilter{}); p.MarketDay.String() != "2026-11-23" { // the fifteenth of the tenth lunar month
+		t.Errorf("by the moon it meets on %s", p.MarketDay)
+	}
+	if _, err := w.field.AssignMarket(t.Context(), w.manager, "T1", "VT", []string{"Khu B"}); err == nil {
+		t.Error("a row that is not there is assigned")
+	}
+	if _, err := w.field.AssignMarket(t.Context(), w.manager, "T1", "VT", []string{"Khu A"}); err != nil {
+		t.Error(err)
+	}
+	_, err = w.field.Plan(t.Context(), w.leader, "VT", fieldwork.PlanFilter{Team: "T9"})
+	isFault(t, err, "team-not-found")
+	_, err = w.field.Plan(t.Context(), w.leader, "VT", fieldwork.PlanFilter{Kind: "dance"})
+	isFault(t, err, "query-invalid")
+	_, err = w.field.Plan(t.Context(), w.stranger, "VT", fieldwork.PlanFilter{})
+	isFault(t, err, "market-not-found")
+}
+
+// pack is one as a phone takes it: its signature is checked against the key of the first.
+func (w *world) pack(by registry.Actor, device id.ID[fieldwork.Device], since string) (fieldwork.Pack, fieldwork.SignedPack) {
+	w.Helper()
+	signed, err := w.field.Pack(w.Context(), by, "VT", device, since)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var p fieldwork.Pack
+	if err := json.Unmarshal(signed.Body, &p); err != nil {
+		w.Fatal(err)
+	}
+	key, err1 := base64.RawURLEncoding.DecodeString(p.PublicKey)
+	signature, err2 := base64.RawURLEncoding.DecodeString(signed.Signature)
+	if err1 != nil || err2 != nil || !ed25519.Verify(key, signed.Body, signature) {
+		w.Errorf("the signature does not fit: %v, %v", err1, err2)
+	}
+	if ed25519.Verify(key, append(slices.Clone(signed.Body), ' '), signature) {
+		w.Error("the signature fits anything")
+	}
+	return p, signed
+}
+
+// hashOf is what a phone makes of a code that it scanned.
+func hashOf(t testing.TB, p fieldwork.Pack, scanned string) string {
+	t.Helper()
+	key, err := base64.RawURLEncoding.DecodeString(p.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := qrgen.Decode(scanned, qrgen.Lenient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fieldwork.Hash(key, d.BIN, d.Account)
+}
+
+func TestPack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pl := w.placard("A-1", 1)
+	w.stall("A-2", account(2))
+	w.stall("A-3")
+	w.visit("A-3", fieldwork.NewVisit{Outcome: "refused", Barrier: "tax_worry"})
+	phone, other := id.New[fieldwork.Device](), id.New[fieldwork.Device]()
+	p, first := w.pack(w.volunteer, phone, "")
+	if !p.Full || len(p.Stalls) != 3 || p.Team != "T1" || !p.MadeAt.Equal(w.clock.now()) || p.TrustUntil.Sub(p.MadeAt) != 72*time.Hour || !slices.Equal(p.Mine, []string{"A-2"}) {
+		t.Errorf("%+v", p)
+	}
+	a1 := p.Stalls[0]
+	if a1.Code != "A-1" || a1.Vendor == "" || len(a1.Placards) != 1 || string(a1.Placards[0].Serial) != pl.Serial.String() || a1.Tasks[0].Kind != "hang" {
+		t.Errorf("%+v", a1)
+	}
+	if !slices.Equal(p.Stalls[1].Missing, []string{"approval"}) || !slices.Equal(p.Stalls[2].Missing, []string{"account"}) || p.Stalls[2].Barrier != "tax_worry" {
+		t.Errorf("%+v, %+v", p.Stalls[1], p.Stalls[2])
+	}
+	named, err := qrgen.Encode(qrgen.Payment{Mode: "static", Service: qrgen.ToAccount, BIN: "971005", Account: "0710000001", MerchantName: "LY MINH TAM", MerchantCity: "CAN THO"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, scanned string
+		match         bool
+	}{{"the same code", pl.Payload, true}, {"the right account in another text", named, true}, {"another account", payload(t, "0710000002"), false}} {
+		if got := hashOf(t, p, tt.scanned) == a1.Placards[0].Hash; got != tt.match {
+			t.Errorf("%s: match %v", tt.name, got)
+		}
+	}
+	for _, secret := range []string{"0710000001", "0710000002"} {
+		if bytes.Contains(first.Body, []byte(secret)) {
+			t.Error("an account number is on the phone")
+		}
+	}
+	for _, o := range []fieldwork.Pack{must(w.pack(w.volunteer, other, "")), must(w.pack(w.second, phone, ""))} {
+		if o.Key == p.Key || o.Stalls[0].Placards[0].Hash == a1.Placards[0].Hash || o.PublicKey != p.PublicKey {
+			t.Error("two phones, or two people, have one key")
+		}
+	}
+
+	// Only what changed since, and that it was made now.
+	w.clock.pass(time.Hour)
+	same, again := w.pack(w.volunteer, phone, "")
+	if again.ETag != first.ETag || !same.MadeAt.After(p.MadeAt) {
+		t.Error("nothing changed, and its ETag did")
+	}
+	if d, _ := w.pack(w.volunteer, phone, p.Cursor); d.Full || len(d.Stalls) != 0 || !d.MadeAt.After(p.MadeAt) || d.Cursor != p.Cursor {
+		t.Errorf("nothing changed: %+v", d)
+	}
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+	w.stall("A-4")
+	w.exec(`UPDATE stalls SET removed_at = now() WHERE code = 'A-3'`)
+	d, _ := w.pack(w.volunteer, phone, p.Cursor)
+	if len(d.Stalls) != 2 || d.Stalls[0].Code != "A-1" || d.Stalls[0].Placards[0].State != "installed" || d.Stalls[1].Code != "A-4" ||
+		!slices.Equal(d.Gone, []string{p.Stalls[2].ID.String()}) || d.Full {
+		t.Errorf("%+v", d)
+	}
+	if e, _ := w.pack(w.volunteer, phone, d.Cursor); len(e.Stalls)+len(e.Gone) != 0 {
+		t.Errorf("%+v", e)
+	}
+	for _, since := range []string{"999", "-1", "abc"} {
+		if e, _ := w.pack(w.volunteer, phone, since); !e.Full || len(e.Stalls) != 3 {
+			t.Errorf("since %s: %+v", since, e)
+		}
+	}
+
+	_, err = w.field.Pack(t.Context(), w.volunteer, "VT", id.ID[fieldwork.Device]{}, "")
+	isFault(t, err, "pack-invalid")
+	_, err = w.field.Pack(t.Context(), w.officer, "VT", phone, "")
+	isFault(t, err, "not-allowed")
+	_, err = w.field.Pack(t.Context(), w.volunteer, "XX", phone, "")
+	isFault(t, err, "market-not-found")
+	w.whole()
+}
+
+func must(p fieldwork.Pack, _ fieldwork.SignedPack) fieldwork.Pack { return p }
+
+// Three hundred stalls fit into 100 KB as they are sent.
+func TestPackIsSmall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var file strings.Builder
+	file.WriteString("Mã sạp;Khu;Ngành hàng;Người bán;SĐT;Viettel Money\n")
+	names := []string{"Nguyễn Thị Lan", "Trần Văn Bê", "Lý Minh Tâm", "Hồ Thúy Hòa", "Phan Ngọc Điệp", "Đặng Thị Út"}
+	for i := range 300 {
+		fmt.Fprintf(&file, "%c-%d;Dãy %c;%s;%s %d;071%07d;071%07d\n", 'A'+i/30, i%30+1, 'A'+i/30, []string{"Rau củ", "Cá", "Thịt heo"}[i%3], names[i%6], i, i, i)
+	}
+	im, err := w.reg.PreviewImport(t.Context(), w.clerk, "VT", "so.csv", strings.NewReader(file.String()), true)
+	if err == nil {
+		_, err = w.reg.CommitImport(t.Context(), w.clerk, im.Ref, registry.CommitImport{Attested: "vi-1"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending, err := w.reg.Pending(t.Context(), w.manager, "VT")
+	if err != nil || len(pending) != 300 {
+		t.Fatal(len(pending), err)
+	}
+	for chunk := range slices.Chunk(pending, 100) {
+		var ds []registry.Decision
+		for _, p := range chunk {
+			ds = append(ds, registry.Decision{Account: p.Account.ID, ETag: p.Account.ETag(), Decision: "approve"})
+		}
+		if _, err := w.reg.DecideMany(t.Context(), w.manager, "VT", ds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.reg.Issue(t.Context(), w.clerk, "VT", registry.NewBatch{Sheet: "a6x4", All: true}, anyFits); err != nil {
+		t.Fatal(err)
+	}
+	p, signed := w.pack(w.volunteer, id.New[fieldwork.Device](), "")
+	var z bytes.Buffer
+	g := gzip.NewWriter(&z)
+	if _, err := g.Write(signed.Body); err != nil || g.Close() != nil {
+		t.Fatal(err)
+	}
+	if len(p.Stalls) != 300 || len(p.Stalls[7].Placards) != 1 || len(p.Stalls[7].Accounts) != 1 || z.Len() > 100_000 {
+		t.Errorf("%d stalls, %d bytes, compressed %d", len(p.Stalls), len(signed.Body), z.Len())
+	}
+	t.Logf("300 stalls: %d bytes, compressed %d", len(signed.Body), z.Len())
+}
