@@ -89,6 +89,9 @@ func (s *Server) incidents(c echo.Context, code int, w wrong) error {
 func contentLines(l lang.Lang, under string, content map[string]any) (lines []string) {
 	names := make([]string, 0, len(content))
 	for name := range content {
+		if under == "" && name == "id" { // both have it
+			continue
+		}
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -213,6 +213,8 @@ func (s *Server) routes(e *echo.Echo) {
 	own.POST("/teams/:team/roster", s.postRoster)
 	own.GET("/teams/:team/trainings", s.getTrainings)
 	own.POST("/teams/:team/trainings", s.postTraining)
+	own.GET("/team-coverage", s.getSpread)
+	own.PUT("/areas/:area/hamlets", s.putHamlets)
 	own.GET("/cards", s.getCards)
 	own.POST("/cards/:card/read", s.postCardRead)
 	own.GET("/field-words", s.getFieldWords)

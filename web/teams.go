@@ -170,6 +170,30 @@ func (s *Server) getCards(c echo.Context) error {
 	return items(c, cards(c, read), nil)
 }
 
+// getSpread answers GET /api/v1/team-coverage: how many hamlets have a team, and in how many communes they have begun.
+func (s *Server) getSpread(c echo.Context) error {
+	spread, err := s.field(c).Spread(c.Request().Context(), actor(c), asked(c, "area"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, spread)
+}
+
+// putHamlets answers PUT /api/v1/areas/{area}/hamlets.
+func (s *Server) putHamlets(c echo.Context) error {
+	in, err := bindJSON[struct {
+		Hamlets []string `json:"hamlets"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	spread, err := s.field(c).SetHamlets(c.Request().Context(), actor(c), c.Param("area"), in.Hamlets)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, spread)
+}
+
 type cardShown struct {
 	Code  string   `json:"code"`
 	Head  string   `json:"head"`
