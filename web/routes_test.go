@@ -213,6 +213,9 @@ var tries = []try{
 	{route: "POST /api/v1/teams/{team}/roster", row: "look after a team", path: "/api/v1/teams/T1/roster", other: "/api/v1/teams/T9/roster", body: upload{"to.csv", []byte("Họ tên;SĐT\nPhan Văn Chín;0712345699\n")}, status: 200},
 	{route: "GET /api/v1/teams/{team}/trainings", row: "see teams", path: "/api/v1/teams/T1/trainings", other: "/api/v1/teams/T9/trainings", status: 200},
 	{route: "POST /api/v1/teams/{team}/trainings", row: "look after a team", path: "/api/v1/teams/T1/trainings", other: "/api/v1/teams/T9/trainings", body: `{"topic":"Quét mã"}`, status: 201},
+	{route: "GET /api/v1/teams/{team}/statements", row: "see teams", path: "/api/v1/teams/T1/statements?month=2026-11", other: "/api/v1/teams/T9/statements?month=2026-11", status: 200},
+	{route: "GET /api/v1/teams/{team}/statements.xlsx", row: "see teams", path: "/api/v1/teams/T1/statements.xlsx?month=2026-11", other: "/api/v1/teams/T9/statements.xlsx?month=2026-11", status: 200},
+	{route: "POST /api/v1/teams/{team}/statements", row: "look after a team", path: "/api/v1/teams/$team/statements", other: "/api/v1/teams/T9/statements", body: `{"member":"$member","month":"2026-11"}`, status: 409, fresh: "team"}, // it is not over
 	{route: "GET /api/v1/cards", row: "signed in", path: "/api/v1/cards", status: 200},
 	{route: "POST /api/v1/cards/{card}/read", row: "signed in", path: "/api/v1/cards/never_ask/read", body: `{}`, status: 204, people: true},
 	{route: "GET /api/v1/field-words", row: "signed in", path: "/api/v1/field-words", status: 200},
