@@ -100,12 +100,12 @@ func symbolOf(path []rectangle, evenOdd bool) (Drawn, bool) {
 	}
 	fits := true
 	count := func(length float64) int { // in modules
-		n := math.Round(length / module)
-		fits = fits && math.Abs(length/module-n) < 1e-4 && n <= 177 // false for NaN too
-		if !fits {
+		times := length / module
+		n := int(times + 0.5)
+		if fits = fits && math.Abs(times-float64(n)) < 1e-4 && n <= 177; !fits { // NaN too
 			return 0
 		}
-		return int(n)
+		return n
 	}
 	n := count(whole.x2 - whole.x1)
 	// A symbol has dark modules in each row, so that fewer rectangles are none: work goes with the size of the path.

@@ -26,6 +26,14 @@ type Print struct {
 	Theme    Theme     // of the market; all placards of a document have one
 	Made     time.Time // the only date in the file; never zero
 	Title    string    // of the document, for its window and its printer's queue
+
+	laid map[*Placard]laid // what lay said before, while a document is made; nil: it is not kept
+}
+
+// laid is what a placard says on each panel, and on its back.
+type laid struct {
+	panels []layout
+	back   layout
 }
 
 // MaxCopies is the most that one placard is printed at once: a stall has two sides and a vendor a spare.
@@ -70,6 +78,14 @@ func (p Print) Check(placard Placard) error {
 
 // lay is what a placard says on each panel, and on its back when there is one.
 func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
+	if before, ok := p.laid[placard]; ok {
+		return before.panels, before.back, nil
+	}
+	defer func() {
+		if p.laid != nil && err == nil {
+			p.laid[placard] = laid{panels, back}
+		}
+	}()
 	if panels, err = p.Sheet.lay(placard, p.Theme); err != nil || !p.Back {
 		return panels, back, err
 	}
@@ -85,6 +101,7 @@ func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
 // cannot be printed; the error then wraps its *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies,
 // back, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
+	p.laid = make(map[*Placard]laid, len(placards))
 	whole, err := document(p, placards, true)
 	if err != nil {
 		return err
@@ -424,26 +441,33 @@ func (c *canvas) symbol(s symbol, code Modules, at cell) {
 	const inwards = 0.001
 	c.buf = fmt.Appendf(c.buf, "%.2f 0 0 %.2f %.3f %.3f cm\n", across, -across, x+inwards, c.height-y-inwards)
 	for y := range n {
-		for x := 0; x < n; x++ {
-			run := 0
-			for x+run < n && code.Dark(x+run, y) {
-				run++
+		start, row := -1, numerals[y]
+		for x := range n + 1 { // one beyond ends the last run
+			if dark := x < n && code.Dark(x, y); dark == (start >= 0) {
+				continue
+			} else if dark {
+				start = x
+				continue
 			}
-			if run > 0 {
-				c.buf = strconv.AppendInt(c.buf, int64(x), 10)
-				c.buf = append(c.buf, ' ')
-				c.buf = strconv.AppendInt(c.buf, int64(y), 10)
-				c.buf = append(c.buf, ' ')
-				c.buf = strconv.AppendInt(c.buf, int64(run), 10)
-				c.buf = append(c.buf, " 1 re\n"...)
-				x += run
-			}
+			c.buf = append(c.buf, numerals[start]...)
+			c.buf = append(c.buf, row...)
+			c.buf = append(c.buf, numerals[x-start]...)
+			c.buf = append(c.buf, "1 re\n"...)
+			start = -1
 		}
 	}
 	c.op("f")
 	c.op("Q")
 	c.flush()
 }
+
+// numerals are numbers of modules in digits, with a blank behind them: a symbol has a thousand.
+var numerals = func() (all [178]string) {
+	for n := range all {
+		all[n] = strconv.Itoa(n) + " "
+	}
+	return all
+}()
 
 func (c *canvas) cutMarks(cuts []cut) {
 	c.op("q")

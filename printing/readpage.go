@@ -61,7 +61,13 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 		case '/', '(', '[', ']': // names, words, dashes: no shape depends on them
 			continue
 		}
-		if err := r.do(token); err != nil {
+		if len(token) == 2 && token[0] == 'r' && token[1] == 'e' && len(r.operands) == 4 { // nearly all are: the runs of symbols
+			v := r.operands
+			err = r.rectangle(v[0], v[1], v[2], v[3])
+		} else {
+			err = r.do(token)
+		}
+		if err != nil {
 			return nil, err
 		}
 		r.operands = r.operands[:0]

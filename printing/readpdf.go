@@ -275,7 +275,19 @@ func (l *lexer) number() (float64, bool) {
 	for l.at < len(l.b) && kinds[l.b[l.at]] == isSpace {
 		l.at++
 	}
-	from := l.at
+	from, short := l.at, 0
+	for at := from; at < len(l.b) && at < from+9; at++ { // most are a few digits, which need no more care
+		c := l.b[at]
+		if d := c - '0'; d <= 9 {
+			short = 10*short + int(d)
+			continue
+		}
+		if kinds[c] == 0 || at == from {
+			break
+		}
+		l.at = at
+		return float64(short), true
+	}
 	if from < len(l.b) && l.b[from] == '-' {
 		from++
 	}

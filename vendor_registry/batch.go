@@ -612,28 +612,42 @@ const batchColumns = `
 // Batch is a print batch with its placards in the order of its cells. Faults: NotFound; Forbidden; Gone batch-gone, once a
 // person in it was erased.
 func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []Placard, error) {
+	m, b, err := s.wholeBatch(ctx, by, ref)
+	if err != nil {
+		return b, nil, err
+	}
+	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
+		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
+	return b, ps, err
+}
+
+// wholeBatch is a batch of which nothing is gone, and its market. Faults: those of Batch.
+func (s *Service) wholeBatch(ctx context.Context, by Actor, ref BatchRef) (Market, Batch, error) {
 	m, err := market(ctx, s.db, by, PrintPlacards, ref.Market)
 	if err != nil {
-		return Batch{}, nil, notFoundAs(err, batchNotFound())
+		return m, Batch{}, notFoundAs(err, batchNotFound())
 	}
 	b, err := s.batch(ctx, m, ref.ID)
 	if err != nil {
-		return b, nil, err
+		return m, b, err
 	}
 	gone, err := postgres.One[bool](ctx, s.db, `
 		SELECT EXISTS (SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
 		               JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
 		               WHERE p.market_id = @market AND p.batch_id = @batch AND (v.erased_at IS NOT NULL OR a.number = ''))`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})
+	if err == nil && gone {
+		err = batchGone()
+	}
 	if err != nil {
-		return b, nil, err
+		return m, Batch{}, err
 	}
-	if gone { // half a batch would not be the same bytes, and the whole would name the person
-		return Batch{}, nil, fault.New(fault.Gone, "batch-gone", "A person on these sheets asked to be forgotten, so the sheets are gone. Print the others anew.")
-	}
-	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
-		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
-	return b, ps, err
+	return m, b, nil
+}
+
+// batchGone is because half a batch would not be the same bytes, and the whole would name the person.
+func batchGone() *fault.Error {
+	return fault.New(fault.Gone, "batch-gone", "A person on these sheets asked to be forgotten, so the sheets are gone. Print the others anew.")
 }
 
 func batchNotFound() *fault.Error {

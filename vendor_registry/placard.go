@@ -66,10 +66,13 @@ func (p Placard) InUse() bool {
 	return p.State != "suspended" && p.Live() && (p.AccountState == StateApproved || p.Mark == "provisional" && p.AccountState == StateProposed)
 }
 
-const placardColumns = `
-	SELECT p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
+// onPaper are the columns of a placard p of an account a that are frozen since it was issued, but for its state.
+const onPaper = `p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall_code AS stall, p.goods, p.vendor_name AS vendor, p.holder,
 	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, p.batch_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
-	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number,
+	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number`
+
+const placardColumns = `
+	SELECT ` + onPaper + `,
 	       e.installed_at, e.checked_at, e.check_result, e.removed_at, e.heard,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state

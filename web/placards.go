@@ -3,6 +3,7 @@ package web
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -180,22 +181,22 @@ func Slips(b registry.Batch) registry.Batch {
 // slipSheet is no sheet of placards: a batch is never issued on it.
 const slipSheet = "slip"
 
-// Files cuts a batch into PDFs of at most 500 placards, draws two at a time, and hands each to put, in order. Only the first begins
-// on the used sheet. Every file has been read back before it is handed out; a difference is an error.
-func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []byte) error) error {
+// Files cuts a batch into PDFs of at most 500 placards, reads and draws two at a time, and hands each to put, in order. Only the first
+// begins on the used sheet. Every file has been read back before it is handed out; a difference is an error.
+func Files(ctx context.Context, b registry.Batch, cells registry.Cells, put func(n, of int, pdf []byte) error) error {
 	p, err := printOf(b)
 	if err != nil {
 		return err
 	}
-	of := (len(ps) + perFile - 1) / perFile
+	of := (b.Placards + perFile - 1) / perFile
 	type file struct {
 		pdf []byte
 		err error
 	}
 	const atOnce = 2
 	made := make([]chan file, of)
-	stopped := make(chan struct{})
-	defer close(stopped)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	turn := make(chan struct{}, atOnce)
 	for n := range made {
 		made[n] = make(chan file, 1)
@@ -204,21 +205,34 @@ func Files(b registry.Batch, ps []registry.Placard, put func(n, of int, pdf []by
 		for n := range made {
 			select {
 			case turn <- struct{}{}: // given back when the file is taken, so that few are held
-			case <-stopped:
+			case <-ctx.Done():
 				return
 			}
 			go func() {
-				part, p := ps[n*perFile:min((n+1)*perFile, len(ps))], p
+				p := p
 				if n > 0 {
 					p.Skip = 0
 				}
-				pdf, err := draw(p, b, part)
-				made[n] <- file{pdf, err}
+				from, to := n*perFile, min((n+1)*perFile, b.Placards)
+				ps, err := cells(ctx, from, to)
+				if err == nil && len(ps) != to-from {
+					err = fmt.Errorf("batch %s has %d placards from cell %d on, not %d", b.Ref, len(ps), from, to-from)
+				}
+				var f file
+				if f.err = err; err == nil {
+					f.pdf, f.err = draw(p, b, ps)
+				}
+				made[n] <- f
 			}()
 		}
 	}()
 	for n := range made {
-		f := <-made[n]
+		var f file
+		select {
+		case f = <-made[n]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		if f.err == nil {
 			f.err = put(n+1, of, f.pdf)
 		}
@@ -294,9 +308,9 @@ func (s *Server) issue(c echo.Context, market string, in registry.NewBatch) (reg
 	return b, afterCommit(c, func() error {
 		ctx, cancel := inTime(c, time.Minute)
 		defer cancel()
-		b, ps, err := s.registry.Batch(ctx, by, b.Ref)
+		b, cells, err := s.registry.BatchCells(ctx, by, b.Ref)
 		if err == nil {
-			err = Files(b, ps, func(int, int, []byte) error { return nil })
+			err = Files(ctx, b, cells, func(int, int, []byte) error { return nil })
 		}
 		if err == nil {
 			err = s.registry.Printed(ctx, by, b.Ref)
@@ -333,7 +347,15 @@ func (s *Server) getBatch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	b, ps, err := s.reg(c).Batch(c.Request().Context(), actor(c), ref)
+	ctx := c.Request().Context()
+	if !pdf && !zipped {
+		b, ps, err := s.reg(c).Batch(ctx, actor(c), ref)
+		if err != nil {
+			return err
+		}
+		return hashed(c, http.StatusOK, s.batchAnswer(c, b, ps))
+	}
+	b, cells, err := s.reg(c).BatchCells(ctx, actor(c), ref)
 	if err != nil {
 		return err
 	}
@@ -341,30 +363,28 @@ func (s *Server) getBatch(c echo.Context) error {
 	if slips {
 		b, file = Slips(b), file+"-slips"
 	}
-	switch {
-	case zipped:
-		c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+file+`.zip"`)
-		c.Response().Header().Set(echo.HeaderContentType, "application/zip")
-		z := zip.NewWriter(c.Response())
-		if err := Files(b, ps, func(n, _ int, pdf []byte) error {
-			w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%s-%d.pdf", file, n), Method: zip.Store, Modified: b.CreatedAt})
-			if err == nil {
-				_, err = w.Write(pdf)
-			}
-			return err
-		}); err != nil {
-			return err
-		}
-		return z.Close()
-	case pdf && len(ps) > perFile:
+	if pdf && b.Placards > perFile {
 		return fault.New(fault.Conflict, "batch-needs-zip", "Over %d placards come as several files. Ask for .zip.", perFile)
-	case pdf:
-		return Files(b, ps, func(_, _ int, pdf []byte) error {
+	}
+	if pdf {
+		return Files(ctx, b, cells, func(_, _ int, pdf []byte) error {
 			c.Response().Header().Set(echo.HeaderContentDisposition, `inline; filename="`+file+`.pdf"`)
 			return c.Blob(http.StatusOK, "application/pdf", pdf)
 		})
 	}
-	return hashed(c, http.StatusOK, s.batchAnswer(c, b, ps))
+	c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+file+`.zip"`)
+	c.Response().Header().Set(echo.HeaderContentType, "application/zip")
+	z := zip.NewWriter(c.Response())
+	if err := Files(ctx, b, cells, func(n, _ int, pdf []byte) error {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%s-%d.pdf", file, n), Method: zip.Store, Modified: b.CreatedAt})
+		if err == nil {
+			_, err = w.Write(pdf)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	return z.Close()
 }
 
 // getPlacard answers GET /api/v1/placards/{serial}, and with .png behind it the placard as a picture for the vendor's phone.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,16 @@ import (
 func drawn(t *testing.T, b registry.Batch, ps ...registry.Placard) (pdf []byte) {
 	t.Helper()
 	b.CreatedAt = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
-	if err := web.Files(b, ps, func(_, _ int, file []byte) error { pdf = file; return nil }); err != nil {
+	b.Placards = len(ps)
+	if err := web.Files(t.Context(), b, cells(ps), func(_, _ int, file []byte) error { pdf = file; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return pdf
+}
+
+// cells are placards as the record would hand them out.
+func cells(ps []registry.Placard) registry.Cells {
+	return func(_ context.Context, from, to int) ([]registry.Placard, error) { return ps[from:to], nil }
 }
 
 // What the record says of a placard is what stands on its paper: above all that a sample is no placard, and that nobody
@@ -92,9 +99,9 @@ func TestFilesStopAtASymbolOfAnother(t *testing.T) {
 			Holder: "LY MINH TAM", ProviderName: "Viettel Money", Tail: "5678", Symbol: stored, Payload: payload}
 	}
 	good, bad := placard("0712345678", "0712345678"), placard("0712345678", "0799999999")
-	b := registry.Batch{Sheet: "a6x4", Copies: 1, CreatedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
+	b := registry.Batch{Sheet: "a6x4", Copies: 1, Placards: 3, CreatedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
 	put := 0
-	err := web.Files(b, []registry.Placard{good, bad, good}, func(int, int, []byte) error { put++; return nil })
+	err := web.Files(t.Context(), b, cells([]registry.Placard{good, bad, good}), func(int, int, []byte) error { put++; return nil })
 	if err == nil || !strings.Contains(err.Error(), bad.Serial.String()) && !strings.Contains(err.Error(), string(bad.Serial)) || put > 0 {
 		t.Errorf("%d files were given out, %v", put, err)
 	}

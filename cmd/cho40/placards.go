@@ -77,7 +77,7 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 		ref = issued.Ref
 	}
-	b, placards, err := a.registry.Batch(ctx, by, ref)
+	b, cells, err := a.registry.BatchCells(ctx, by, ref)
 	if err != nil {
 		return err
 	}
@@ -85,29 +85,29 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 	if p.Slips {
 		b = web.Slips(b)
 	}
-	bar := progress(len(placards))
+	bar := progress(b.Placards)
 	defer bar.done()
-	err = web.Files(b, placards, func(n, of int, pdf []byte) error {
+	err = web.Files(ctx, b, cells, func(n, of int, pdf []byte) error {
 		name := p.Out
 		if of > 1 {
 			ext := filepath.Ext(name)
 			name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
 		}
 		files = append(files, name)
-		bar.to(min(n*len(placards)/of, len(placards)))
+		bar.to(min(n*b.Placards/of, b.Placards))
 		return writeWhole(name, pdf)
 	})
 	if err != nil {
 		return fmt.Errorf("%w\nThe batch is in the record; write its sheets with: cho40 placards --batch %s -o FILE.pdf", err, ref)
 	}
 	if p.Slips {
-		_, err := fmt.Fprintf(out, "%d slips: %s\n", len(placards), strings.Join(files, " "))
+		_, err := fmt.Fprintf(out, "%d slips: %s\n", b.Placards, strings.Join(files, " "))
 		return err
 	}
 	if err := a.registry.Printed(ctx, by, ref); err != nil {
 		return err
 	}
-	return p.print(c, out, b, placards, files)
+	return p.print(ctx, a, c, out, b, files)
 }
 
 // previewDots is how fine a preview is drawn, dots an inch.
@@ -133,8 +133,12 @@ func (p placardsCmd) preview(ctx context.Context, a *app, in registry.NewBatch, 
 	return err
 }
 
-func (p placardsCmd) print(c *config, out output, b registry.Batch, placards []registry.Placard, files []string) error {
+func (p placardsCmd) print(ctx context.Context, a *app, c *config, out output, b registry.Batch, files []string) error {
 	if c.Format != "table" {
+		_, placards, err := a.registry.Batch(ctx, registry.Console(), b.Ref)
+		if err != nil {
+			return err
+		}
 		rows := make([][]string, len(placards))
 		for i, pl := range placards {
 			rows[i] = []string{pl.Stall, pl.Serial.String(), pl.Vendor, pl.Holder, pl.ProviderName, pl.Tail, pl.Mark}
@@ -142,7 +146,7 @@ func (p placardsCmd) print(c *config, out output, b registry.Batch, placards []r
 		return c.list(out, map[string]any{"batch": b, "placards": placards, "files": files},
 			[]string{"stall", "serial", "vendor", "holder", "provider", "last_digits", "mark"}, rows)
 	}
-	if _, err := fmt.Fprintf(out, "%d placards on %s, batch %s: %s\n", len(placards), b.Sheet, b.Ref, strings.Join(files, " ")); err != nil {
+	if _, err := fmt.Fprintf(out, "%d placards on %s, batch %s: %s\n", b.Placards, b.Sheet, b.Ref, strings.Join(files, " ")); err != nil {
 		return err
 	}
 	if n := len(b.Warnings); n > 0 {

@@ -27,12 +27,20 @@ func inChild(way string, n int, least time.Duration) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	return childWith(way, n, least, s.file)
+}
+
+// childWith starts the program again, with a file at shelfFile or none and more variables, and takes its sample.
+func childWith(way string, n int, least time.Duration, shelf *os.File, env ...string) (sample, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return sample{}, err
 	}
 	child := exec.Command(program, "-child", way, "-n", strconv.Itoa(n), "-time", least.String())
-	child.ExtraFiles = []*os.File{s.file}
+	if shelf != nil {
+		child.ExtraFiles = []*os.File{shelf}
+	}
+	child.Env = append(os.Environ(), env...)
 	child.Stderr = os.Stderr
 	out, err := child.Output()
 	if err != nil {

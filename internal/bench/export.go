@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -69,6 +68,9 @@ var exportWays = []exportWay{
 
 // exporting is the way of that name.
 func exporting(name string) (exportWay, bool) {
+	if name == fromBatch {
+		return exportWay{name: name, write: paper}, true
+	}
 	for _, w := range exportWays {
 		if w.name == name {
 			return w, true
@@ -85,19 +87,7 @@ func exports() (group, error) {
 			if err != nil {
 				return sample{}, err
 			}
-			program, err := os.Executable()
-			if err != nil {
-				return sample{}, err
-			}
-			child := exec.Command(program, "-child", w.name, "-n", strconv.Itoa(exported), "-time", least.String())
-			child.Env = append(os.Environ(), recordVar+"="+url)
-			child.Stderr = os.Stderr
-			out, err := child.Output()
-			if err != nil {
-				return sample{}, err
-			}
-			var got sample
-			return got, json.Unmarshal(out, &got)
+			return childWith(w.name, exported, least, nil, recordVar+"="+url)
 		}})
 	}
 	return g, nil

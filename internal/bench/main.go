@@ -54,7 +54,7 @@ func run() error {
 	defer land.close()
 	printMachine(os.Stdout, *markdown)
 	defer func() { recordMade() }()
-	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, exports, importing,
+	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, papers, exports, importing,
 		land.searching, land.registering, land.counting} {
 		g, err := make()
 		if err != nil {
