@@ -171,17 +171,30 @@ const likeVendor = `
 func samePeople(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry) ([]alike, error) {
 	return postgres.All[alike](ctx, tx, `
 		WITH f AS MATERIALIZED (
-			SELECT v.market_id, v.id AS vendor_id FROM vendors v WHERE v.market_id = ANY (@others::uuid[] || @market::uuid) AND v.phone = @phone
-			UNION SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name
-			UNION SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail
-			UNION SELECT s.market_id, o.vendor_id FROM stalls s
-			      JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
-			      WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL
+			(SELECT v.market_id, v.id AS vendor_id FROM vendors v WHERE v.market_id = ANY (@others::uuid[] || @market::uuid) AND v.phone = @phone LIMIT @most)
+			UNION (SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name LIMIT @most)
+			UNION (SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail LIMIT @most)
+			UNION (SELECT s.market_id, v.id FROM stalls s
+			       JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
+			       JOIN LATERAL (SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.id = o.vendor_id AND `+nearName+` OFFSET 0) v ON true
+			       WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL LIMIT @most)
 		)`+likeColumns+`, 0 AS account
 		FROM f`+likeVendor+`
 		ORDER BY v.market_id <> @market, v.phone IS DISTINCT FROM @phone, v.name_fold <> @name, v.name_fold, v.id`,
-		pgx.StrictNamedArgs{"market": m.ID, "others": others, "phone": e.phone, "name": qrgen.Search(e.name), "tail": tailOf(e.phone), "section": e.section})
+		pgx.StrictNamedArgs{"market": m.ID, "others": others, "phone": e.phone, "name": qrgen.Search(e.name), "tail": tailOf(e.phone), "section": e.section,
+			"most": mostAlike})
 }
+
+// mostAlike bounds what is read of each sort of likeness: where so many are alike, a person will not read the last of them.
+const mostAlike = 60
+
+// nearName keeps of a section's vendors v those whom similar may find: a slip is in one half of a name alone, so that the other is the same
+// from its start or its end; and who writes initials writes the last word whole.
+const nearName = `(
+	abs(length(v.name_fold) - length(@name)) <= 1
+		AND (left(v.name_fold, (length(@name) - 3) / 2) = left(@name, (length(@name) - 3) / 2)
+			OR right(v.name_fold, (length(@name) - 3) / 2) = right(@name, (length(@name) - 3) / 2))
+	OR substring(v.name_fold from '[^ ]*$') = substring(@name from '[^ ]*$'))`
 
 // sameAccounts are other vendors with an account of the entry's, proposed or approved.
 func sameAccounts(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry, now time.Time) ([]alike, error) {
@@ -206,10 +219,12 @@ func sameAccounts(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e
 			              FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d
 			     ON NOT d.ended AND (d.approved OR a.proposed_at > @now::timestamptz - @proposal_lives::interval)
 			WHERE a.vendor_id IS DISTINCT FROM @self
+			LIMIT @most
 		)`+likeColumns+`, f.n::int AS account
 		FROM f`+likeVendor+`
 		ORDER BY f.n, v.market_id <> @market, v.name_fold, v.id`,
-		pgx.StrictNamedArgs{"market": m.ID, "others": others, "bins": bins, "numbers": numbers, "now": now, "proposal_lives": ProposalLives, "self": self})
+		pgx.StrictNamedArgs{"market": m.ID, "others": others, "bins": bins, "numbers": numbers, "now": now, "proposal_lives": ProposalLives, "self": self,
+			"most": mostAlike})
 }
 
 func tailOf(phone string) string {

@@ -68,6 +68,21 @@ var stallNo atomic.Int64
 
 func init() { stallNo.Store(time.Now().UnixMilli()) }
 
+// nextStall is another stall, of another person with another account.
+func nextStall(in registry.NewStall) registry.NewStall {
+	no := stallNo.Add(1)
+	in.Code = fmt.Sprintf("C%d", no)
+	v := *in.Vendor
+	v.Phone = fmt.Sprintf("07%08d", no%100_000_000)
+	in.Vendor = &v
+	if len(in.Accounts) > 0 {
+		a := in.Accounts[0]
+		a.Number = v.Phone
+		in.Accounts = []registry.NewAccount{a}
+	}
+	return in
+}
+
 // posted is the service's side.
 func (c *country) posted(in registry.NewStall) func(time.Duration) (sample, error) {
 	var measure func(time.Duration) (sample, error)
@@ -96,9 +111,7 @@ func (c *country) posted(in registry.NewStall) func(time.Duration) (sample, erro
 			}
 		}
 		measure = timed(clients, 200, func(g, _ int) error {
-			in := in
-			in.Code = fmt.Sprintf("C%d", stallNo.Add(1))
-			return conns[g].post(in)
+			return conns[g].post(nextStall(in))
 		})
 		_, err = measure(0) // warm
 		return err
@@ -209,11 +222,10 @@ func (c *country) replayed(in registry.NewStall, clients, fewest int, counted bo
 		}
 		trips := make([][][]statement, clients)
 		conns := make([]*pgx.Conn, clients)
-		olds := make([]string, clients)
+		olds := make([]registry.NewStall, clients)
 		for i := range conns {
-			in := in
-			in.Code = fmt.Sprintf("C%d", stallNo.Add(1))
-			olds[i] = in.Code
+			in := nextStall(in)
+			olds[i] = in
 			if trips[i], err = c.recorded(ctx, in, codes[i]); err != nil {
 				return err
 			}
@@ -225,7 +237,7 @@ func (c *country) replayed(in registry.NewStall, clients, fewest int, counted bo
 			}
 		}
 		measure = timed(clients, fewest, func(g, _ int) error {
-			return replay(ctx, conns[g], trips[g], olds[g], fmt.Sprintf("C%d", stallNo.Add(1)))
+			return replay(ctx, conns[g], trips[g], olds[g], nextStall(in))
 		})
 		_, err = measure(0) // warm
 		return err
@@ -253,13 +265,13 @@ func uncounted(trips [][]statement) (left [][]statement) {
 	return left
 }
 
-func replay(ctx context.Context, conn *pgx.Conn, trips [][]statement, was, now string) error {
+func replay(ctx context.Context, conn *pgx.Conn, trips [][]statement, was, now registry.NewStall) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback(ctx)
-	fresh := renewal{code: strings.NewReplacer(was, now, strings.ToLower(was), strings.ToLower(now)), ids: map[[16]byte]pgtype.UUID{}}
+	fresh := renewal{code: strings.NewReplacer(was.Code, now.Code, strings.ToLower(was.Code), strings.ToLower(now.Code), was.Vendor.Phone, now.Vendor.Phone), ids: map[[16]byte]pgtype.UUID{}}
 	for n, trip := range trips {
 		if len(trip) == 1 { // one whose answer is read: the market, the head of the chain
 			rows, err := tx.Query(ctx, trip[0].sql, fresh.args(trip[0].args, n == 0)...)
