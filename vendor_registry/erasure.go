@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"regexp"
@@ -33,8 +34,11 @@ type Forgotten struct {
 	Stopped []Serial `json:"stopped"` // serials of placards that were live: take the paper down
 }
 
-// gonePerson is a fault for what is sent again of somebody who was erased: nothing of it is stored.
-func gonePerson() *fault.Error {
+// Emptied reports whether what was kept of a sending was emptied when the person whom it named was erased.
+func Emptied(content []byte) bool { return len(content) == 0 || bytes.Equal(content, nothing) }
+
+// PersonGone is a fault for what is sent again of somebody who was erased: nothing of it is stored.
+func PersonGone() *fault.Error {
 	return fault.New(fault.Gone, "person-erased", "The person asked to be forgotten. Nothing was stored.")
 }
 
@@ -138,9 +142,9 @@ func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub 
 		events = append(events, Event{kind + forgotten, object, nil})
 	}
 	if sub.account == nil {
-		events = append(events, Event{"vendor" + forgotten, sub.object(), nil})
+		return f, append(events, Event{"vendor" + forgotten, sub.object(), nil}), nil
 	}
-	return f, events, nil
+	return f, events, Recount(ctx, tx, m.ID, now, sub.vendor)
 }
 
 var named = regexp.MustCompile(`@([a-z_]+)`)
@@ -230,8 +234,18 @@ var blanks = []string{
 	`UPDATE occupancy_statuses t SET reason = '' FROM occupancies o
 	 WHERE t.market_id = @market AND o.market_id = @market AND t.occupancy_id = o.id AND o.vendor_id = ANY (@vendors)`,
 	`UPDATE vendor_merges SET reason = '' WHERE market_id = @market AND (vendor_id = ANY (@vendors) OR into_id = ANY (@vendors))`,
-	`UPDATE visits SET note = CASE WHEN barrier = 'other' THEN '–' ELSE '' END, void_reason = CASE WHEN void_reason IS NOT NULL THEN '–' END
+	`UPDATE visits SET note = CASE WHEN barrier = 'other' THEN '–' ELSE '' END, void_reason = CASE WHEN void_reason IS NOT NULL THEN '–' END,
+	        checklist = '{}', content = ''
 	 WHERE market_id = @market AND vendor_id = ANY (@vendors)`,
+	`UPDATE incidents SET note = '' WHERE market_id = @market AND vendor_id = ANY (@vendors)`,
+	// What a phone sent for their stalls and placards, and what it was told of them.
+	`UPDATE phone_sendings n SET content = @nothing FROM occupancies o JOIN stalls s ON s.market_id = @market AND s.id = o.stall_id
+	 WHERE n.market_id = @market AND o.market_id = @market AND o.vendor_id = ANY (@vendors) AND upper(n.place) IN (upper(s.code), upper(s.code_key))`,
+	`UPDATE phone_sendings n SET content = @nothing FROM placards p
+	 WHERE n.market_id = @market AND p.market_id = @market AND (p.vendor_id = ANY (@vendors) OR p.account_id = ANY (@accounts))
+	   AND replace(upper(n.place), '-', '') = p.serial`,
+	`DELETE FROM pack_lines l USING occupancies o
+	 WHERE l.market_id = @market AND o.market_id = @market AND o.stall_id = l.stall_id AND o.vendor_id = ANY (@vendors)`,
 	`DELETE FROM consents WHERE market_id = @market AND vendor_id = ANY (@vendors)`,
 	`DELETE FROM account_holders WHERE market_id = @market AND account_id = ANY (@accounts)`,
 	`DELETE FROM notices WHERE market_id = @market AND (vendor_id = ANY (@vendors) OR account_id = ANY (@accounts) OR old_account_id = ANY (@accounts))`,
@@ -375,6 +389,7 @@ var words = []struct{ table, key, text, empty string }{
 	{"disclosures", "id", "reason", "reason = '–'"},
 	{"requests", "id", "note || ' ' || reason", "note = '', reason = CASE WHEN reason <> '' THEN '–' ELSE '' END"},
 	{"visits", "id", "note || ' ' || coalesce(void_reason, '')", "note = CASE WHEN barrier = 'other' THEN '–' ELSE '' END, void_reason = CASE WHEN void_reason IS NOT NULL THEN '–' END"},
+	{"incidents", "id", "note", "note = ''"},
 	{"print_batches", "id", "reason || ' ' || warnings || ' ' || left_out", "reason = '', warnings = '[]', left_out = (SELECT coalesce(jsonb_agg(e - 'detail'), '[]') FROM jsonb_array_elements(left_out) e)"},
 	{"clashes", "id", "place || ' ' || note || ' ' || content", "content = '{}', place = '', note = '', digest = sha256(uuid_send(id)), settled_by = coalesce(settled_by, @by), settled_at = coalesce(settled_at, @now)"},
 	{"ledger_mappings", "heading", "heading", ""},

@@ -304,7 +304,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		}
 		if len(before) > 0 {
 			if len(before[0]) == 0 && p.Payload == "" { // erased; the service's own events have no content either
-				return gonePerson()
+				return PersonGone()
 			}
 			if string(before[0]) != string(content) {
 				return sent("placard_event", in.ID, p.Serial.String(), in).differsAs(eventDiffers())

@@ -351,10 +351,15 @@ func (s *Service) do(ctx context.Context, tx pgx.Tx, by Actor, m Market, r Reque
 		if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil { // no batch meanwhile
 			return nil, nil, err
 		}
+		take := func() ([]Serial, []Event, error) { return takeBack(ctx, tx, by, m, sub, *in.Consent, now) }
 		if r.AccountID != nil {
-			return takeBackHolder(ctx, tx, by, m, *r.AccountID, now)
+			take = func() ([]Serial, []Event, error) { return takeBackHolder(ctx, tx, by, m, *r.AccountID, now) }
 		}
-		return takeBack(ctx, tx, by, m, sub, *in.Consent, now)
+		stopped, events, err := take()
+		if err != nil {
+			return nil, nil, err
+		}
+		return stopped, events, Recount(ctx, tx, m.ID, now, sub.vendor)
 	case "delete":
 		if !by.Can(EraseVendor, m) {
 			return nil, nil, forbidden()

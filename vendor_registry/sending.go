@@ -52,7 +52,7 @@ func (s sending) claim(ctx context.Context, tx pgx.Tx, by Actor, m Market, now t
 		return false, err
 	}
 	if bytes.Equal(before, nothing) {
-		return false, gonePerson()
+		return false, PersonGone()
 	}
 	if !bytes.Equal(before, s.digest()) {
 		return false, s.differs()

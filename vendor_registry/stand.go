@@ -77,7 +77,7 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 				return err
 			}
 			if stand.Payload == "" { // erased
-				return gonePerson()
+				return PersonGone()
 			}
 			if string(before[0]) != string(content) {
 				return sent("placard", in.ID, code, in).differsAs(fault.New(fault.Conflict, "stand-differs", "A placard with this id was recorded before, with other content."))

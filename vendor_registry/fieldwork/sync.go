@@ -149,6 +149,9 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item)
 			return err
 		}
 		if before != nil {
+			if registry.Emptied(before.Content) {
+				return registry.PersonGone()
+			}
 			r.Again = true
 			switch own := slices.Contains(ownID, it.Kind); {
 			case before.Kind != it.Kind || !own && string(before.Content) != string(it.content()):

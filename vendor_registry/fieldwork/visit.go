@@ -274,6 +274,9 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 			if err != nil {
 				return err
 			}
+			if registry.Emptied(before) {
+				return registry.PersonGone()
+			}
 			if string(before) != string(content) {
 				return registry.Differs(fault.New(fault.Conflict, "visit-differs",
 					"A visit with this id was recorded before, with other content. Nothing was overwritten: this version is kept for whoever leads the team."),
@@ -285,6 +288,11 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 		}
 		if v, err = s.visit(ctx, tx, m, in.ID); err != nil {
 			return err
+		}
+		if st.Vendor != nil {
+			if err := registry.Recount(ctx, tx, m.ID, now, *st.Vendor); err != nil {
+				return err
+			}
 		}
 		return registry.Audit(ctx, tx, now, by, m.ID, registry.Event{Action: "visit.recorded", Object: "visit:" + in.ID.String(), Fields: visitFields(in)})
 	})
@@ -349,8 +357,9 @@ func (s *Service) VoidVisit(ctx context.Context, by registry.Actor, ref VisitRef
 		type row struct {
 			By     string
 			Voided bool
+			Vendor *registry.VendorID
 		}
-		r, err := one[row](ctx, tx, visitNotFound(), `SELECT by, voided_at IS NOT NULL AS voided FROM visits WHERE market_id = @market AND id = @id FOR UPDATE`,
+		r, err := one[row](ctx, tx, visitNotFound(), `SELECT by, voided_at IS NOT NULL AS voided, vendor_id AS vendor FROM visits WHERE market_id = @market AND id = @id FOR UPDATE`,
 			pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
 		switch {
 		case err != nil:
@@ -365,6 +374,11 @@ func (s *Service) VoidVisit(ctx context.Context, by registry.Actor, ref VisitRef
 		}
 		if v, err = s.visit(ctx, tx, m, ref.ID); err != nil || r.Voided {
 			return err
+		}
+		if r.Vendor != nil {
+			if err := registry.Recount(ctx, tx, m.ID, now, *r.Vendor); err != nil {
+				return err
+			}
 		}
 		return registry.Audit(ctx, tx, now, by, m.ID, registry.Event{Action: "visit.voided", Object: "visit:" + ref.ID.String(), Fields: []string{"void_reason"}})
 	})
