@@ -18,6 +18,7 @@ const ServiceRole = "cho40_service"
 var writtenOnce = []string{
 	"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions",
 	"audit_events", "placard_events", "placard_serials", "erasures", "pack_seeds",
+	"reported_figures", "figure_withdrawals",
 }
 
 // eraseWritten empties what names an erased person in rows that are written once, and can do nothing else.

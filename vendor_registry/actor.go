@@ -147,6 +147,10 @@ const (
 	SeeCoverage      Action = "see-coverage"
 	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
 	CloseQuarter     Action = "close-quarter"  // freeze the figures of one that is over
+	SeeTargets       Action = "see-targets"
+	SetTargets       Action = "set-targets"
+	ReportFigures    Action = "report-figures" // what others counted, sampled, estimated or claim
+	RunCampaigns     Action = "run-campaigns"  // a provider's promotions
 	SeeMarket        Action = "see-market"     // that it exists, its name and area
 	ChangeMarket     Action = "change-market"
 	SettleClashes    Action = "settle-clashes"   // between two versions of one record
@@ -186,6 +190,10 @@ var rights = map[Action][]Role{
 	SeeCoverage:      {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor},
 	SplitCoverage:    {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
 	CloseQuarter:     {Officer},
+	SeeTargets:       {Clerk, Manager, Volunteer, Leader, Officer, Auditor},
+	SetTargets:       {Manager, Officer},
+	ReportFigures:    {Manager, Officer, Partner},
+	RunCampaigns:     {Officer, Partner},
 	SeeMarket:        {Clerk, Manager, Volunteer, Leader, Officer, Partner, Auditor, Admin},
 	ChangeMarket:     {Officer, Admin},
 	SettleClashes:    {Manager, Leader},

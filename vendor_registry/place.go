@@ -43,13 +43,13 @@ const placesOfMarket = `(SELECT coalesce(jsonb_agg(jsonb_build_object('since', p
 const teamsOfMarket = `ARRAY(SELECT w.team_code FROM team_markets w JOIN teams t ON t.code = w.team_code
 		WHERE w.market_id = m.id AND t.ended_on IS NULL ORDER BY w.team_code)`
 
-// Ground is a market that would lie in a unit and have a team: to ask whether an actor's reach covers the two.
-func Ground(ctx context.Context, db postgres.Querier, area, team string) (Market, error) {
+// TeamGround is a market that would lie in a unit and have a team: to ask whether an actor's reach covers the two.
+func TeamGround(ctx context.Context, db postgres.Querier, area, team string) (Market, error) {
 	places, err := placesOfArea(ctx, db, area, mustDay("9999-12-31")) // what is past by then is what is past now: an end that lies ahead is not told yet
 	return Market{Places: places, Teams: []string{team}}, err
 }
 
-// TeamGrounds are the markets that teams go to, by the team's code; of a team that goes to none yet its Ground. A team that is no
+// TeamGrounds are the markets that teams go to, by the team's code; of a team that goes to none yet its TeamGround. A team that is no
 // more is not among them.
 func TeamGrounds(ctx context.Context, db postgres.Querier, codes []string) (map[string][]Market, error) {
 	type team struct{ Code, AreaCode string }
@@ -71,7 +71,7 @@ func TeamGrounds(ctx context.Context, db postgres.Querier, codes []string) (map[
 			}
 		}
 		if len(grounds[t.Code]) == 0 {
-			own, err := Ground(ctx, db, t.AreaCode, t.Code)
+			own, err := TeamGround(ctx, db, t.AreaCode, t.Code)
 			if err != nil {
 				return nil, err
 			}

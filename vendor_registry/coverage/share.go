@@ -27,8 +27,8 @@ const Definition = "accepting-1"
 // force, at a stall where they trade; used are those whom providers confirm to have been paid on two days of the last thirty, what
 // helpers paid as a test taken off.
 const (
-	Equipped = "equipped-1"
-	Used     = "used-1"
+	EquippedDefinition = "equipped-1"
+	UsedDefinition     = "used-1"
 )
 
 // Service computes figures on a database.
@@ -195,8 +195,8 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	out.Markets, out.Vendors, out.Accepting = total.Markets, total.of("vendors"), total.of("accepting")
 	out.Share, out.Suspended, out.Overdue, out.Funnel = ratio(out.Accepting, out.Vendors), total.of("suspended"), total.of("overdue"), funnel(total)
 	equipped := total.of("equipped")
-	out.Equipped = Rate{Equipped, &equipped, out.Vendors, ratio(equipped, out.Vendors), nil}
-	out.Used = Rate{Definition: Used, Denominator: out.Vendors, Known: &all}
+	out.Equipped = Rate{EquippedDefinition, &equipped, out.Vendors, ratio(equipped, out.Vendors), nil}
+	out.Used = Rate{Definition: UsedDefinition, Denominator: out.Vendors, Known: &all}
 	if out.Used.Numerator = confirmed(total, all); out.Used.Numerator != nil {
 		out.Used.Share = ratio(*out.Used.Numerator, out.Vendors)
 	}

@@ -116,7 +116,7 @@ func (s *Service) SetHamlets(ctx context.Context, by registry.Actor, area string
 	}
 	area = strings.TrimSpace(area)
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		ground, err := registry.Ground(ctx, tx, area, "")
+		ground, err := registry.TeamGround(ctx, tx, area, "")
 		if err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func (s *Service) AddTeam(ctx context.Context, by registry.Actor, in NewTeam) (T
 	}
 	now := s.now()
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		ground, err := registry.Ground(ctx, tx, in.Area, "")
+		ground, err := registry.TeamGround(ctx, tx, in.Area, "")
 		if err != nil {
 			return err
 		}
@@ -281,7 +281,7 @@ func (s *Service) team(ctx context.Context, db postgres.Querier, by registry.Act
 		return teamRow{}, err
 	}
 	r := teamRow{Team: t}
-	own, err := registry.Ground(ctx, db, t.Area, t.Code)
+	own, err := registry.TeamGround(ctx, db, t.Area, t.Code)
 	if err != nil {
 		return r, err
 	}
