@@ -39,6 +39,10 @@ var matrix = map[string]string{
 	"resume":                     "-+--+---",
 	"coverage":                   "+++++++-",
 	"close a quarter":            "----+---",
+	"see targets":                "+++++-+-",
+	"targets":                    "-+--+---",
+	"report figures":             "-+--++--",
+	"campaigns":                  "----++--",
 	"settle a clash":             "-+-+----",
 	"see teams":                  "+++++---",
 	"look after a team":          "-+-++---",
@@ -234,6 +238,19 @@ var tries = []try{
 	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?every=month&market=NEAR", other: "/api/v1/coverage/history?every=month&market=NONE", status: 200},
 	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?by=province", status: 200},
 	{route: "POST /api/v1/coverage/quarters", row: "close a quarter", path: "/api/v1/coverage/quarters", body: `{"quarter":"2020-Q1","market":"NEAR"}`, status: 200}, // outside the scope: TestHistoryThroughTheAPI
+	{route: "GET /api/v1/indicators", row: "signed in", path: "/api/v1/indicators", status: 200},
+	{route: "GET /api/v1/targets", row: "see targets", path: "/api/v1/targets?market=NEAR", other: "/api/v1/targets?market=NONE", status: 200},
+	{route: "POST /api/v1/targets", row: "targets", path: "/api/v1/targets", body: `{"indicator":"accepting","market":"NEAR","due":"2026-12-31","share":0.7,"document":"KH 12"}`, status: 201},
+	{route: "DELETE /api/v1/targets/{target}", row: "targets", path: "/api/v1/targets/$target", other: "/api/v1/targets/" + nobody, status: 204, fresh: "target"},
+	{route: "GET /api/v1/figures", row: "coverage", path: "/api/v1/figures?market=NEAR", other: "/api/v1/figures?market=NONE", status: 200},
+	{route: "POST /api/v1/figures", row: "report figures", path: "/api/v1/figures", body: `{"indicator":"qr_points","provider":"viettel_money","market":"NEAR","until":"2026-10-31","method":"partner_reported","numerator":70,"source":"Viettel"}`, status: 201},
+	{route: "POST /api/v1/figures/{figure}/withdrawal", row: "report figures", path: "/api/v1/figures/$figure/withdrawal", other: "/api/v1/figures/" + nobody + "/withdrawal", body: `{"reason":"nhầm"}`, status: 200, fresh: "figure"},
+	{route: "GET /api/v1/figures/reconciliation", row: "coverage", path: "/api/v1/figures/reconciliation?market=NEAR&provider=viettel_money", other: "/api/v1/figures/reconciliation?market=NONE&provider=viettel_money", status: 200},
+	{route: "GET /api/v1/campaigns", row: "coverage", path: "/api/v1/campaigns?market=NEAR", other: "/api/v1/campaigns?market=NONE", status: 200},
+	{route: "POST /api/v1/campaigns", row: "campaigns", path: "/api/v1/campaigns", body: `{"provider":"viettel_money","name":"Đi chợ","from":"2026-10-01","until":"2026-10-31","markets":["NEAR"],"buyer_benefit":50000,"document":"TB"}`, status: 201},
+	{route: "GET /api/v1/campaigns/{campaign}", row: "coverage", path: "/api/v1/campaigns/$campaign", other: "/api/v1/campaigns/" + nobody, status: 200, fresh: "campaign"},
+	{route: "DELETE /api/v1/campaigns/{campaign}", row: "campaigns", path: "/api/v1/campaigns/$campaign", other: "/api/v1/campaigns/" + nobody, status: 204, fresh: "campaign"},
+	{route: "POST /api/v1/markets/{market}/campaigns/{campaign}/marks", row: "consent, placard at stall", path: near + "/campaigns/$campaign/marks", other: "/api/v1/markets/NONE/campaigns/$campaign/marks", body: `{"stall":"A-12","kind":"told"}`, status: 201, fresh: "campaign"},
 }
 
 // open are the routes that need no sign-in; what they do is tried elsewhere.
@@ -399,6 +416,14 @@ func (s *scene) prepare(t *testing.T, what string) {
 		bring()
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/vendors/$vendor/requests", body: `{"kind":"delete","came":"desk"}`, status: 201, keep: map[string]string{"request": "id", "etag": "=ETag"}})
 		s.vars["asked"] = url.QueryEscape(s.vars["etag"])
+	case "target":
+		due := registry.DayOf(s.clock.now()).Plus(s.n).String()
+		s.take(t, step{as: "manager bringing in", do: "POST /api/v1/targets", body: `{"indicator":"accepting","market":"NEAR","due":"` + due + `","number":3,"document":"KH"}`, status: 201, keep: map[string]string{"target": "id"}})
+	case "figure":
+		body := fmt.Sprintf(`{"indicator":"qr_points","provider":"viettel_money","market":"NEAR","until":"2026-10-31","method":"counted","numerator":%d,"source":"đếm"}`, s.n)
+		s.take(t, step{as: "manager bringing in", do: "POST /api/v1/figures", body: body, status: 201, keep: map[string]string{"figure": "id"}})
+	case "campaign":
+		s.take(t, step{as: "officer", do: "POST /api/v1/campaigns", body: `{"provider":"viettel_money","name":"Đi chợ $code","from":"2026-10-01","until":"2026-10-31","markets":["NEAR"],"document":"TB"}`, status: 201, keep: map[string]string{"campaign": "id"}})
 	case "preview":
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/imports", body: smallLedger, status: 201, keep: map[string]string{"import": "id"}})
 	case "placard":

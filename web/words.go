@@ -116,3 +116,21 @@ var sheetWords = map[string][2]string{
 	"tag8":  {"Small cards, eight to a sheet", "To wear, or to clip to the scales."},
 	"tag10": {"Small cards, ten to a sheet", "The code's squares are 1.0 mm: scan from near."},
 }
+
+// indicatorWords are what is counted, here or elsewhere.
+var indicatorWords = map[string]string{
+	"accepting": "Vendors who are paid by scan", "equipped": "Vendors with a placard that hangs", "used": "Vendors paid by scan in the last 30 days",
+	"vendors_with_qr": "Vendors with any QR code, by others' word", "qr_points": "Points that take QR payment", "cash_points": "Points that take cash in and give it out",
+	"mobile_money_customers": "Customers of mobile money", "wallet_customers": "Customers of the wallet or app", "files_online": "Files handed in online",
+	"digital_skills_households": "Households with digital skills", "provincial_app_households": "Households with the provincial app",
+	"public_service_accounts": "Accounts on the public-service portal", "eid_accounts": "People with the e-ID app", "account_holders": "People with a payment account",
+	"smartphone_owners": "People with a smartphone", "fibre_households": "Households on fibre", "digital_teams": "Community digital teams set up",
+	"team_members": "Members of the digital teams", "communes_helping": "Communes that have begun helping", "marketplace_sellers": "Sellers on the marketplace",
+	"marketplace_products": "Products on the marketplace", "marketplace_visits": "Visits to the marketplace",
+}
+
+// methodWords are how a figure came about.
+var methodWords = map[string]string{"counted": "counted", "sampled": "sampled", "estimated": "estimated", "claimed": "claimed", "partner_reported": "reported by the partner"}
+
+// standingWords are where a target stands.
+var standingWords = map[string]string{"running": "Running", "reached": "Reached", "missed": "Missed", "unknown": "No figure on the day"}

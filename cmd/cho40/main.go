@@ -29,6 +29,8 @@ type cli struct {
 	Placards    placardsCmd    `cmd:"" help:"Issue placards for what is approved and write the sheets."`
 	Paper       paperCmd       `cmd:"" help:"A market's printers, sheets of stickers and designs."`
 	Coverage    coverageCmd    `cmd:"" help:"Share of vendors who accept cashless payment."`
+	Target      targetCmd      `cmd:"" help:"What shall be reached by when, and how far it is."`
+	Figure      figureCmd      `cmd:"" help:"What others report, beside what is counted here."`
 	Providers   providersCmd   `cmd:"" help:"Banks and wallets: list them, and bring the list up to date."`
 	User        userCmd        `cmd:"" help:"People who sign in."`
 	Key         keyCmd         `cmd:"" help:"API keys for programs."`
