@@ -31,6 +31,7 @@ type marketPage struct {
 	Facts          []fact
 	Exports        string
 	Audit          string
+	Figures        string          // targets, figures of others, campaigns
 	WithoutAccount string          // the stalls of vendors who have none yet
 	Approved       int             // placards ready to print
 	Share          *coverage.Share // nil: not for this reader
@@ -147,6 +148,12 @@ func (s *Server) marketPage(c echo.Context) error {
 	}
 	if by.Can(registry.SeeAudit, m) || by.Can(registry.VerifyAudit, m) || by.Can(registry.SeeOwnKeys, m) {
 		p.Audit = marketPath(m.Code, "audit")
+	}
+	if by.Can(registry.SeeCoverage, m) {
+		p.Figures = "/figures?" + url.Values{"market": {m.Code}}.Encode()
+	}
+	if by.Can(registry.SeeTargets, m) {
+		p.Figures = "/targets?" + url.Values{"market": {m.Code}}.Encode()
 	}
 	if p.Share, err = s.shareFor(c, m); err != nil {
 		return err

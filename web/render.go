@@ -62,6 +62,7 @@ func funcs(l lang.Lang) template.FuncMap {
 		"t":      l.T,
 		"many":   func(n int, one, many string, args ...any) string { return say(l, n, one, many, args...) },
 		"n":      l.Number,
+		"whole":  whole,
 		"pct":    func(share float64) string { return l.Percent(share) },
 		"day":    l.Day,
 		"moment": l.Moment,
@@ -89,6 +90,17 @@ func funcs(l lang.Lang) template.FuncMap {
 		"step":     func(now, number int, words string) step { return step{number, words, number < now, number == now} },
 		"at":       func(w wrong, field string) said { return said{field + "-err", w.At(field)} },
 	}
+}
+
+// whole is a number of the record, or what points at one, as n takes it.
+func whole(v any) int {
+	switch v := v.(type) {
+	case *int64:
+		return int(*v)
+	case int64:
+		return int(v)
+	}
+	return 0
 }
 
 // say chooses the sentence for one thing or for many; the number comes first among the values of the second, written out.

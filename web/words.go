@@ -130,7 +130,7 @@ var indicatorWords = map[string]string{
 }
 
 // methodWords are how a figure came about.
-var methodWords = map[string]string{"counted": "counted", "sampled": "sampled", "estimated": "estimated", "claimed": "claimed", "partner_reported": "reported by the partner"}
+var methodWords = map[string]string{"counted": "Counted", "sampled": "Sampled", "estimated": "Estimated", "claimed": "Claimed", "partner_reported": "Reported by the partner"}
 
 // standingWords are where a target stands.
 var standingWords = map[string]string{"running": "Running", "reached": "Reached", "missed": "Missed", "unknown": "No figure on the day"}

@@ -219,7 +219,7 @@ type figureAddCmd struct {
 	Numerator   int64  `default:"-1" help:"So many."`
 	Denominator int64  `help:"Of so many."`
 	Share       string `help:"Where only the share is known: 50%."`
-	Source      string `required:"" help:"Who said it groundFlags."`
+	Source      string `required:"" help:"Who said it where."`
 	Note        string `help:"Whatever else belongs to it."`
 }
 
