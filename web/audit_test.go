@@ -227,7 +227,8 @@ func TestEveryActionHasWords(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"account.approved", "account.rejected", "default.approved", "default.rejected", "default.withdrawn", "placard.handed_over", "placard.checked", "placard.resumed",
-		"placard.removed", "placard.lost", "vendor.default_moved", "placard.passed", "audit.checkpointed", "number.revealed", "rows.exported"} { // put together, or constants
+		"placard.removed", "placard.lost", "vendor.default_moved", "placard.passed", "audit.checkpointed", "number.revealed", "rows.exported", "request.acknowledged", "request.done", "request.refused", "consent.holder_withdrawn", "account.words_emptied",
+		"team.made", "team.changed", "team.assigned", "team.released", "member.joined", "member.changed", "member.month_signed"} { // put together, or constants
 		found[kind] = true
 	}
 	for a := range found {

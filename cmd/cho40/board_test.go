@@ -56,5 +56,7 @@ func TestHandOverAndReconcileCommands(t *testing.T) {
 	if again := p.ends(1, "reconcile"); !strings.Contains(again.out, "pays-other") {
 		t.Errorf("again: %s", again.out)
 	}
-	p.must("audit", "verify")
+	if a := p.ends(1, "audit", "verify"); !strings.Contains(a.out, "do not agree") {
+		t.Errorf("audit verify says %s", a.out)
+	}
 }
