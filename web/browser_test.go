@@ -29,11 +29,12 @@ type tab struct {
 }
 
 // browse starts a browser of its own, width pixels wide.
-func browse(t *testing.T, base string, width, height int64) *tab {
+func browse(t *testing.T, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	// Without the background switches the browser looks for hosts of its maker at each start.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "vi"))
+	options = append(options, more...)
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(alloc)

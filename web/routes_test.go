@@ -592,7 +592,7 @@ var pages = []try{
 }
 
 // openPages need no sign-in.
-var openPages = []string{"GET /openapi.json", "GET /docs", "GET /static/*", "GET /favicon.ico", "GET /v", "GET /language/:lang", "GET /sign-in", "POST /sign-in",
+var openPages = []string{"GET /openapi.json", "GET /app", "GET /app/worker.js", "GET /app/words.json", "GET /app/manifest.webmanifest", "GET /docs", "GET /static/*", "GET /favicon.ico", "GET /v", "GET /language/:lang", "GET /sign-in", "POST /sign-in",
 	"GET /welcome/:token", "POST /welcome/:token", "GET /set-up/:token", "POST /set-up/:token", "GET /sign-in/code", "POST /sign-in/code", "POST /sign-in/pin", "GET /healthz", "GET /readyz", "GET /v/:serial"}
 
 const form = "application/x-www-form-urlencoded"

@@ -53,6 +53,7 @@ type Server struct {
 	rates     *rates
 	forgot    atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
 	pages     *pages
+	shell     shell         // of the phone's app
 	exports   chan struct{} // a place for each file that may leave at the same time
 	reach     reach
 	https     time.Duration
@@ -67,6 +68,7 @@ func Handler(c Config) http.Handler {
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
 		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)
+	s.shell = newShell(s.pages)
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)
@@ -255,6 +257,10 @@ func (s *Server) routes(e *echo.Echo) {
 	own.POST("/markets/:market/campaigns/:campaign/marks", s.postMark)
 	own.POST("/qr/decode", s.postDecode)
 
+	e.GET(appPath, s.appFile("text/html; charset=utf-8", func(a shell) []byte { return a.page }))
+	e.GET(workerPath, s.appFile(mediaOf[".js"], func(a shell) []byte { return a.worker }))
+	e.GET(wordsPath, s.appFile(echo.MIMEApplicationJSON, func(a shell) []byte { return a.words }))
+	e.GET(manifestPath, s.appFile("application/manifest+json", func(a shell) []byte { return a.manifest }))
 	e.GET("/v", s.findPlacard, s.public)
 	e.GET("/v/:serial", s.checkPage, s.public)
 	e.GET("/language/:lang", s.chooseLanguage)

@@ -37,6 +37,14 @@ var unwritten = regexp.MustCompile(`\{\{[^}]*\b(?:t|vi|many (?:\([^()]*\)|[$.\w]
 
 const quoted = "(`[^`]+`|\"(?:[^\"\\\\]|\\\\.)+\")"
 
+// inModule finds t("…") and many(n, "…", "…") in the modules of the phone's app, as web/app.go does; unsaid what they say and nobody can find.
+var (
+	inModule = regexp.MustCompile(`\b(?:t\((` + jsQuoted + `)|many\([^",]+, (` + jsQuoted + `), (` + jsQuoted + `))`)
+	unsaid   = regexp.MustCompile(`(?:^|[^.\w])(?:t\([^"]|many\((?:[^",]+, [^"]|[^",]+, ` + jsQuoted + `, [^"])).*`)
+)
+
+const jsQuoted = `"(?:[^"\\]|\\.)+"`
+
 // spoken are the sentences of expressions that stand where a format is due, are no literals, and whose sentences come from afar.
 // One that is not here, and near which mayBe finds no text, fails the test: write the sentence out, or say here where it is.
 func spoken(t *testing.T) map[string][]string {
@@ -150,6 +158,28 @@ func sentences(t *testing.T) map[string]string {
 					t.Errorf("%s: %s: %v", path, quoted, err)
 				}
 				found[text] = path
+			}
+		}
+	}
+
+	modules, err := filepath.Glob(root + "/web/static/app/*.js")
+	if err != nil || len(modules) == 0 {
+		t.Fatalf("the modules of the phone's app: %v", err)
+	}
+	for _, path := range modules {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad := unsaid.FindString(string(b)); bad != "" && filepath.Base(path) != "words.js" {
+			t.Errorf("%s: nobody knows what %q says. Write the sentence out there; say() is for words that came with the shell.", path, bad)
+		}
+		for _, m := range inModule.FindAllStringSubmatch(string(b), -1) {
+			for _, quoted := range m[1:] {
+				if quoted != "" {
+					text, _ := strconv.Unquote(quoted)
+					found[text] = path
+				}
 			}
 		}
 	}

@@ -1,0 +1,145 @@
+// The volunteer's app: what is to do at the stalls, with or without a signal.
+import * as store from "./store.js";
+import { door, me } from "./door.js";
+import { fileScreen, outboxScreen } from "./outbox.js";
+import { app, pack, refresh, stallOf } from "./state.js";
+import { accountScreen, checkScreen, hangScreen, stallScreen } from "./stall.js";
+import { after, cardsScreen, routeScreen } from "./route.js";
+import { marketsScreen, newStallScreen } from "./more.js";
+import { prepare } from "./scan.js";
+import { call, go, kick, loadClock, now, serve, status } from "./sync.js";
+import { button, fill, h, link, wrong } from "./ui.js";
+import { age, clock, loadWords, lang, number, speak, t } from "./words.js";
+
+const main = document.getElementById("main"), line = document.getElementById("line"), person = document.getElementById("person");
+let busy = 0, update; // update: a new version that waits
+
+// screens by their address. A screen that somebody fills in is not drawn anew by what comes in behind it.
+const screens = [
+  [/^\/$/, () => routeScreen(), true],
+  [/^\/outbox$/, () => outboxScreen(), true],
+  [/^\/file$/, () => fileScreen()],
+  [/^\/cards$/, () => cardsScreen()],
+  [/^\/markets$/, () => marketsScreen(), true],
+  [/^\/new$/, () => newStallScreen()],
+  [/^\/me$/, () => me(app.profile, app.items, leave, leave), true],
+  [/^\/s\/([^/]+)\/([^/]+)$/, at((p, s) => stallScreen(p, s, after(p, s)))],
+  [/^\/s\/([^/]+)\/([^/]+)\/check$/, at(checkScreen)],
+  [/^\/s\/([^/]+)\/([^/]+)\/hang\/([^/]+)$/, at(hangScreen)],
+  [/^\/s\/([^/]+)\/([^/]+)\/account$/, at(accountScreen)],
+];
+
+function at(screen) {
+  return (market, code, ...more) => {
+    const p = pack(market), s = stallOf(market, code);
+    return s ? screen(p, s, ...more) : h("div", { class: "stack" }, link(t("Back"), "/", "go"), h("p", {}, t("This stall is not on the list of this phone.")));
+  };
+}
+
+function where() {
+  const path = location.hash.slice(1) || "/";
+  for (const [pattern, screen, live] of screens) {
+    const m = pattern.exec(path);
+    if (m) return { draw: () => screen(...m.slice(1).map(decodeURIComponent)), live };
+  }
+  return { draw: () => routeScreen(), live: true };
+}
+
+function draw(fresh) {
+  if (!app.profile || !app.key) return;
+  const w = where();
+  if (!fresh && !w.live) return;
+  const focused = document.activeElement?.id;
+  fill(main, w.draw());
+  if (fresh) { scrollTo(0, 0); main.focus({ preventScroll: true }); } else if (focused) document.getElementById(focused)?.focus();
+  if (update && w.live && location.hash.length < 3) update.postMessage("take over");
+}
+
+// bar says how things stand: always when the phone was last in touch with the service.
+function bar() {
+  const waits = app.items.filter(i => i.state !== "done").length, bad = app.items.filter(i => i.state === "refused" || i.state === "clash").length;
+  fill(person, app.profile ? h("a", { href: "#/me" }, app.profile.name) : h("button", { type: "button", onclick: other }, lang === "vi" ? "English" : "Tiếng Việt"));
+  if (!app.profile) return line.replaceChildren();
+  const synced = status.synced ? t("synced %s", age(status.synced, now())) : t("never synced");
+  const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : t("All sent");
+  line.className = status.signIn || status.offline || waits > 0 || status.wrong ? "offline" : "offline calm";
+  fill(line, h("div", { class: "wrap" }, h("b", {}, left), h("a", { href: "#/outbox" }, waits > 0 ? t("%s waiting", number(waits)) + " · " : "", synced)),
+    ...(status.signIn ? [h("div", { class: "wrap" }, button(t("Sign in to send"), () => enterAgain(), "big"))] : []));
+}
+
+async function other() {
+  speak(lang === "vi" ? "en" : "vi");
+  await store.put("meta", lang, "lang");
+  bar();
+  shut();
+}
+
+const changed = async () => {
+  if (busy++) return;
+  do {
+    busy = 1;
+    await refresh();
+    bar();
+    draw();
+  } while (busy-- > 1);
+  busy = 0;
+};
+
+app.draw = () => { bar(); draw(true); };
+app.kept = () => { changed(); go(); };
+
+async function entered(profile, key) {
+  Object.assign(app, { profile, key });
+  await tidy();
+  await refresh();
+  await serve(profile, key, changed);
+  bar();
+  draw(true);
+}
+
+async function enterAgain() {
+  fill(main, await door(entered, app.profile));
+  scrollTo(0, 0);
+}
+
+async function shut() { fill(main, await door(entered)); }
+
+async function leave() {
+  Object.assign(app, { profile: undefined, key: undefined, packs: [], items: [] });
+  await serve(undefined);
+  location.hash = "/";
+  bar();
+  await shut();
+}
+
+// tidy deletes what was sent more than three days ago.
+async function tidy() {
+  for (const i of await store.itemsOf(app.profile.name)) if (i.state === "done" && Date.now() - i.answered > 3 * 86400_000) await store.drop("outbox", i.id);
+}
+
+async function keepShell() {
+  if (!("serviceWorker" in navigator)) return;
+  const had = navigator.serviceWorker.controller;
+  navigator.serviceWorker.addEventListener("controllerchange", () => { if (had) location.reload(); });
+  const r = await navigator.serviceWorker.register("/app/worker.js", { scope: "/app" });
+  const watch = w => w?.addEventListener("statechange", () => { if (w.state === "installed" && navigator.serviceWorker.controller) update = w; });
+  update = r.waiting ?? undefined;
+  watch(r.installing);
+  r.addEventListener("updatefound", () => watch(r.installing));
+  await navigator.serviceWorker.ready;
+  prepare().catch(() => {}); // so that the first scan in the hall finds the scanner
+}
+
+addEventListener("hashchange", () => { if (app.profile && app.key) draw(true); });
+setInterval(() => { if (!document.hidden) bar(); }, 30_000);
+
+try {
+  await loadWords(await store.get("meta", "lang"));
+  await loadClock();
+  bar();
+  if (!globalThis.isSecureContext || !crypto.subtle) fill(main, wrong(t("The app works only over HTTPS. Open the address that begins with https.")));
+  else await shut();
+  keepShell().catch(() => {});
+} catch (e) {
+  fill(main, h("p", {}, lang === "vi" ? "Ứng dụng chưa mở được. Đóng rồi mở lại. / " : "", "The app could not be opened. Close it and open it again."), h("p", { class: "quiet small" }, String(e)));
+}

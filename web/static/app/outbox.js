@@ -1,0 +1,89 @@
+// What waits on the phone, what became of what was sent, and the way out as a file.
+import * as store from "./store.js";
+import { app, refresh, when } from "./state.js";
+import { stateWords, told } from "./stall.js";
+import { alone, call, go, now, Problem, status, wire } from "./sync.js";
+import { back, button, field, fill, h, icon, tile, toast, wrong } from "./ui.js";
+import { age, clock, many, number, onDay, day, t } from "./words.js";
+
+export function outboxScreen() {
+  const open = app.items.filter(i => i.state !== "done"), sent = app.items.filter(i => i.state === "done");
+  return h("div", { class: "stack outbox" }, back("/"), h("h1", {}, t("Waiting: %s", number(open.length))),
+    h("p", { class: "quiet" }, status.synced ? t("Last synced %s", age(status.synced, now())) : t("Never synced on this phone")),
+    status.wrong === "pack-signature" && wrong(t("The list that came is not signed by the service. The one from before stays.")),
+    h("div", { class: "actions" }, button(t("Send now"), () => go(true), "big", { disabled: status.busy }), open.length > 0 && button([icon("download"), t("Hand over as a file")], handOver, "big second")),
+    open.length === 0 && h("div", { class: "empty" }, tile("t5"), h("p", {}, t("Nothing waits. Everything is with the service."))),
+    h("ol", { class: "items" }, open.map(row)),
+    sent.length > 0 && h("details", {}, h("summary", {}, many(sent.length, "1 thing was sent from this phone", "%s things were sent from this phone")), h("ol", { class: "items" }, sent.slice(-100).reverse().map(row))),
+    h("p", { class: "links" }, h("a", { href: "#/file" }, t("Send in a file from another phone"))));
+}
+
+function row(i) {
+  const bad = i.state === "refused" || i.state === "clash";
+  const note = i.state === "refused" && i.kind === "visit" && i.body?.note;
+  return h("li", { class: bad ? "bad" : "" }, h("div", {}, h("b", {}, i.at_stall), " ", told(i)),
+    h("p", { class: "quiet" }, onDay(day(when(i))), " ", clock(when(i)), " · ", stateWords(i.state), i.handed && " · " + t("handed over as a file")),
+    bad && wrong(i.problem?.detail ?? "", (i.problem?.errors ?? []).map(e => " " + e)),
+    bad && i.state === "clash" && h("p", {}, t("Both versions are kept for whoever leads the team. Nothing was overwritten.")),
+    note && field(t("Note"), { name: "note-" + i.id, rows: 3, value: i.body.note }),
+    bad && h("div", { class: "actions" }, button(t("Send again"), async () => {
+      const written = document.getElementById("f-note-" + i.id)?.value;
+      await store.changeItem(i.id, x => { x.state = "waiting"; if (written !== undefined) x.body.note = written; });
+      await refresh();
+      app.draw();
+      go();
+    }, "second")));
+}
+
+// handOver writes what waits into a file that a leader can send in. It stays here until the service has it.
+async function handOver() {
+  const open = app.items.filter(i => i.state !== "done");
+  const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: open.map(wire) }, null, 1)],
+    `cho40-${day(now())}-${open.length}.json`, { type: "application/json" });
+  let shared = false;
+  try {
+    if (navigator.canShare?.({ files: [file] })) {
+      await navigator.share({ files: [file], title: file.name });
+      shared = true;
+    }
+  } catch (e) { if (e.name === "AbortError") return; }
+  if (!shared) {
+    const a = h("a", { href: URL.createObjectURL(file), download: file.name });
+    a.click();
+    setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
+  }
+  for (const i of open) await store.changeItem(i.id, x => { x.handed = true; });
+  await refresh();
+  app.draw();
+  toast(t("The file holds %s things. They also stay here until the service has them.", number(open.length)));
+}
+
+// fileScreen sends in another phone's outbox, under the name of who is signed in here.
+export function fileScreen() {
+  const said = h("div", { role: "status" });
+  return h("div", { class: "stack" }, back("/outbox"), h("h1", {}, t("Send in a file from another phone")),
+    h("p", {}, t("The file comes from a phone that could not send. It is recorded under your name; what the phone sent itself meanwhile is not recorded twice.")),
+    h("div", { class: "field" }, h("label", { for: "file" }, t("File")), h("input", {
+      id: "file", type: "file", accept: ".json,application/json", onchange: async e => {
+        const f = e.target.files[0];
+        if (!f) return;
+        let given;
+        try {
+          given = JSON.parse(await f.text());
+          if (given.cho40 !== "outbox" || !Array.isArray(given.items)) throw new Error();
+        } catch { return fill(said, wrong(t("This is no file of waiting things."))); }
+        try {
+          const results = [];
+          for (let n = 0; n < given.items.length; n += 50) {
+            const answer = await alone(async () => (await call("POST", "/sync", { device: given.device, sent_at: new Date().toISOString(), items: given.items.slice(n, n + 50) })).json());
+            results.push(...answer.items);
+          }
+          const bad = results.filter(r => r.status > 201);
+          fill(said, h("p", { class: "ok" }, icon("check"), h("span", {}, t("%s of %s are with the service.", number(results.length - bad.length), number(results.length)))),
+            ...bad.map(r => wrong(r.problem?.detail ?? String(r.status))));
+        } catch (e) {
+          fill(said, wrong(e instanceof Problem ? e.message : t("No signal just now. Try again where there is one.")));
+        }
+      },
+    })), said);
+}
