@@ -650,7 +650,7 @@ const aVisit = `{kind: "visit", market: "NEAR", at_market: "NEAR", stall: "A-01"
 // What goes wrong between a phone and the service ends as the security model says.
 func TestAppWhatMayGoWrong(t *testing.T) {
 	t.Parallel()
-	f := newField(t, "sau")
+	f := newField(t, "sau", "bay")
 	p := f.phone(t)
 	p.begins("sau")
 	sent := func(want int) {
@@ -743,8 +743,13 @@ func TestAppWhatMayGoWrong(t *testing.T) {
 		p.types("pin", volunteersPIN)
 		p.taps("form button")
 		p.until("the app opens", `document.querySelector(".route")`)
-		p.until("a PIN that ended does not send", `/Đăng nhập để gửi/.test(document.getElementById("line").innerText)`)
+		js[bool](p, app+`for (let i = 0; i < 200; i++) { // a PIN that ended does not send
+			if (sync.status.signIn && !sync.status.busy) return true;
+			await new Promise(r => setTimeout(r, 20));
+		}
+		throw "it does not ask to sign in"`)
 		p.taps("#line button")
+		p.until("the PIN is asked for", `document.querySelector("[name=pin]")`)
 		eval[bool](p.tab, `[...document.querySelectorAll("form button")].find(b => /Quên/.test(b.innerText)).click() || true`)
 		p.types("password", volunteersPassword)
 		p.taps("form button")
@@ -752,6 +757,66 @@ func TestAppWhatMayGoWrong(t *testing.T) {
 		p.types("again", volunteersPIN)
 		p.taps("form button")
 		sent(7)
+	})
+	t.Run("nothing is sent under another's name", func(t *testing.T) {
+		js[bool](p, app+`await sync.call("POST", "/session", {name: "bay", password: "`+volunteersPassword+`"});
+			await sync.record("sau", `+aVisit+`); sync.kick(); return true`)
+		p.until("it asks to sign in", `/Đăng nhập để gửi/.test(document.getElementById("line").innerText)`)
+		if got := p.items("waiting"); got != 1 {
+			t.Errorf("%d things wait, want 1", got)
+		}
+		p.taps("#line button")
+		p.types("pin", volunteersPIN)
+		p.taps("form button")
+		sent(8)
+		if got := f.count(`SELECT count(DISTINCT by) FROM visits`); got != 1 {
+			t.Errorf("visits are under %d names", got)
+		}
+	})
+	t.Run("what waits goes as a file and is still taken once", func(t *testing.T) {
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == "/api/v1/sync" {
+					hangUp(w)
+				}
+				return r.URL.Path == "/api/v1/sync"
+			}
+		})
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); await state.refresh(); state.app.draw(); return true`)
+		p.at("#/outbox", ".items li")
+		file := js[string](p, `URL.createObjectURL = b => { window.given = b; return "#/outbox"; };
+			[...document.querySelectorAll("button")].find(b => /tệp/.test(b.innerText)).click();
+			for (let i = 0; i < 100 && !window.given; i++) await new Promise(r => setTimeout(r, 20));
+			return window.given.text()`)
+		name := filepath.Join(t.TempDir(), "outbox.json")
+		if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.line.set(func(l *line) { l.does = nil })
+		p.at("#/file", "#file")
+		p.do("give the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{name}))
+		p.until("it is taken", `document.querySelector("main .ok")`)
+		js[bool](p, app+`sync.kick(); return true`)
+		sent(9)
+	})
+	t.Run("another name is heard", func(t *testing.T) {
+		c := f.printed(1)[0]
+		p.at("#/s/NEAR/"+c.stall+"/hang/"+c.serial, "[data-scan=hang]")
+		p.taps("[data-scan=hang]")
+		p.scans(c.payload)
+		p.until("it is the right one", `document.querySelector(".ok")`)
+		p.taps("[data-code=other]")
+		p.types("heard", "TRAN VAN LA")
+		eval[bool](p.tab, `(document.querySelector("[name=agreed]") ?? {}).checked = true`)
+		p.taps("[data-save=hang]")
+		p.until("it does not hang", `document.querySelector(".result.bad")`)
+		p.sent()
+		if got := f.count(`SELECT count(*) FROM placard_events WHERE kind = 'installed'`); got != 0 {
+			t.Errorf("%d placards hang", got)
+		}
+		if got := f.count(`SELECT count(*) FROM placard_events WHERE kind = 'heard'`); got != 1 {
+			t.Errorf("%d names are kept", got)
+		}
 	})
 	t.Run("who is done is taken off the phone", func(t *testing.T) {
 		p.at("#/me", "button.stop")

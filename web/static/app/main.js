@@ -2,17 +2,17 @@
 import * as store from "./store.js";
 import { door, me } from "./door.js";
 import { fileScreen, outboxScreen } from "./outbox.js";
-import { app, pack, refresh, stallOf } from "./state.js";
+import { app, open, pack, refresh, stallOf } from "./state.js";
 import { accountScreen, checkScreen, hangScreen, stallScreen } from "./stall.js";
 import { after, cardsScreen, routeScreen } from "./route.js";
 import { marketsScreen, newStallScreen } from "./more.js";
 import { prepare } from "./scan.js";
-import { call, go, kick, loadClock, now, serve, status } from "./sync.js";
+import { go, loadClock, now, serve, status } from "./sync.js";
 import { button, fill, h, link, wrong } from "./ui.js";
-import { age, clock, loadWords, lang, number, speak, t } from "./words.js";
+import { age, loadWords, lang, number, speak, t } from "./words.js";
 
 const main = document.getElementById("main"), line = document.getElementById("line"), person = document.getElementById("person");
-let busy = 0, update; // update: a new version that waits
+let busy = 0, atDoor = false, update; // update: a new version that waits
 
 // screens by their address. A screen that somebody fills in is not drawn anew by what comes in behind it.
 const screens = [
@@ -20,7 +20,7 @@ const screens = [
   [/^\/outbox$/, () => outboxScreen(), true],
   [/^\/file$/, () => fileScreen()],
   [/^\/cards$/, () => cardsScreen()],
-  [/^\/markets$/, () => marketsScreen(), true],
+  [/^\/markets$/, () => marketsScreen()],
   [/^\/new$/, () => newStallScreen()],
   [/^\/me$/, () => me(app.profile, app.items, leave, leave), true],
   [/^\/s\/([^/]+)\/([^/]+)$/, at((p, s) => stallScreen(p, s, after(p, s)))],
@@ -47,8 +47,9 @@ function where() {
 
 function draw(fresh) {
   if (!app.profile || !app.key) return;
-  const w = where();
-  if (!fresh && !w.live) return;
+  const w = where(), typing = main.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+  if (!fresh && (!w.live || typing || atDoor)) return;
+  atDoor = false;
   const focused = document.activeElement?.id;
   fill(main, w.draw());
   if (fresh) { scrollTo(0, 0); main.focus({ preventScroll: true }); } else if (focused) document.getElementById(focused)?.focus();
@@ -57,7 +58,7 @@ function draw(fresh) {
 
 // bar says how things stand: always when the phone was last in touch with the service.
 function bar() {
-  const waits = app.items.filter(i => i.state !== "done").length, bad = app.items.filter(i => i.state === "refused" || i.state === "clash").length;
+  const waits = app.items.filter(open).length, bad = app.items.filter(i => open(i) && (i.state === "refused" || i.state === "clash")).length;
   fill(person, app.profile ? h("a", { href: "#/me" }, app.profile.name) : h("button", { type: "button", onclick: other }, lang === "vi" ? "English" : "Tiếng Việt"));
   if (!app.profile) return line.replaceChildren();
   const synced = status.synced ? t("synced %s", age(status.synced, now())) : t("never synced");
@@ -88,16 +89,18 @@ const changed = async () => {
 app.draw = () => { bar(); draw(true); };
 app.kept = () => { changed(); go(); };
 
-async function entered(profile, key) {
+async function entered(profile, key, pin) {
   Object.assign(app, { profile, key });
+  atDoor = false;
   await tidy();
   await refresh();
-  await serve(profile, key, changed);
+  await serve(profile, key, changed, pin);
   bar();
   draw(true);
 }
 
 async function enterAgain() {
+  atDoor = true;
   fill(main, await door(entered, app.profile));
   scrollTo(0, 0);
 }
@@ -131,6 +134,12 @@ async function keepShell() {
 }
 
 addEventListener("hashchange", () => { if (app.profile && app.key) draw(true); });
+// Left alone for half an hour, the app shuts itself, as a session of the service does.
+let hiddenAt = 0;
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hiddenAt = performance.now();
+  else if (app.profile && hiddenAt && performance.now() - hiddenAt > 30 * 60_000) leave();
+});
 setInterval(() => { if (!document.hidden) bar(); }, 30_000);
 
 try {

@@ -4,7 +4,6 @@ import { app } from "./state.js";
 import { call, go, record } from "./sync.js";
 import { back, button, field, fill, h, toast, wrong } from "./ui.js";
 import { age, number, t } from "./words.js";
-import { now } from "./sync.js";
 
 // marketsScreen chooses the markets whose lists the phone carries.
 export function marketsScreen() {

@@ -1,28 +1,28 @@
 // What waits on the phone, what became of what was sent, and the way out as a file.
 import * as store from "./store.js";
-import { app, refresh, when } from "./state.js";
+import { app, open, refresh, when } from "./state.js";
 import { stateWords, told } from "./stall.js";
 import { alone, call, go, now, Problem, status, wire } from "./sync.js";
 import { back, button, field, fill, h, icon, tile, toast, wrong } from "./ui.js";
 import { age, clock, many, number, onDay, day, t } from "./words.js";
 
 export function outboxScreen() {
-  const open = app.items.filter(i => i.state !== "done"), sent = app.items.filter(i => i.state === "done");
-  return h("div", { class: "stack outbox" }, back("/"), h("h1", {}, t("Waiting: %s", number(open.length))),
+  const left = app.items.filter(open), sent = app.items.filter(i => !open(i));
+  return h("div", { class: "stack outbox" }, back("/"), h("h1", {}, t("Waiting: %s", number(left.length))),
     h("p", { class: "quiet" }, status.synced ? t("Last synced %s", age(status.synced, now())) : t("Never synced on this phone")),
     status.wrong === "pack-signature" && wrong(t("The list that came is not signed by the service. The one from before stays.")),
-    h("div", { class: "actions" }, button(t("Send now"), () => go(true), "big", { disabled: status.busy }), open.length > 0 && button([icon("download"), t("Hand over as a file")], handOver, "big second")),
-    open.length === 0 && h("div", { class: "empty" }, tile("t5"), h("p", {}, t("Nothing waits. Everything is with the service."))),
-    h("ol", { class: "items" }, open.map(row)),
+    h("div", { class: "actions" }, button(t("Send now"), () => go(true), "big", { disabled: status.busy }), left.length > 0 && button([icon("download"), t("Hand over as a file")], handOver, "big second")),
+    left.length === 0 && h("div", { class: "empty" }, tile("t5"), h("p", {}, t("Nothing waits. Everything is with the service."))),
+    h("ol", { class: "items" }, left.map(row)),
     sent.length > 0 && h("details", {}, h("summary", {}, many(sent.length, "1 thing was sent from this phone", "%s things were sent from this phone")), h("ol", { class: "items" }, sent.slice(-100).reverse().map(row))),
     h("p", { class: "links" }, h("a", { href: "#/file" }, t("Send in a file from another phone"))));
 }
 
 function row(i) {
-  const bad = i.state === "refused" || i.state === "clash";
+  const bad = open(i) && (i.state === "refused" || i.state === "clash");
   const note = i.state === "refused" && i.kind === "visit" && i.body?.note;
   return h("li", { class: bad ? "bad" : "" }, h("div", {}, h("b", {}, i.at_stall), " ", told(i)),
-    h("p", { class: "quiet" }, onDay(day(when(i))), " ", clock(when(i)), " · ", stateWords(i.state), i.handed && " · " + t("handed over as a file")),
+    h("p", { class: "quiet" }, onDay(day(when(i))), " ", clock(when(i)), " · ", i.noted ? t("the board knows") : stateWords(i.state), i.handed && " · " + t("handed over as a file")),
     bad && wrong(i.problem?.detail ?? "", (i.problem?.errors ?? []).map(e => " " + e)),
     bad && i.state === "clash" && h("p", {}, t("Both versions are kept for whoever leads the team. Nothing was overwritten.")),
     note && field(t("Note"), { name: "note-" + i.id, rows: 3, value: i.body.note }),
@@ -37,9 +37,9 @@ function row(i) {
 
 // handOver writes what waits into a file that a leader can send in. It stays here until the service has it.
 async function handOver() {
-  const open = app.items.filter(i => i.state !== "done");
-  const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: open.map(wire) }, null, 1)],
-    `cho40-${day(now())}-${open.length}.json`, { type: "application/json" });
+  const left = app.items.filter(open);
+  const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: left.map(wire) }, null, 1)],
+    `cho40-${day(now())}-${left.length}.json`, { type: "application/json" });
   let shared = false;
   try {
     if (navigator.canShare?.({ files: [file] })) {
@@ -52,10 +52,10 @@ async function handOver() {
     a.click();
     setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
   }
-  for (const i of open) await store.changeItem(i.id, x => { x.handed = true; });
+  for (const i of left) await store.changeItem(i.id, x => { x.handed = true; });
   await refresh();
   app.draw();
-  toast(t("The file holds %s things. They also stay here until the service has them.", number(open.length)));
+  toast(t("The file holds %s things. They also stay here until the service has them.", number(left.length)));
 }
 
 // fileScreen sends in another phone's outbox, under the name of who is signed in here.

@@ -1,6 +1,6 @@
 // Today's stalls in walking order.
 import { ask } from "./scanner.js";
-import { app, look, pack, stale, today, todo } from "./state.js";
+import { app, look, open, pack, stale, today, todo } from "./state.js";
 import { compare, path, told } from "./stall.js";
 import { boxes, button, fill, h, icon, link, tile, toast, wrong } from "./ui.js";
 import { many, named, number, onDay, say, t, words } from "./words.js";
@@ -54,7 +54,7 @@ export function routeScreen() {
           hidden > 0 && button(many(hidden, "1 stall before is done, open", "%s stalls before are done, open"), () => { view.opened.add(sec.name); draw(); }, "more"),
           h("ol", { class: "stops" }, shown.map(x => stop(p, x, x === next && !view.all))));
       }),
-      h("div", { class: "foot-do" }, button([icon("camera"), h("span", {}, t("Scan a code"))], scanAny, "big"), link(t("Waiting: %s", number(app.items.filter(i => i.state !== "done").length)), "/outbox", "btn big second")),
+      h("div", { class: "foot-do" }, button([icon("camera"), h("span", {}, t("Scan a code"))], scanAny, "big"), link(t("Waiting: %s", number(app.items.filter(open).length)), "/outbox", "btn big second")),
       h("p", { class: "links" }, link(t("Training cards"), "/cards"), link(t("Which markets"), "/markets"), link(t("New stall"), "/new")),
       h("p", { class: "quiet small" }, t("Nobody from the team ever asks for a PIN or OTP.")));
   };
@@ -81,7 +81,7 @@ function stop(p, { s, l }, now) {
   const late = !last && l.late > 0 && " · " + many(l.late, "overdue by 1 day", "overdue by %s days");
   return h("li", { class: last ? "over" : now ? "now" : "" }, h("a", { href: "#" + path(p, s) }, tile(l.tile, l.overdue),
     h("span", { class: "stop-words" }, h("span", {}, h("b", {}, s.code), " ", s.vendor ?? ""), h("span", { class: "quiet" }, what, late)),
-    last ? icon(last.state === "refused" || last.state === "clash" ? "warn" : "check") : now && h("b", { class: "open-it" }, t("Open"))));
+    last ? icon(open(last) && (last.state === "refused" || last.state === "clash") ? "warn" : "check") : now && h("b", { class: "open-it" }, t("Open"))));
 }
 
 // cardsScreen are the short texts that every member reads.

@@ -1,11 +1,11 @@
 // A stall: what is to do, a visit in three taps, scanning the vendor's code, hanging and checking a placard.
 import { ask } from "./scanner.js";
-import { app, at, look, pack, stale, stallOf, today, todo } from "./state.js";
+import { app, look, open, stale, today, todo } from "./state.js";
 import { decode, describe, Refused } from "./emv.js";
 import { hash } from "./vault.js";
 import { record } from "./sync.js";
 import { back, button, choose, field, fill, h, icon, link, step, tile, toast, wrong } from "./ui.js";
-import { day, many, named, onDay, provider, providerOfBIN, say, t, words } from "./words.js";
+import { many, named, onDay, provider, providerOfBIN, say, t, words } from "./words.js";
 
 export const path = (p, s, more = "") => `/s/${encodeURIComponent(p.market)}/${encodeURIComponent(s.code)}${more}`;
 
@@ -53,7 +53,7 @@ export function stallScreen(p, s, next) {
       l.tasks.map(x => h("p", {}, todo(x), x.due < today() ? " · " + many(Math.round((Date.parse(today()) - Date.parse(x.due)) / 86400_000), "overdue by 1 day", "overdue by %s days") : x.due > today() ? " · " + onDay(x.due) : "")),
       lack.length > 0 && h("p", {}, t("Missing for a placard: %s.", lack.join(", "))),
       s.outcome && h("p", {}, t("Last visit %s: %s", onDay(s.visited_on), [named(words.outcomes, s.outcome), s.barrier && named(words.barriers, s.barrier)].filter(Boolean).join(", ")), s.again_on && " · " + t("again from %s", onDay(s.again_on)))),
-    l.done.length > 0 && h("ul", { class: "done-list" }, l.done.map(i => h("li", {}, icon(i.state === "refused" || i.state === "clash" ? "warn" : "check"), h("span", {}, told(i), i.state !== "done" && " · " + stateWords(i.state))))),
+    l.done.length > 0 && h("ul", { class: "done-list" }, l.done.map(i => h("li", {}, icon(open(i) && (i.state === "refused" || i.state === "clash") ? "warn" : "check"), h("span", {}, told(i), open(i) && " · " + stateWords(i.state))))),
     speech && h("section", { class: "say" }, h("h2", {}, t("Say to the vendor")), h("blockquote", {}, speech)),
     h("div", { class: "do" },
       toHang.map(c => link([icon("camera"), h("span", {}, toHang.length > 1 ? t("Hang placard %s", c.serial) : t("Scan and hang the placard"))], path(p, s, "/hang/" + c.serial), "btn big")),

@@ -20,13 +20,14 @@ export const today = () => day(now());
 // stale: the pack is too old to be trusted in a check, or nobody knows what time it is.
 export const stale = p => now() > p.trusted || ahead() === null;
 
-export const open = item => item.state !== "done";
+// open: the service does not have it yet.
+export const open = item => item.state !== "done" && !item.noted;
 
 // when is the moment of an item by the service's clock, as well as the phone knew it then.
 export const when = item => Date.parse(item.at) - (item.ahead ?? 0) * 1000;
 
 // at lists what this phone recorded at a stall today.
-export const at = (p, s) => app.items.filter(i => i.at_market === p.market && i.at_stall === s.code && (open(i) || day(when(i)) === today()));
+export const at = (p, s) => app.items.filter(i => i.at_market === p.market && i.at_stall === s.code && (i.state !== "done" || day(when(i)) === today()));
 
 // placards are those of a stall with what this phone did to them laid over.
 export function placards(p, s) {

@@ -76,7 +76,7 @@ export const forget = profile => work(["profiles", "packs", "outbox"], "readwrit
 });
 
 // settled: the service has it, or it refused it and somebody took it along as a file.
-export const settled = item => item.state === "done" || item.handed && (item.state === "refused" || item.state === "clash");
+export const settled = item => item.state === "done" || item.noted || item.handed && (item.state === "refused" || item.state === "clash");
 
 // uuid mints a UUIDv7. A phone that believes it is 1970 mints one of 1970; it is no less its own.
 export function uuid(now = Date.now()) {

@@ -55,11 +55,14 @@ async function setClock(theirs) {
   await store.put("meta", known, "clock");
 }
 
-// ahead is by how many seconds the phone's clock is ahead; null when nobody knows: it was never told, or was set back since.
-export function ahead() { return known && Date.now() >= known.at - 60_000 ? known.ahead : null; }
+// Somebody may have set the clock since: back, or so far on that nobody was away for that long.
+const setBack = () => Date.now() < known.at - 60_000, setOn = () => Date.now() > known.at + 60 * 86400_000;
+
+// ahead is by how many seconds the phone's clock is ahead; null when nobody knows: it was never told, or was set since.
+export function ahead() { return known && !setBack() && !setOn() ? known.ahead : null; }
 
 // now is the service's time as well as the phone can tell. It does not run back when somebody sets the clock back.
-export function now() { return known ? Math.max(Date.now(), known.at) - known.ahead * 1000 : Date.now(); }
+export function now() { return !known || setOn() ? Date.now() : Math.max(Date.now(), known.at) - known.ahead * 1000; }
 
 // --- The outbox.
 
@@ -82,6 +85,7 @@ const clashes = ["record-differs", "visit-differs", "event-differs"];
 // settle keeps what the service said of an item.
 function settle(item, r) {
   item.answered = Date.now();
+  item.noted = item.about === "heard" && (r.problem?.type ?? "").endsWith("/name-differs"); // the service keeps the name and lets it not hang: as it should be
   item.problem = r.problem ? { code: r.problem.type.split("/").pop(), title: r.problem.title, detail: r.problem.detail, errors: (r.problem.errors ?? []).map(e => e.detail) } : undefined;
   if (r.status === 200 || r.status === 201) {
     item.state = "done";
@@ -188,13 +192,26 @@ export async function packs(profile, key) {
 export const status = { busy: false, offline: !navigator.onLine, signIn: false, wrong: "", synced: 0 };
 let wait = 0, timer, current, again = false;
 
-// serve names for whom the outbox is sent from now on; nobody, when the app is locked. changed is called whenever something did.
-export async function serve(profile, key, changed) {
-  current = profile && { profile, key, changed };
+// serve names for whom the outbox is sent from now on; nobody, when the app is locked. changed is called whenever something did. The PIN
+// that opened the app begins a session once, when there is none; then it is forgotten.
+export async function serve(profile, key, changed, pin) {
+  current = profile && { profile, key, changed, pin };
   status.signIn = false;
   status.wrong = "";
   status.synced = profile ? await store.get("meta", "synced " + profile.name) ?? 0 : 0;
   if (current) go();
+}
+
+// whoIsIn is the session's owner.
+async function whoIsIn(mine) {
+  const pin = mine.pin;
+  try {
+    const me = await (await call("GET", "/session")).json();
+    mine.pin = "";
+    if (me.name === mine.profile.name || !pin) return me;
+  } catch (e) { if (!(e instanceof Problem) || e.status !== 401 || !pin) throw e; }
+  mine.pin = "";
+  return (await call("POST", "/session/pin", { pin })).json();
 }
 
 // go sends now, and goes on trying while something waits and nobody has to sign in first.
@@ -208,7 +225,7 @@ export async function go(force = false) {
   let later = true;
   try {
     await alone(async () => {
-      const me = await (await call("GET", "/session")).json();
+      const me = await whoIsIn(mine);
       if (me.name !== mine.profile.name) throw new Problem(401); // somebody else is signed in on this phone
       status.signIn = false;
       await upload(mine.profile.name, mine.changed);
