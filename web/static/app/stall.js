@@ -166,7 +166,7 @@ export function checkScreen(p, s) {
     const { result: code, card } = await compare(p, cards, text);
     await finish(code, card, text);
   };
-  box.append(back(path(p, s)), h("h1", {}, t("Check the placard at %s", s.code)), h("p", { class: "quiet" }, s.vendor),
+  fill(box, back(path(p, s)), h("h1", {}, t("Check the placard at %s", s.code)), h("p", { class: "quiet" }, s.vendor),
     stale(p) && h("p", { class: "note" }, t("The list on this phone is older than 3 days. The service compares again.")),
     cards.length === 0 ? h("p", {}, t("No placard of ours hangs here.")) : h("div", { class: "do" },
       button([icon("camera"), h("span", {}, t("Scan what hangs there"))], scan, "big", { "data-scan": "check" }),
