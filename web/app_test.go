@@ -795,6 +795,7 @@ func TestAppWhatMayGoWrong(t *testing.T) {
 		f.line.set(func(l *line) { l.does = nil })
 		p.at("#/file", "#file")
 		p.do("give the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{name}))
+		p.taps("[data-save=file]")
 		p.until("it is taken", `document.querySelector("main .ok")`)
 		js[bool](p, app+`sync.kick(); return true`)
 		sent(9)

@@ -58,6 +58,24 @@ async function handOver() {
   toast(t("The file holds %s things. They also stay here until the service has them.", number(left.length)));
 }
 
+// kinds of things that may come by file: what is done at stalls. What changes the record otherwise is not taken from somebody else's phone.
+const kinds = ["visit", "placard_event", "stall", "account", "stand", "consent", "status", "notice"];
+
+async function sendIn(device, list, said) {
+  try {
+    const results = [];
+    for (let n = 0; n < list.length; n += 50) {
+      const answer = await alone(async () => (await call("POST", "/sync", { device, sent_at: new Date().toISOString(), items: list.slice(n, n + 50) })).json());
+      results.push(...answer.items);
+    }
+    const bad = results.filter(r => r.status > 201);
+    fill(said, h("p", { class: "ok" }, icon("check"), h("span", {}, t("%s of %s are with the service.", number(results.length - bad.length), number(results.length)))),
+      bad.map(r => wrong(r.problem?.detail ?? String(r.status))));
+  } catch (e) {
+    fill(said, wrong(e instanceof Problem ? e.message : t("No signal just now. Try again where there is one.")));
+  }
+}
+
 // fileScreen sends in another phone's outbox, under the name of who is signed in here.
 export function fileScreen() {
   const said = h("div", { role: "status" });
@@ -72,18 +90,10 @@ export function fileScreen() {
           given = JSON.parse(await f.text());
           if (given.cho40 !== "outbox" || !Array.isArray(given.items)) throw new Error();
         } catch { return fill(said, wrong(t("This is no file of waiting things."))); }
-        try {
-          const results = [];
-          for (let n = 0; n < given.items.length; n += 50) {
-            const answer = await alone(async () => (await call("POST", "/sync", { device: given.device, sent_at: new Date().toISOString(), items: given.items.slice(n, n + 50) })).json());
-            results.push(...answer.items);
-          }
-          const bad = results.filter(r => r.status > 201);
-          fill(said, h("p", { class: "ok" }, icon("check"), h("span", {}, t("%s of %s are with the service.", number(results.length - bad.length), number(results.length)))),
-            ...bad.map(r => wrong(r.problem?.detail ?? String(r.status))));
-        } catch (e) {
-          fill(said, wrong(e instanceof Problem ? e.message : t("No signal just now. Try again where there is one.")));
-        }
+        const list = given.items.filter(i => kinds.includes(i?.kind));
+        fill(said, h("p", {}, h("b", {}, many(list.length, "1 thing from the phone of %s", "%s things from the phone of %s", String(given.by ?? "")))),
+          h("ul", { class: "dots" }, list.slice(0, 200).map(i => h("li", {}, [i.stall ?? i.serial ?? i.body?.code, told({ kind: i.kind, about: i.body?.outcome ?? i.body?.result ?? i.body?.kind })].filter(Boolean).join(" · ")))),
+          list.length > 0 && h("div", { class: "actions" }, button(t("Send them in under my name"), () => sendIn(given.device, list, said), "big", { "data-save": "file" })));
       },
     })), said);
 }

@@ -114,7 +114,10 @@ export function told(i) {
     case "account": return t("Account brought in");
     case "consent": return t("The vendor agreed");
     case "stall": return t("New stall");
-    case "placard_event": return i.about === "installed" ? t("Placard hung") : i.about === "heard" ? t("Another name was heard, not hung") : result(i.about)[1];
+    case "stand": return t("Stand registered");
+    case "status": return t("How the stall trades");
+    case "notice": return t("The slip was handed over");
+    case "placard_event": return i.about === "checked" ? t("Placard checked") : i.about === "installed" ? t("Placard hung") : i.about === "heard" ? t("Another name was heard, not hung") : result(i.about)[1];
   }
   return i.kind;
 }
