@@ -405,6 +405,36 @@ func TestAppWithoutASignal(t *testing.T) {
 	}
 	p.at("#/", ".route")
 	p.looks("app route in the evening")
+
+	// A new version is fetched beside the old one, takes over while the list is on the screen, and leaves nothing of the old one behind.
+	old := js[string](p, `return (await caches.keys()).find(n => n.startsWith("cho40-shell-"))`)
+	f.line.set(func(l *line) {
+		l.does = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/app/worker.js" {
+				return false
+			}
+			r.Header.Del("Accept-Encoding")
+			rec := httptest.NewRecorder()
+			l.to.ServeHTTP(rec, r)
+			for k, v := range rec.Header() {
+				w.Header()[k] = v
+			}
+			_, _ = w.Write(bytes.Replace(rec.Body.Bytes(), []byte(strings.TrimPrefix(old, "cho40-shell-")), []byte("of-tomorrow"), 1))
+			return true
+		}
+	})
+	js[bool](p, `await (await navigator.serviceWorker.getRegistration("/app")).update(); return true`)
+	p.at("#/cards", "details")
+	js[bool](p, `const r = await navigator.serviceWorker.getRegistration("/app"); for (let i = 0; i < 200 && !r.waiting; i++) await new Promise(d => setTimeout(d, 25)); return true`)
+	eval[bool](p.tab, `(location.hash = "#/") && true`)
+	p.until("it takes over", `document.querySelector("[name=pin]")`)
+	p.opens()
+	if kept := js[string](p, `return (await caches.keys()).filter(n => n.startsWith("cho40-shell-")).join()`); kept != "cho40-shell-of-tomorrow" {
+		t.Errorf("the shells kept are %s", kept)
+	}
+	if done := p.items("done"); done != 80 {
+		t.Errorf("%d of 80 are left in the outbox", done)
+	}
 }
 
 // What the phone reads in a code is what qrgen reads: over the published vectors, and over texts that are wrong in thousands of ways.

@@ -2,6 +2,7 @@
 import { ask } from "./scanner.js";
 import { app, look, open, pack, stale, today, todo } from "./state.js";
 import { compare, path, told } from "./stall.js";
+import { call } from "./sync.js";
 import { boxes, button, fill, h, icon, link, tile, toast, wrong } from "./ui.js";
 import { many, named, number, onDay, say, t, words } from "./words.js";
 
@@ -38,7 +39,7 @@ export function routeScreen() {
       if (sections.at(-1)?.name !== (x.s.section ?? "")) sections.push({ name: x.s.section ?? "", rows: [] });
       sections.at(-1).rows.push(x);
     }
-    fill(box, 
+    fill(box,
       h("div", {}, h("h1", {}, t("%s, today", p.name)), h("p", { class: "quiet" }, onDay(today()), !p.daily && p.market_days?.length > 0 && p.market_days[0] !== today() && " · " + t("next market day %s", onDay(p.market_days[0])))),
       app.packs.length > 1 && h("div", { class: "field" }, h("label", { for: "market" }, t("Market")), h("select", { id: "market", onchange: e => { app.market = e.target.value; app.draw(); } }, app.packs.map(x => h("option", { value: x.market, selected: x.market === p.market }, x.name)))),
       !("serviceWorker" in navigator) && h("p", { class: "note" }, t("This browser opens the app only with a signal. Open the link in Chrome and put it on the home screen.")),
@@ -84,8 +85,8 @@ function stop(p, { s, l }, now) {
     last ? icon(open(last) && (last.state === "refused" || last.state === "clash") ? "warn" : "check") : now && h("b", { class: "open-it" }, t("Open"))));
 }
 
-// cardsScreen are the short texts that every member reads.
+// cardsScreen are the short texts that every member reads. That one was read is told where there is a signal.
 export function cardsScreen() {
   return h("div", { class: "stack" }, link([icon("back"), t("Back")], "/", "go"), h("h1", {}, t("Training cards")),
-    words.cards.map(c => h("details", { class: "card" }, h("summary", {}, h("b", {}, say(c.head))), h("ul", { class: "dots" }, c.words.map(x => h("li", {}, say(x)))))));
+    words.cards.map(c => h("details", { class: "card", ontoggle: e => { if (e.target.open) call("POST", `/cards/${c.code}/read`).catch(() => {}); } }, h("summary", {}, h("b", {}, say(c.head))), h("ul", { class: "dots" }, c.words.map(x => h("li", {}, say(x)))))));
 }

@@ -93,7 +93,7 @@ function visit(p, s, next) {
   const draw = () => {
     const why = v.outcome && v.outcome !== "done";
     const list = words.barriers.filter(b => all || usual.includes(b.code) || b.code === v.barrier);
-    fill(box, 
+    fill(box,
       step("1", t("What came of it"), choose(words.outcomes.map(o => [o.code, say(o.name)]), v.outcome, o => {
         v.outcome = o;
         v.barrier = o === "absent" ? "absent" : o === "refused" ? "refused" : v.barrier === "absent" || v.barrier === "refused" || o === "done" ? "" : v.barrier;
