@@ -115,12 +115,13 @@ func (f *field) printed(n int) (all []printed) {
 
 // line stands between phones and the service. Down, it hangs up on everything; bad, it does to requests of the API what a market hall does.
 type line struct {
-	to   http.Handler
-	mu   sync.Mutex
-	down bool
-	bad  *rand.Rand
-	does func(http.ResponseWriter, *http.Request) bool // takes a request over; nil: nothing
-	seen map[string]int
+	to    http.Handler
+	mu    sync.Mutex
+	down  bool
+	bad   *rand.Rand
+	does  func(http.ResponseWriter, *http.Request) bool // takes a request over; nil: nothing
+	dead  time.Time                                     // until when nothing gets through
+	syncs int                                           // how many batches came by
 }
 
 func (l *line) set(change func(*line)) {
@@ -137,9 +138,13 @@ func hangUp(w http.ResponseWriter) {
 
 func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
-	down, fate, does := l.down, 0, l.does
+	down, fate, does := l.down || time.Now().Before(l.dead), 0, l.does
 	if l.bad != nil && strings.HasPrefix(r.URL.Path, "/api/") {
 		fate = l.bad.IntN(10)
+		if r.URL.Path == "/api/v1/sync" && !time.Now().Before(l.dead) { // every one of the fates, in turn
+			fate = l.syncs % 6
+			l.syncs++
+		}
 	}
 	l.mu.Unlock()
 	if down {
@@ -162,7 +167,8 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return rec
 	}
 	switch fate {
-	case 1: // it never arrives
+	case 1: // it never arrives, nor does what the browser tries again by itself
+		l.set(func(l *line) { l.dead = time.Now().Add(300 * time.Millisecond) })
 		hangUp(w)
 		return
 	case 2: // it arrives, and the answer does not
@@ -668,6 +674,9 @@ func TestAppOnABadLine(t *testing.T) {
 	}
 	if got := f.count(`SELECT count(*) FROM clashes`); got != 0 {
 		t.Errorf("%d clashes", got)
+	}
+	if f.line.syncs < 5 { // else hardly a fate befell one
+		t.Errorf("only %d batches went over the line: it was not bad enough", f.line.syncs)
 	}
 }
 
