@@ -209,7 +209,7 @@ func TestForgotten(t *testing.T) {
 func TestOlderEvents(t *testing.T) {
 	t.Parallel()
 	w := eventful(t)
-	w.unfenced("audit_%")
+	w.unfenced("audit_%", "market_%", "vendor_changes")
 	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`} {
 		w.exec(sql)
 	}
