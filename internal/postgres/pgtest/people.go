@@ -18,7 +18,7 @@ func People(ctx context.Context, db postgres.Querier) ([]string, error) {
 		WHERE table_schema = 'public' AND data_type = 'text' AND column_name ~ '^(.*_)?(name|phone|number|holder|payload)$'
 		  AND column_name <> 'market_name' AND column_name NOT LIKE 'provider%'
 		  AND table_name <> ALL (@of_things)`,
-		pgx.StrictNamedArgs{"of_things": []string{"areas", "markets", "providers", "printers", "sheets", "designs", "schema_migrations", "keys"}})
+		pgx.StrictNamedArgs{"of_things": []string{"areas", "markets", "providers", "printers", "sheets", "designs", "schema_migrations", "keys", "job_runs"}})
 	if err != nil {
 		return nil, err
 	}
