@@ -218,7 +218,7 @@ func (s *Service) verify(ctx context.Context, in id.ID[Market]) (v Verdict, err 
 		if err != nil {
 			return err
 		}
-		c := commitments{rows: map[string]committed{}, erased: map[string]int64{}, older: map[string]bool{}}
+		c := commitments{rows: map[string]committed{}, erased: map[string]int64{}, older: map[string]bool{}, approved: map[string]bool{}}
 		var (
 			seq, n       int64
 			at           time.Time

@@ -262,9 +262,10 @@ func seal(b *pgx.Batch, m MarketID, events []Event, rows []sealedRow) [][]string
 
 // commitments is what a chain says of the rows, gathered while it is walked.
 type commitments struct {
-	rows   map[string]committed // by item
-	erased map[string]int64     // when an object was forgotten last, or a label of one was freed
-	older  map[string]bool      // objects whose newest event is from a release that committed to nothing
+	rows     map[string]committed // by item
+	erased   map[string]int64     // when an object was forgotten last, or a label of one was freed
+	older    map[string]bool      // objects whose newest event is from a release that committed to nothing
+	approved map[string]bool      // accounts that such a release approved
 }
 
 type committed struct {
@@ -276,6 +277,9 @@ type committed struct {
 func (c *commitments) take(seq int64, e Event, sealed []string) (ok bool) {
 	if _, _, about := objectOf(e.Object); about {
 		c.older[e.Object] = sealed == nil
+		if sealed == nil && e.Action == "account.approved" {
+			c.approved[e.Object] = true
+		}
 		if strings.HasSuffix(e.Action, forgotten) {
 			c.erased[e.Object] = seq
 		}
@@ -325,6 +329,7 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 			case there && c.forgot(seals[r.N].label, said):
 			case there && (said.object != of || salt == nil || r.commitment(salt) != said.hash):
 				worse(said.seq, said.object)
+			case !there && kind == "vendor" && c.approved["account:"+*r.Cells[0]]: // its release told of no vendor when it pointed to the account
 			case !there && !c.older[of]:
 				worse(end, of)
 			}

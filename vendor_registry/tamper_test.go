@@ -210,7 +210,12 @@ func TestOlderEvents(t *testing.T) {
 	t.Parallel()
 	w := eventful(t)
 	w.unfenced("audit_%", "market_%", "vendor_changes")
-	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`} {
+	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`,
+		// That release told of no vendor whom a ledger brought, nor that their money went somewhere for the first time.
+		`DELETE FROM audit_events WHERE object LIKE 'vendor:%'`,
+		`UPDATE audit_events e SET seq = 100000 + n.seq FROM (SELECT market_id, seq AS was, row_number() OVER (PARTITION BY market_id ORDER BY seq) AS seq FROM audit_events) n
+		 WHERE e.market_id = n.market_id AND e.seq = n.was`,
+		`UPDATE audit_events SET seq = seq - 100000`} {
 		w.exec(sql)
 	}
 	if err := pgx.BeginFunc(t.Context(), w.owner(), func(tx pgx.Tx) error { return rehash(t.Context(), tx, w.vt.ID) }); err != nil {
