@@ -60,7 +60,7 @@ func TestTeamPages(t *testing.T) {
 	other := `{"id":"01a2b3c4-d5e6-7f80-9123-000000000001","outcome":"`
 	w.take(t, step{as: "volunteer", do: "POST " + near + "/stalls/$stall/visits", body: other + `done"}`, status: 201})
 	w.take(t, step{as: "volunteer", do: "POST " + near + "/stalls/$stall/visits", body: other + `refused"}`, status: 409})
-	page("leader", "GET /markets/NEAR", "", 200, "Phát hiện mã khác ở 1 sạp", "1 bản ghi được gửi đến hai bản khác nhau")
+	page("leader", "GET /markets/NEAR", "", 200, "Phát hiện mã khác ở 1 quầy", "1 bản ghi được gửi đến hai bản khác nhau")
 	a = page("leader", "GET /markets/NEAR/incidents", "", 200, "không phải mã của chợ", "Một lượt ghé", "outcome: refused", "Đã gỡ mã khác")
 	clash := between(a, `name="clash" value="`, `"`)
 	page("volunteer", "GET /markets/NEAR/incidents", "", 200, "không phải mã của chợ", "!Một lượt ghé", "!Đã gỡ mã khác")
