@@ -231,9 +231,10 @@ hours. What makes it hard to do in haste is the second factor, shown just now, a
    whether a file names the person nobody can say for sure; send it again without them.
 3. Which vendor, by id, held which stall when, what was decided when, and what happened to placards stays, so that figures of past days stay what they were. The
    stall stays held, by nobody with a name, until the board hands it over.
-4. The audit chain holds ids and fields' names and never held anything else, so it verifies as before.
-5. Ids of who was erased are kept in the table ` + "`erasures`" + ` and, beside the database, in ` + "`erasures/erasures.jsonl`" + `. Whoever brings an older copy back runs
-   ` + "`cho40 erasure replay`" + `, which erases the same people again. Rows that are written once are emptied by one function of the database owner's, ` + "`erase_written`" + `, which takes ids
+4. The audit chain holds ids, fields' names and salted commitments to rows. The salts go with the person, an event says so, and what is left of the rows is
+   committed to anew, so the chain verifies as before.
+5. Ids of who was erased are kept in the table ` + "`erasures`" + ` and, beside the database, in ` + "`erasures/erasures.jsonl`" + `. ` + "`cho40 restore`" + ` of an older copy, and
+   ` + "`cho40 erasure replay`" + `, erase the same people again. Rows that are written once are emptied by one function of the database owner's, ` + "`erase_written`" + `, which takes ids
    and no values and refuses whatever is still in force.
 
 Freed space in the database's own files is written over in the course of its work; copies that were made before hold the person until they are deleted.
