@@ -219,6 +219,42 @@ func TestDamagedCopies(t *testing.T) {
 	}
 }
 
+// A database that stores something else than it is given is found out before anything is committed.
+func TestStoredOtherwise(t *testing.T) {
+	t.Parallel()
+	url, _, _ := filled(t)
+	var copied bytes.Buffer
+	if _, err := backup.Write(t.Context(), &copied, url, "v1", at, nil); err != nil {
+		t.Fatal(err)
+	}
+	into := pgtest.Empty(t)
+	conn, err := postgres.Connect(t.Context(), into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, sql := range []string{
+		`CREATE SCHEMA beside`,
+		`CREATE FUNCTION beside.spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.section := 'Khu khác'; RETURN NEW; END $$`,
+		`CREATE FUNCTION beside.attach() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.stalls' AND command_tag = 'CREATE TABLE') THEN
+				CREATE TRIGGER spoil BEFORE INSERT ON public.stalls FOR EACH ROW EXECUTE FUNCTION beside.spoil();
+			END IF;
+		END $$`,
+		`CREATE EVENT TRIGGER attach ON ddl_command_end EXECUTE FUNCTION beside.attach()`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := backup.Restore(t.Context(), &copied, into, t.TempDir()); fault.CodeOf(err) != "backup-damaged" {
+		t.Errorf("restored all the same: %v", err)
+	}
+	if n, err := postgres.One[int](t.Context(), conn, `SELECT count(*)::int FROM stalls`, nil); n != 0 || err != nil {
+		t.Errorf("%d stalls are there, %v", n, err)
+	}
+}
+
 // A copy is of one moment, however much is written meanwhile.
 func TestCopyOfOneMoment(t *testing.T) {
 	t.Parallel()
