@@ -255,51 +255,57 @@ func TestStoredOtherwise(t *testing.T) {
 	}
 }
 
-// A copy is of one moment, however much is written meanwhile.
+// A copy is of one moment: what is written while it waits for one of the tables is in none of them.
 func TestCopyOfOneMoment(t *testing.T) {
 	t.Parallel()
 	url, db, _ := filled(t)
 	reg := registry.New(db, func() time.Time { return at })
-	ctx, halt := context.WithCancel(t.Context())
+	held, err := pgtest.Owner(t, db).Begin(t.Context())
+	if err == nil {
+		_, err = held.Exec(t.Context(), `LOCK TABLE campaigns IN ACCESS EXCLUSIVE MODE`) // behind the accounts and the chain, before the stalls
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var copied bytes.Buffer
 	done := make(chan error)
 	go func() {
-		defer close(done)
-		for n := 0; ctx.Err() == nil; n++ {
-			if _, err := reg.Register(context.WithoutCancel(ctx), registry.Console(), "VT", registry.NewStall{Code: fmt.Sprintf("B-%d", n), Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}}); err != nil {
-				done <- err
-				return
-			}
-		}
+		_, err := backup.Write(t.Context(), &copied, url, "v1", at, nil)
+		done <- err
 	}()
-	for range 5 {
-		var copied bytes.Buffer
-		if _, err := backup.Write(t.Context(), &copied, url, "v1", at, nil); err != nil {
-			t.Fatal(err)
-		}
-		into := pgtest.Empty(t)
-		if _, err := backup.Restore(t.Context(), &copied, into, t.TempDir()); err != nil { // the foreign keys are made anew
-			t.Fatal(err)
-		}
-		pool, err := postgres.Open(t.Context(), into)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there := registry.New(pool, func() time.Time { return at })
-		m, err := there.MarketFor(t.Context(), registry.Console(), registry.SeeMarket, "VT")
-		if err == nil {
-			var broken int64
-			if broken, err = there.VerifyAudit(t.Context(), m.ID); broken != 0 {
-				t.Errorf("the chain is broken at %d", broken)
-			}
-		}
-		pool.Close()
-		if err != nil {
+	for waits := false; !waits; {
+		if waits, err = postgres.One[bool](t.Context(), db, `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'campaigns'::regclass AND NOT granted)`, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	halt()
+	if _, err := reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: "LATE", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
+	}
+	into := pgtest.Empty(t)
+	if _, err := backup.Restore(t.Context(), &copied, into, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := postgres.Open(t.Context(), into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if n, err := postgres.One[int](t.Context(), pool, `SELECT (SELECT count(*) FROM stalls WHERE code = 'LATE')::int + (SELECT count(*) FROM stalls)::int`, nil); n != 3 || err != nil {
+		t.Errorf("the stall of afterwards came along: %d, %v", n, err)
+	}
+	there := registry.New(pool, func() time.Time { return at })
+	m, err := there.MarketFor(t.Context(), registry.Console(), registry.SeeMarket, "VT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if broken, err := there.VerifyAudit(t.Context(), m.ID); broken != 0 || err != nil {
+		t.Errorf("the chain is broken at %d, %v", broken, err)
 	}
 }
 
