@@ -137,9 +137,10 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 	register := `{"id":"$stallid","code":"R-1","section":"Rau","vendor":{"id":"$vendorid","name":"Cù Thị Khuyển Vâng","phone":"0719123987"},
 		"accounts":[{"id":"$accountid","provider":"viettel_money","number":"0719123987","holder":"CU THI KHUYEN VAN"}],"consent":{"version":"vi-1","given":"face_to_face"}}`
 	approve := `{"decision":"approve","reason":"quen chị Cù Thị Khuyển Vân"}`
-	w.vars["visitid"], w.vars["itemid"] = id.New[int]().String(), id.New[int]().String()
+	w.vars["visitid"], w.vars["itemid"], w.vars["statusid"] = id.New[int]().String(), id.New[int]().String(), id.New[int]().String()
 	batch := `{"device":"` + nobody + `","sent_at":"` + w.clock.now().Format(time.RFC3339) + `","items":[{"id":"$itemid","kind":"visit","market":"NEAR","stall":"R-1","seq":1,"at":"` +
-		w.clock.now().Format(time.RFC3339) + `","body":{"outcome":"helped","note":"chỉ Cù Thị Khuyển Vân cách quét"}}]}`
+		w.clock.now().Format(time.RFC3339) + `","body":{"outcome":"helped","note":"chỉ Cù Thị Khuyển Vân cách quét"}},
+		{"id":"$statusid","kind":"status","market":"NEAR","stall":"R-1","seq":2,"at":"` + w.clock.now().Format(time.RFC3339) + `","body":{"status":"trading","reason":"Cù Thị Khuyển Vân khỏe lại"}}]}`
 	for _, s := range []step{
 		{name: "a ledger", as: "clerk", do: "POST " + near + "/imports", body: upload{"so cu thi khuyen van.csv", []byte("Mã quầy;Tên hộ kinh doanh;Số điện thoại;VNPT Money\n" +
 			"I-1;Cù Thị Khuyển Vân;0719123987;0719555321\nI-2;Cù Thị Khuyển Vân;07191239;\nI-3;Trần Văn Bê;0710000003;0710000003\n")}, header: key("import"), status: 201, keep: map[string]string{"import": "id"}},
@@ -175,7 +176,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		{name: "a preview that waits", as: "clerk", do: "POST " + near + "/imports", body: upload{"moi.csv", []byte("Mã quầy;Tên hộ kinh doanh;Số điện thoại\nP-1;CÙ THỊ KHUYỂN VÂN;+84 719 123 987\n")}, header: key("preview"), status: 201, keep: map[string]string{"preview": "id"}},
 		{name: "visited", as: "volunteer", do: "POST " + near + "/stalls/R-1/visits", body: `{"id":"$visitid","outcome":"refused","barrier":"other","note":"Cù Thị Khuyển Vân chưa muốn","checklist":{"sim":"helped"}}`, header: key("visit"), status: 201},
 		{name: "visited, otherwise", as: "volunteer", do: "POST " + near + "/stalls/R-1/visits", body: `{"id":"$visitid","outcome":"helped","note":"chị Cù Thị Khuyển Vân"}`, status: 409},
-		{name: "a phone's batch", as: "volunteer", do: "POST /api/v1/sync", body: batch, header: key("sync"), status: 200, want: []string{`"status":201`}},
+		{name: "a phone's batch", as: "volunteer", do: "POST /api/v1/sync", body: batch, header: key("sync"), status: 200, want: []string{`"kind":"status","status":201`}},
 		{name: "asked for a copy", as: "clerk", do: "POST " + near + "/vendors/$vendor/requests", body: `{"kind":"correct","came":"stall","note":"tên là Cù Thị Khuyển Vân"}`, header: key("ask"), status: 201},
 		{name: "which is made", as: "clerk", do: "POST " + near + "/vendors/$vendor/copy", body: `{"reason":"trao cho Cù Thị Khuyển Vân"}`, status: 200, want: []string{`"number":"0719555321"`, `"holder":"CU VAN RIENG"`, `"phone":"0719123987"`, "em ơi không đọc mã", "nghe Cù Thị Khuyển Vân đọc"}},
 	} {
@@ -269,7 +270,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		{do: "GET " + near + "/stalls/R-1", status: 200, want: []string{`"accounts":[]`, registry.Erased}}, {do: "GET " + near + "/stalls/R-1/timeline", status: 200},
 		{do: "GET /api/v1/placards/$live", status: 200, want: []string{`"state":"void"`, `"holder":""`, `"last_digits":""`}}, {do: "GET " + near + "/tasks", status: 200}, {do: "GET " + near + "/requests?ended=true", status: 200},
 		{as: "volunteer", do: "POST " + near + "/stalls/R-1/visits", body: `{"id":"$visitid","outcome":"refused","barrier":"other","note":"Cù Thị Khuyển Vân chưa muốn","checklist":{"sim":"helped"}}`, status: 410},
-		{as: "volunteer", do: "POST /api/v1/sync", body: batch, status: 200, want: []string{`"status":410`}},
+		{as: "volunteer", do: "POST /api/v1/sync", body: batch, status: 200, want: []string{`"status":410`, "!" + `"status":409`, "!" + `"status":20`}},
 		{do: "POST " + near + "/stalls", body: register, header: key("stall"), status: 410}, {do: "POST " + near + "/stalls", body: register, status: 410},
 		{do: "GET /api/v1/accounts/$others", status: 200, want: []string{"TRAN VAN BE"}},
 	} {

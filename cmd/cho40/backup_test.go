@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cho40/internal/postgres"
 )
 
 // A market's data go into an encrypted copy while the service runs, and come back on another machine with their evidence.
@@ -86,17 +88,28 @@ func TestOneLeads(t *testing.T) {
 			}
 		}
 	}
-	copies := func() int {
-		files, err := os.ReadDir(folder)
-		if err != nil {
+	// A copy that a crash cut off is due at once, not a day later.
+	db, err := postgres.Open(t.Context(), p.database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(t.Context(), `INSERT INTO job_runs (name, started_at) VALUES ('backup', now())`); err != nil {
+		t.Fatal(err)
+	}
+	// Of older copies as many stay as are kept; what has another name is somebody else's.
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"cho40-20260101T000000Z.backup", "cho40-20260102T000000Z.backup", "cho40-20260103T000000Z.backup", "cho40-mine.backup"} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return len(files)
 	}
-	first := p.serve("--backup-to", folder, "--metrics", "127.0.0.1:0")
+	first := p.serve("--backup-to", folder, "--backup-keep", "3", "--metrics", "127.0.0.1:0")
 	metrics := regexp.MustCompile(`http://\S+/metrics`).FindString(first.said)
 	eventually("the first leads", func() bool { return leads(first) })
-	second := p.serve("--backup-to", folder)
+	second := p.serve("--backup-to", folder, "--backup-keep", "3")
 	eventually("a copy is taken", func() bool {
 		return strings.Contains(fetched(t, metrics), `cho40_job_good_timestamp_seconds{job="backup"}`)
 	})
@@ -111,8 +124,16 @@ func TestOneLeads(t *testing.T) {
 	first.stop()
 	eventually("the second leads", func() bool { return leads(second) })
 	second.stop()
-	if n := copies(); n != 1 {
-		t.Errorf("%d copies of one day", n)
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	if len(names) != 4 || names[0] != "cho40-20260102T000000Z.backup" || names[1] != "cho40-20260103T000000Z.backup" || names[3] != "cho40-mine.backup" {
+		t.Errorf("of one day's copy and three older ones there are %v", names)
 	}
 	var found []struct{ Of, Verdict string }
 	a := p.run("", "doctor", "--listen", "127.0.0.1:0", "--backup-to", folder, "--format", "json")

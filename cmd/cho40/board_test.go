@@ -35,13 +35,7 @@ func TestHandOverAndReconcileCommands(t *testing.T) {
 		t.Errorf("reconciled: %s", got)
 	}
 	// Somebody with the database in hand, as its owner.
-	url := ""
-	for _, v := range p.env {
-		if given, ok := strings.CutPrefix(v, "DATABASE_URL="); ok {
-			url = given
-		}
-	}
-	conn, err := postgres.Connect(t.Context(), pgtest.OwnerURL(url))
+	conn, err := postgres.Connect(t.Context(), pgtest.OwnerURL(p.database()))
 	if err != nil {
 		t.Fatal(err)
 	}
