@@ -312,6 +312,7 @@ func TestConsentTakenBack(t *testing.T) {
 	if err != nil || !slices.Equal(r.Stopped, []registry.Serial{p.Serial}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
+	w.whole()
 	if w.look("A-1").Vendor.OwnConsent {
 		t.Error("the vendor still agrees")
 	}

@@ -80,6 +80,7 @@ func TestPlacardsOfWhoGoes(t *testing.T) {
 				{"suspended", false, "true " + reason}, {"lost", false, ""}, {"void", false, ""},
 			} {
 				if how == "moved" && i > 0 {
+					w.byHand = true
 					w.exec(`UPDATE occupancies SET ended = began, end_kind = 'left' WHERE ended IS NULL AND stall_id = (SELECT id FROM stalls WHERE code = 'FREE')`) // free again
 				}
 				code := fmt.Sprintf("P-%d", i)

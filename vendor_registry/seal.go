@@ -325,8 +325,8 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 			of := kind + ":" + r.Object.String()
 			said, there := c.rows[r.item()]
 			delete(c.rows, r.item())
+			there = there && !c.forgot(seals[r.N].label, said) // what is there since wants an event of its own
 			switch {
-			case there && c.forgot(seals[r.N].label, said):
 			case there && (said.object != of || salt == nil || r.commitment(salt) != said.hash):
 				worse(said.seq, said.object)
 			case !there && kind == "vendor" && c.approved["account:"+*r.Cells[0]]: // its release told of no vendor when it pointed to the account

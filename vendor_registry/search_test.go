@@ -371,6 +371,7 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 	if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-3"}); err != nil {
 		t.Fatal(err)
 	}
+	w.byHand = true
 	w.exec(`UPDATE occupancies SET ended = began WHERE stall_id = (SELECT id FROM stalls WHERE code = 'A-2')`)
 	for _, market := range []string{"VT", ""} {
 		for _, by := range []registry.Actor{w.clerk, w.officer} {

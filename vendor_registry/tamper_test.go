@@ -199,6 +199,23 @@ func TestForgotten(t *testing.T) {
 	w.tamper(nil, "what is left of it", true, func(tx pgx.Tx) error {
 		return touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '1' WHERE id = $1`, which))
 	})
+	// Words about somebody else's account go because they named the person: the words, and nothing else of it.
+	others := ask[string](w, `SELECT max(id::text) FROM accounts WHERE reason <> '' AND id <> '`+which+`'`)
+	emptied := func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `UPDATE accounts SET reason = '' WHERE id = $1`, others))
+	}
+	w.tamper(nil, "words emptied without a word", true, emptied)
+	if err := pgx.BeginFunc(t.Context(), w.owner(), func(tx pgx.Tx) error {
+		return errors.Join(emptied(tx), registry.Audit(t.Context(), tx, w.clock.now(), registry.Console(), w.vt.ID, registry.Event{Action: "account.words_emptied", Object: "account:" + others}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+	for _, change := range []string{"number = '0'", "holder = 'KE GIAN'", "reason = 'x'"} {
+		w.tamper(nil, "its "+change+" afterwards", true, func(tx pgx.Tx) error {
+			return touched(tx.Exec(t.Context(), `UPDATE accounts SET `+change+` WHERE id = $1`, others))
+		})
+	}
 	w.tamper(nil, "another account", true, func(tx pgx.Tx) error {
 		return touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '0' WHERE id = (SELECT max(id::text)::uuid FROM accounts)`))
 	})

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,7 @@ const day = 24 * time.Hour
 
 // world is a database of a test's own with two markets, VT and the far XX, and people who may do something in VT.
 type world struct {
+	byHand bool // a test changed who holds a stall behind the service's back
 	testing.TB
 	db    *pgxpool.Pool        // the service's
 	owner func() *pgxpool.Pool // who may change everything behind its back
@@ -81,6 +83,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.key = person(t, "manager", "market:VT")
 	w.key.ID = "key:" + strings.TrimPrefix(w.key.ID, "person:")
+	t.Cleanup(func() { w.counted(context.Background()) })
 	return w
 }
 
@@ -200,8 +203,20 @@ func (w *world) record(serial registry.Serial, e registry.NewPlacardEvent) regis
 // whole fails the test unless the chains of both markets verify.
 func (w *world) whole() {
 	w.Helper()
+	w.counted(w.Context())
 	if at, err := w.reg.VerifyAudit(w.Context(), w.vt.ID); at != 0 || err != nil {
 		w.Errorf("audit chain broken at %d, %v", at, err)
+	}
+}
+
+// counted holds the counters to the facts: whatever a test does to vendors, the figures know of it.
+func (w *world) counted(ctx context.Context) {
+	w.Helper()
+	if w.byHand {
+		return
+	}
+	if found, err := w.reg.CheckCounts(ctx, registry.Console(), "VT", false); err != nil || len(found) > 0 {
+		w.Errorf("counters that differ from the facts: %+v, %v", found, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package fieldwork_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -76,6 +77,11 @@ func newWorld(t testing.TB) *world {
 	w.join("T1", "Trần Văn Năm", "leader", w.leader)
 	w.join("T1", "Nguyễn Thị Sáu", "member", w.volunteer)
 	w.join("T1", "Lê Văn Bảy", "member", w.second)
+	t.Cleanup(func() { // whatever is done in the field, the figures know of it
+		if found, err := w.reg.CheckCounts(context.Background(), registry.Console(), "VT", false); err != nil || len(found) > 0 {
+			t.Errorf("counters that differ from the facts: %+v, %v", found, err)
+		}
+	})
 	return w
 }
 
