@@ -218,7 +218,8 @@ func (c *Copy) read(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (e
 	}
 	sql, named = of(`
 		SELECT v.at, s.code AS stall, v.outcome, coalesce(v.barrier, '') AS barrier, v.also, v.note FROM visits v JOIN stalls s ON s.market_id = v.market_id AND s.id = v.stall_id
-		WHERE v.market_id = @market AND v.vendor_id = ANY (@vendors) ORDER BY v.at`)
+		WHERE v.market_id = @market AND v.vendor_id = ANY (@vendors)
+		UNION ALL SELECT b.at, '', '', b.barrier, '{}', '' FROM old_barriers b WHERE b.market_id = @market AND b.vendor_id = ANY (@vendors) ORDER BY at`)
 	if c.Visits, err = postgres.All[CopiedVisit](ctx, tx, sql, named); err != nil {
 		return err
 	}

@@ -71,7 +71,13 @@ var momentsOf = `
 	CROSS JOIN LATERAL (VALUES (u.day), (u.day + @used_within::int)) x (day)
 	UNION ALL
 	SELECT v.at FROM (` + idsOf("w.vendor_id") + `) who
-	CROSS JOIN LATERAL (SELECT v.at FROM visits v WHERE v.market_id = @market AND v.vendor_id = who.id AND v.barrier IS NOT NULL AND v.voided_at IS NULL OFFSET 0) v`
+	CROSS JOIN LATERAL (` + reasonsOf("at") + `) v`
+
+// reasonsOf are the reasons that a vendor who.id gave, also those of visits that are counts by now.
+func reasonsOf(columns string) string {
+	return `SELECT ` + columns + ` FROM visits v WHERE v.market_id = @market AND v.vendor_id = who.id AND v.barrier IS NOT NULL AND v.voided_at IS NULL
+	        UNION ALL SELECT ` + columns + ` FROM old_barriers v WHERE v.market_id = @market AND v.vendor_id = who.id OFFSET 0`
+}
 
 // tradesAt says of an occupancy o whether its vendor trades there at @at, which falls on @day. As an EXISTS the planner would join all
 // stalls for each vendor of a market that it knows nothing of yet.
@@ -105,8 +111,7 @@ func countsOf(vendor string) string {
 			FROM (SELECT y.barrier, y.at, bool_or(y.barrier <> y.last) OVER (ORDER BY y.at DESC, y.id DESC) AS before
 			      FROM (SELECT v.barrier, v.at, v.id, first_value(v.barrier) OVER (ORDER BY v.at DESC, v.id DESC) AS last
 			            FROM (` + idsOf(vendor) + `) who
-			            CROSS JOIN LATERAL (SELECT v.barrier, v.at, v.id FROM visits v WHERE v.market_id = @market AND v.vendor_id = who.id
-			                                AND v.barrier IS NOT NULL AND v.voided_at IS NULL AND v.at <= @at OFFSET 0) v) y) x
+			            CROSS JOIN LATERAL (` + reasonsOf("barrier, at, id") + `) v WHERE v.at <= @at) y) x
 			WHERE NOT x.before AND NOT n.accepting
 			GROUP BY x.barrier) b ON true`
 }
@@ -147,17 +152,20 @@ func FactsArgs(m MarketID, at time.Time) pgx.StrictNamedArgs {
 // standing are the vendors @vendors and, of those who were merged, the ones they are now.
 const standing = `SELECT unnest(@vendors::uuid[]) AS id UNION SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = ANY (@vendors)`
 
-// recountSQL works out everything that ever changed of some vendors, and stores what that differs by from what is stored.
+// recountSQL works out everything that ever changed of some vendors, and stores what that differs by from what is stored. Of who was erased
+// the facts of before are gone, so what was counted of them until then stays.
 var recountSQL = `
 	WITH vendor AS (
-		SELECT v.id AS vendor_id FROM (` + standing + `) u JOIN vendors v ON v.market_id = @market AND v.id = u.id AND v.erased_at IS NULL
+		SELECT v.id AS vendor_id, CASE WHEN NOT @first THEN v.erased_at END AS gone FROM (` + standing + `) u JOIN vendors v ON v.market_id = @market AND v.id = u.id
 	), moment AS MATERIALIZED (
 		SELECT w.vendor_id, m.at, (m.at` + inZone + `)::date AS day, lead(m.at) OVER (PARTITION BY w.vendor_id ORDER BY m.at) AS until, NULL::uuid AS first_stall
 		FROM vendor w CROSS JOIN LATERAL (SELECT DISTINCT x.at FROM (` + momentsOf + `) x WHERE x.at IS NOT NULL) m
 	), ` + stateSQL + `, want AS (
-		SELECT vendor_id, at AS since, provider, barrier, ` + each(withStands, "%") + ` FROM state
-		UNION ALL SELECT vendor_id, until, provider, barrier, ` + each(withStands, "-%") + ` FROM state WHERE until IS NOT NULL
-		UNION ALL SELECT c.vendor_id, c.since, c.provider, c.barrier, ` + each(withStands, "-c.%") + `
+		SELECT s.vendor_id, greatest(s.at, w.gone) AS since, s.provider, s.barrier, ` + each(withStands, "s.%") + ` FROM state s JOIN vendor w USING (vendor_id)
+		WHERE (s.until > w.gone) IS NOT FALSE
+		UNION ALL SELECT s.vendor_id, s.until, s.provider, s.barrier, ` + each(withStands, "-s.%") + ` FROM state s JOIN vendor w USING (vendor_id)
+		WHERE (s.until > w.gone) IS NOT FALSE AND s.until IS NOT NULL
+		UNION ALL SELECT c.vendor_id, greatest(c.since, w.gone), c.provider, c.barrier, ` + each(withStands, "-c.%") + `
 		FROM vendor w CROSS JOIN LATERAL (SELECT c.vendor_id, c.since, c.provider, c.barrier, ` + each(withStands, "c.%") + ` FROM vendor_changes c WHERE c.market_id = @market AND c.vendor_id = w.vendor_id OFFSET 0) c
 	), change AS (
 		SELECT vendor_id, since, provider, barrier, ` + each(withStands, "sum(%) AS %") + ` FROM want
@@ -167,7 +175,9 @@ var recountSQL = `
 		SELECT @market, c.vendor_id, coalesce((SELECT max(o.seq) FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id), 0)
 		       + row_number() OVER (PARTITION BY c.vendor_id ORDER BY c.since, c.provider, c.barrier),
 		       c.since, greatest((c.since` + inZone + `)::date, (SELECT max(q.ends) + 1 FROM quarter_closes q WHERE q.market_id = @market)),
-		       CASE WHEN @first THEN least(c.since, @now::timestamptz) ELSE @now END, c.since <= @now, c.provider, c.barrier, ` + each(withStands, "c.%") + `
+		       CASE WHEN @first OR (SELECT n.counted_at IS NULL FROM market_now n WHERE n.market_id = @market)
+		                           AND NOT EXISTS (SELECT FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id)
+		            THEN least(c.since, @now::timestamptz) ELSE @now END, c.since <= @now, c.provider, c.barrier, ` + each(withStands, "c.%") + `
 		FROM change c
 		RETURNING carried, day, provider, barrier, ` + each(withStands, "%") + `
 	)
@@ -196,7 +206,8 @@ func Recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, vendors 
 	return recount(ctx, tx, m, now, false, vendors)
 }
 
-// recount is Recount; first says that the vendors were never counted, so what is found was known when it happened.
+// recount is Recount; first says that the vendors were never counted, so what is found was known when it happened. So it is of who was
+// not counted yet in a market that the release before left.
 func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bool, vendors []VendorID) error {
 	if len(vendors) == 0 {
 		return nil

@@ -64,7 +64,8 @@ func (sub subject) record() string {
 	return sub.vendor.String()
 }
 
-// erase takes a person out of a market's record; how far their vendor was on which day stays. What is in force of theirs ends first, so that no
+// erase takes a person out of a market's record; how far their vendor was on which day stays, and the stall stays held, by nobody who is
+// known, until somebody hands it over. What is in force of theirs ends first, so that no
 // pointer to money moves: an erased account is over, and nothing takes its place. Nothing but ids remains of the person. The caller has
 // checked the actor, and writes the events, last.
 //
@@ -142,7 +143,7 @@ func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub 
 		events = append(events, Event{kind + forgotten, object, nil})
 	}
 	if sub.account == nil {
-		return f, append(events, Event{"vendor" + forgotten, sub.object(), nil}), nil
+		events = append(events, Event{"vendor" + forgotten, sub.object(), nil})
 	}
 	return f, events, Recount(ctx, tx, m.ID, now, sub.vendor)
 }

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -150,6 +151,40 @@ func equalShares(a, b coverage.Share) bool {
 		slices.EqualFunc(a.Split, b.Split, func(a, b coverage.Part) bool {
 			return a.Key == b.Key && a.Vendors == b.Vendors && a.Accepting == b.Accepting && slices.Equal(a.Funnel, b.Funnel)
 		})
+}
+
+// Who was erased accepts nothing from then on, goes on holding the stall until it is handed over, and stays what they were in the past.
+func TestErasedIsCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cov := coverage.New(w.db, w.clock.now)
+	p := w.placard("A-1", viettel)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "installed"})
+	w.stall("A-2")
+	start := w.reg.Today()
+	says := func(when, want string, q coverage.Question) {
+		t.Helper()
+		q.Market = "VT"
+		got, err := cov.Share(t.Context(), w.officer, q)
+		if said := fmt.Sprint(got.Vendors, got.Accepting, got.Overdue); err != nil || said != want {
+			t.Errorf("%s: vendors, accepting and overdue are %s, want %s; %v", when, said, want, err)
+		}
+	}
+	w.clock.pass(3 * day)
+	w.forget(w.look("A-1").Vendor.ID)
+	says("erased", "2 0 0", coverage.Question{})
+	says("by section", "2 0 0", coverage.Question{By: "section"})
+	w.clock.pass(60 * day)
+	says("when the first look would have been overdue", "2 0 0", coverage.Question{})
+	if _, err := w.reg.HandOver(t.Context(), w.clerk, "VT", "A-1", registry.Transfer{Vendor: registry.NewHolder{Name: "Hồ Thúy Hòa"}, Reason: "sold"}); err != nil {
+		t.Fatal(err)
+	}
+	says("handed over", "2 0 0", coverage.Question{})
+	if _, err := w.reg.KeepCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	says("the day before it was", "2 1 0", coverage.Question{AsOf: start.Plus(2)})
+	w.whole()
 }
 
 // What a phone sends once more of somebody who was erased does not bring them back, nor is it kept as a second version.

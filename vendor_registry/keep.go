@@ -32,13 +32,15 @@ func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("keep counts: %w", err)
 	}
+	var failed []error
 	for _, m := range due {
-		if err = s.keepCounts(ctx, m, now); err != nil {
-			return markets, fmt.Errorf("keep counts of market %s: %w", m, err)
+		if err := s.keepCounts(ctx, m, now); err != nil { // one market holds up no other
+			failed = append(failed, fmt.Errorf("keep counts of market %s: %w", m, err))
+			continue
 		}
 		markets++
 	}
-	return markets, nil
+	return markets, errors.Join(failed...)
 }
 
 // visitOverlap is how long a transaction that records a visit may take.
@@ -59,7 +61,7 @@ func (s *Service) keepCounts(ctx context.Context, m MarketID, now time.Time) err
 		last = []*time.Time{nil}
 	}
 	args := pgx.StrictNamedArgs{"market": m}
-	which := `SELECT id FROM vendors WHERE market_id = @market AND erased_at IS NULL ORDER BY id`
+	which := `SELECT id FROM vendors WHERE market_id = @market ORDER BY id`
 	first := last[0] == nil
 	if !first {
 		which = `SELECT v.vendor_id FROM visits v WHERE v.market_id = @market AND v.vendor_id IS NOT NULL AND (v.recorded_at > @since OR v.voided_at > @since)
@@ -158,7 +160,7 @@ type Miscount struct {
 }
 
 // CheckCounts compares a market's counters with a count of the facts as they are at this moment (stageOf, for every vendor), and, when
-// mend is set, counts the market anew where they differ. Vendors who were erased are left out on both sides.
+// mend is set, counts the market anew where they differ.
 //
 // Faults: NotFound; Forbidden.
 func (s *Service) CheckCounts(ctx context.Context, by Actor, marketCode string, mend bool) ([]Miscount, error) {
@@ -197,12 +199,10 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 		Split, Key string
 		N          []int
 	}
-	facts, err := postgres.All[figure](ctx, tx, FactsSQL+`, there AS (
-			SELECT s.* FROM state s WHERE s.vendor_id <> ALL (ARRAY(SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.erased_at IS NOT NULL))
-		)
+	facts, err := postgres.All[figure](ctx, tx, FactsSQL+`
 		SELECT s.split, s.key, ARRAY[`+each(withStands, "coalesce(sum(s.%), 0)")+`]::int[] AS n
-		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM there UNION ALL SELECT 'provider', provider, `+each(withStands, "%")+` FROM there WHERE provider <> ''
-		      UNION ALL SELECT 'barrier', barrier, `+each(withStands, "%")+` FROM there WHERE barrier <> '') s GROUP BY 1, 2`, FactsArgs(m.ID, now))
+		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM state UNION ALL SELECT 'provider', provider, `+each(withStands, "%")+` FROM state WHERE provider <> ''
+		      UNION ALL SELECT 'barrier', barrier, `+each(withStands, "%")+` FROM state WHERE barrier <> '') s GROUP BY 1, 2`, FactsArgs(m.ID, now))
 	if err != nil {
 		return nil, err
 	}
@@ -212,11 +212,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 		      UNION ALL SELECT split, key, `+each(withStands, "%")+` FROM market_split_now WHERE market_id = @market
 		      UNION ALL SELECT x.split, x.key, `+each(withStands, "c.%")+`
 		      FROM vendor_changes c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
-		      WHERE c.market_id = @market AND NOT c.carried AND c.since <= @now AND (x.split = '' OR x.key <> '')
-		      UNION ALL SELECT x.split, x.key, `+each(withStands, "-c.%")+`
-		      FROM vendor_changes c LEFT JOIN vendors v ON v.market_id = @market AND v.id = c.vendor_id
-		      CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
-		      WHERE c.market_id = @market AND c.since <= @now AND (v.id IS NULL OR v.erased_at IS NOT NULL) AND (x.split = '' OR x.key <> '')) s
+		      WHERE c.market_id = @market AND NOT c.carried AND c.since <= @now AND (x.split = '' OR x.key <> '')) s
 		GROUP BY 1, 2`, pgx.StrictNamedArgs{"market": m.ID, "now": now})
 	if err != nil {
 		return nil, err
@@ -282,7 +278,7 @@ type dayCount struct {
 
 // mendCounts counts a market anew: first every vendor's changes against the facts, then the counters against the changes.
 func (s *Service) mendCounts(ctx context.Context, by Actor, m Market, now time.Time) error {
-	vendors, err := postgres.All[VendorID](ctx, s.db, `SELECT id FROM vendors WHERE market_id = @market AND erased_at IS NULL ORDER BY id`, pgx.StrictNamedArgs{"market": m.ID})
+	vendors, err := postgres.All[VendorID](ctx, s.db, `SELECT id FROM vendors WHERE market_id = @market ORDER BY id`, pgx.StrictNamedArgs{"market": m.ID})
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,8 @@ func AuditRetention(ctx context.Context, tx pgx.Tx, now time.Time, in id.ID[Mark
 	return Audit(ctx, tx, now, system(""), in, Event{"retention.ran", "retention", fields})
 }
 
-// countOldVisits makes counts of old visits, market by market. One that was taken back counts for nothing and goes all the same.
+// countOldVisits makes counts of old visits, market by market. One that was taken back counts for nothing and goes all the same. Of the
+// others the vendor's reason stays with its moment, on which the figures of past days stand.
 func (s *Service) countOldVisits(ctx context.Context, now time.Time) (all int, err error) {
 	before := Day{DayOf(now).t.AddDate(-VisitYears, 0, -1)}.End()
 	markets, err := postgres.All[MarketID](ctx, s.db, `
@@ -82,7 +83,10 @@ func (s *Service) countOldVisits(ctx context.Context, now time.Time) (all int, e
 		err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 			n, err := postgres.One[int](ctx, tx, `
 				WITH old AS (
-					DELETE FROM visits WHERE market_id = @market AND at <= @before RETURNING at, outcome, coalesce(barrier, '') AS barrier, voided_at IS NULL AS stands
+					DELETE FROM visits WHERE market_id = @market AND at <= @before RETURNING id, vendor_id, at, outcome, coalesce(barrier, '') AS barrier, voided_at IS NULL AS stands
+				), reasons AS (
+					INSERT INTO old_barriers (market_id, id, vendor_id, at, barrier)
+					SELECT @market, id, vendor_id, at, barrier FROM old WHERE stands AND barrier <> '' AND vendor_id IS NOT NULL
 				), counts AS (
 					INSERT INTO visit_counts (market_id, month, outcome, barrier, visits)
 					SELECT @market, date_trunc('month', at AT TIME ZONE INTERVAL '7 hours')::date, outcome, barrier, count(*) FROM old WHERE stands GROUP BY 2, 3, 4

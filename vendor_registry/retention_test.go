@@ -1,12 +1,15 @@
 package registry_test
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+	"cho40/vendor_registry/fieldwork"
 )
 
 // What is too old goes once, and visits leave their number behind; what is younger by a day stays.
@@ -62,4 +65,49 @@ func TestRetain(t *testing.T) {
 		t.Errorf("%d runs are in the record, want two of the market and two of the service", n)
 	}
 	w.whole()
+}
+
+// A visit that became a count leaves the vendor's reason where it was, in the figures of the past and in those of today.
+func TestReasonsOutliveVisits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cov, field := coverage.New(w.db, w.clock.now), fieldwork.New(w.db, w.reg)
+	w.stall("A-1")
+	first := w.reg.Today()
+	if _, err := field.RecordVisit(t.Context(), w.clerk, "VT", "A-1", fieldwork.NewVisit{Outcome: "helped", Barrier: "fees"}); err != nil {
+		t.Fatal(err)
+	}
+	reasons := func() string {
+		t.Helper()
+		said := ""
+		for _, day := range []registry.Day{first, {}} {
+			got, err := cov.Share(t.Context(), w.officer, coverage.Question{Market: "VT", AsOf: day})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range got.Barriers {
+				said += fmt.Sprint(b.Code, b.Vendors, " ")
+			}
+		}
+		return said
+	}
+	w.clock.pass(800 * day)
+	if got, err := w.reg.Retain(t.Context()); err != nil || got[0].Rows != 1 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	for _, touch := range []string{"closed", "trading"} {
+		if got := reasons(); got != "fees1 fees1 " && touch == "closed" || got != "fees1 " && touch == "trading" {
+			t.Errorf("before the stall is %s the reasons are %s", touch, got)
+		}
+		w.whole()
+		if _, err := w.reg.SetStatus(t.Context(), w.clerk, "VT", "A-1", registry.NewStatus{Status: touch, Reason: "illness"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := reasons(); got != "fees1 fees1 " {
+		t.Errorf("after the vendor came back the reasons are %s", got)
+	}
+	if n := ask[int](w, `SELECT count(*) FROM visits`); n != 0 {
+		t.Errorf("%d visits are left", n)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -115,6 +118,86 @@ func TestLateAndClosed(t *testing.T) {
 	}
 	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
 		t.Errorf("%+v, %v", wrong, err)
+	}
+}
+
+// A quarter that is closed closes those before it, whose figures do not move any more either; a market that came later keeps none open.
+func TestClosingClosesWhatWasBefore(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := registry.New(db, time.Now).LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, db, "VT", "31321")
+	day := func(s string) registry.Day {
+		d, err := registry.ParseDay(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one, two := m.hang(t, "A-1", false), m.hang(t, "A-2", false) // 2 March
+	m.at = time.Date(2026, 10, 5, 2, 0, 0, 0, time.UTC)
+	if _, err := m.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "ZZ", Name: "Chợ mới", Area: "31321"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.reg.KeepCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	officer := actor("officer", "all")
+	if done, err := m.cov.Close(t.Context(), officer, coverage.NewClosing{Quarter: "2026-Q3", Market: "VT"}); err != nil || done.Closed != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	m.at = m.at.Add(time.Hour)
+	m.record(t, one, registry.NewPlacardEvent{Kind: "installed", Consent: agreed, At: time.Date(2026, 3, 25, 1, 0, 0, 0, time.UTC)})
+	m.record(t, two, registry.NewPlacardEvent{Kind: "installed", Consent: agreed, At: time.Date(2026, 6, 20, 1, 0, 0, 0, time.UTC)})
+	for _, q := range []coverage.Question{{Market: "VT"}, {Area: "31321"}} {
+		for _, on := range []string{"2026-03-31", "2026-06-25", "2026-07-05"} {
+			q.AsOf = day(on)
+			got, err := m.cov.Share(t.Context(), officer, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Accepting != 0 || got.Closed == nil || got.Closed.Quarter != "2026-Q"+strconv.Itoa(map[string]int{"03": 1, "06": 2, "07": 3}[on[5:7]]) || got.Correction == nil || got.Correction.Accepting != 1 {
+				t.Errorf("%+v: %d accept, closed %+v, correction %+v", q, got.Accepting, got.Closed, got.Correction)
+			}
+		}
+	}
+	if again, err := m.cov.Close(t.Context(), officer, coverage.NewClosing{Quarter: "2026-Q1", Market: "VT"}); err != nil || again.Closed != 0 || again.Before != 1 || again.Hash == "" {
+		t.Errorf("closing what was closed with it: %+v, %v", again, err)
+	}
+}
+
+// A market that cannot be counted just now holds up no other.
+func TestOneMarketHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	other := open(t, m.db, "ZZ", "")
+	m.hang(t, "A-1", true)
+	other.hang(t, "A-1", true)
+	m.at = m.at.Add(20 * day)
+	markets, err := m.db.Query(t.Context(), `SELECT id::text FROM markets ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := pgx.CollectRows(markets, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := m.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
+	if _, err := tx.Exec(t.Context(), `SELECT FROM market_now WHERE market_id = $1 FOR UPDATE`, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := m.reg.KeepCounts(t.Context()); n != 1 || err == nil || !strings.Contains(err.Error(), ids[0]) {
+		t.Errorf("kept %d, %v", n, err)
+	}
+	var left int
+	if err := m.db.QueryRow(t.Context(), `SELECT count(*) FROM vendor_changes WHERE market_id = $1 AND NOT carried AND since <= $2`, ids[1], m.at).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d changes of the other market wait, %v", left, err)
 	}
 }
 
@@ -285,6 +368,11 @@ func TestMarketFromBeforeTheCounters(t *testing.T) {
 	}
 	if got := ask(); got != want {
 		t.Errorf("from the facts: %+v, want %+v", got, want)
+	}
+	for _, status := range []string{"closed", "trading"} { // before anybody counted
+		if _, err := m.reg.SetStatus(t.Context(), m.clerk, "VT", "A-1", registry.NewStatus{Status: status, Reason: "illness"}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := m.cov.Close(t.Context(), registry.Console(), coverage.NewClosing{Quarter: "2026-Q1"}); fault.CodeOf(err) != "not-counted" {
 		t.Errorf("a quarter is closed before it is counted: %v", err)

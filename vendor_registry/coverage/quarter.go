@@ -80,7 +80,8 @@ type Closing struct {
 	Hash    string `json:"hash"`   // as Closed.Hash, of all of them
 }
 
-// Close freezes the figures of a quarter that is over, market by market. Once more changes nothing.
+// Close freezes the figures of a quarter that is over, market by market, with those before it that are still open. Once more changes
+// nothing.
 //
 // Faults: Invalid quarter-invalid, quarter-open; NotFound; Forbidden.
 func (s *Service) Close(ctx context.Context, by registry.Actor, in NewClosing) (Closing, error) {
@@ -136,53 +137,73 @@ func (s *Service) close(ctx context.Context, by registry.Actor, code, quarter st
 		if _, err := tx.Exec(ctx, `SELECT FROM markets WHERE id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID}); err != nil {
 			return err
 		}
-		args := pgx.StrictNamedArgs{"market": m.ID, "quarter": quarter}
-		before, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM quarter_closes WHERE market_id = @market AND quarter >= @quarter)`, args)
-		if err == nil && !before {
-			var counted bool
-			if counted, err = postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM market_now WHERE market_id = @market AND counted_at IS NOT NULL)`, pgx.StrictNamedArgs{"market": m.ID}); err == nil && !counted {
-				err = fault.New(fault.Busy, "not-counted", "The figures of this market are still being counted. Try again in a minute.")
-			}
-		}
-		if err != nil || before { // a later one closes all before it
+		if before, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM quarter_closes WHERE market_id = @market AND quarter = @quarter)`,
+			pgx.StrictNamedArgs{"market": m.ID, "quarter": quarter}); err != nil || before {
 			return err
 		}
-		f := frozen{code, quarter, ends.String(), Definition, map[string]int{}, map[string][]int{}, map[string]int{}}
-		of := set{market: &m.ID, day: registry.DayOf(now)}
-		for _, by := range []slice{{}, {split: "provider"}, {split: "barrier"}} {
-			lines, err := in.sumOn(ctx, of, "", by, []registry.Day{ends}, nil)
-			if err != nil {
-				return err
-			}
-			for _, l := range lines {
-				n := l.at[0]
-				switch by.split {
-				case "provider":
-					f.Providers[l.Key] = n[:len(registry.Counted)]
-				case "barrier":
-					f.Barriers[l.Key] = n[column("vendors")]
-				default:
-					for i, name := range registry.Counted {
-						f.Figures[name] = n[i]
-					}
-				}
-			}
+		counted, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM market_now WHERE market_id = @market AND counted_at IS NOT NULL)`, pgx.StrictNamedArgs{"market": m.ID})
+		if err == nil && !counted {
+			err = fault.New(fault.Busy, "not-counted", "The figures of this market are still being counted. Try again in a minute.")
 		}
-		text, err := json.Marshal(f) // keys in order, so the same figures are the same text
 		if err != nil {
 			return err
 		}
-		hash := sha256.Sum256(append([]byte(closeDomain), text...))
-		args["ends"], args["definition"], args["figures"], args["hash"], args["by"], args["now"] = ends, Definition, string(text), hash[:], by.ID, now
-		if _, err := tx.Exec(ctx, `
-			INSERT INTO quarter_closes (market_id, quarter, ends, definition, figures, hash, closed_by, closed_at)
-			VALUES (@market, @quarter, @ends, @definition, @figures, @hash, @by, @now)`, args); err != nil {
+		// Nothing of before it changes any more either, so those before it are frozen with it.
+		open, err := postgres.All[registry.Day](ctx, tx, `
+			SELECT x.ends FROM (SELECT (g + interval '3 months')::date - 1 AS ends FROM generate_series(
+			         (SELECT date_trunc('quarter', min(d.day)::timestamp) FROM market_day_delta d WHERE d.market_id = @market AND d.day <= @ends), @ends::date::timestamp, interval '3 months') g
+			       UNION SELECT @ends) x
+			WHERE NOT EXISTS (SELECT FROM quarter_closes q WHERE q.market_id = @market AND q.ends = x.ends) ORDER BY x.ends`,
+			pgx.StrictNamedArgs{"market": m.ID, "ends": ends})
+		if err != nil {
 			return err
 		}
+		events := make([]registry.Event, len(open))
+		for i, end := range open {
+			if events[i], err = in.freeze(ctx, tx, by, m, end, now); err != nil {
+				return err
+			}
+		}
 		done = true
-		return registry.Audit(ctx, tx, now, by, m.ID, registry.Event{Action: "quarter.closed", Object: "market:" + m.Code, Fields: []string{quarter, hex.EncodeToString(hash[:])}})
+		return registry.Audit(ctx, tx, now, by, m.ID, events...)
 	})
 	return done, err
+}
+
+// freeze stores the figures of a market's quarter.
+func (s *Service) freeze(ctx context.Context, tx pgx.Tx, by registry.Actor, m registry.Market, ends registry.Day, now time.Time) (registry.Event, error) {
+	quarter := quarterOf(ends)
+	f := frozen{m.Code, quarter, ends.String(), Definition, map[string]int{}, map[string][]int{}, map[string]int{}}
+	of := set{market: &m.ID, day: registry.DayOf(now)}
+	for _, by := range []slice{{}, {split: "provider"}, {split: "barrier"}} {
+		lines, err := s.sumOn(ctx, of, "", by, []registry.Day{ends}, nil)
+		if err != nil {
+			return registry.Event{}, err
+		}
+		for _, l := range lines {
+			n := l.at[0]
+			switch by.split {
+			case "provider":
+				f.Providers[l.Key] = n[:len(registry.Counted)]
+			case "barrier":
+				f.Barriers[l.Key] = n[column("vendors")]
+			default:
+				for i, name := range registry.Counted {
+					f.Figures[name] = n[i]
+				}
+			}
+		}
+	}
+	text, err := json.Marshal(f) // keys in order, so the same figures are the same text
+	if err != nil {
+		return registry.Event{}, err
+	}
+	hash := sha256.Sum256(append([]byte(closeDomain), text...))
+	_, err = tx.Exec(ctx, `
+		INSERT INTO quarter_closes (market_id, quarter, ends, definition, figures, hash, closed_by, closed_at)
+		VALUES (@market, @quarter, @ends, @definition, @figures, @hash, @by, @now)`,
+		pgx.StrictNamedArgs{"market": m.ID, "quarter": quarter, "ends": ends, "definition": Definition, "figures": string(text), "hash": hash[:], "by": by.ID, "now": now})
+	return registry.Event{Action: "quarter.closed", Object: "market:" + m.Code, Fields: []string{quarter, hex.EncodeToString(hash[:])}}, err
 }
 
 // closed is the closing of a quarter for a set of markets, nil while it is open for any of them. Faults: a frozen figure that does not
@@ -196,10 +217,14 @@ func (s *Service) closed(ctx context.Context, v set, quarter string) (*Closed, e
 	if any, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter)`, pgx.StrictNamedArgs{"quarter": quarter}); err != nil || !any {
 		return nil, err
 	}
-	where, args := v.where(pgx.StrictNamedArgs{"quarter": quarter})
+	ends, err := endOf(quarter)
+	if err != nil {
+		return nil, err
+	}
+	where, args := v.where(pgx.StrictNamedArgs{"quarter": quarter, "ends": ends}) // a market that had nobody yet keeps no quarter open
 	rows, err := postgres.All[row](ctx, s.db, `
 		SELECT q.figures, q.hash, q.closed_at FROM market_tracks t LEFT JOIN quarter_closes q ON q.market_id = t.market_id AND q.quarter = @quarter
-		WHERE `+where+` ORDER BY t.code`, args)
+		WHERE `+where+` AND (q.market_id IS NOT NULL OR EXISTS (SELECT FROM market_day_delta d WHERE d.market_id = t.market_id AND d.day <= @ends)) ORDER BY t.code`, args)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
