@@ -2,12 +2,13 @@ package printing
 
 import (
 	"bytes"
+	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"cho40/internal/fault"
@@ -155,9 +156,11 @@ type canvas struct {
 	pages    [][]byte       // the contents of those that are done
 	face     *face          // in which the last line was set, and its size in points
 	size     float64
-	compress bool
-	height   float64 // of the page in points, as its MediaBox rounds it
+	compress *zlib.Writer // nil: pages stay as they are
+	height   float64      // of the page in points, as its MediaBox rounds it
 	buf      []byte
+	aside    []byte // the long operators of a page, one after the other, and where each ends
+	ends     []int
 }
 
 // logoName is what the library calls the document's one picture.
@@ -183,7 +186,11 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 		}
 		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	return &canvas{file: pdf, pdf: pdf, compress: compress, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
+	c := &canvas{file: pdf, pdf: pdf, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
+	if compress {
+		c.compress = compressors.Get().(*zlib.Writer)
+	}
+	return c, nil
 }
 
 // a4 is the paper of nearly all sheets.
@@ -252,15 +259,35 @@ func (c *canvas) page(o Offset, draw func() error) error {
 	if c.face != nil { // each page begins with the face in which the last one ended
 		c.file.SetFont(c.face.family, "", c.size)
 	}
-	contents := page.Bytes()
-	if c.compress {
-		var err error
-		if contents, err = packed(contents); err != nil {
-			return err
-		}
+	pieces, err := c.pieces(page.Bytes())
+	if err != nil {
+		return err
+	}
+	var contents []byte
+	if c.compress != nil {
+		contents, err = packed(c.compress, pieces)
+	} else {
+		contents = slices.Concat(pieces...)
+	}
+	if err != nil {
+		return err
 	}
 	c.pages = append(c.pages, contents)
 	return nil
+}
+
+// pieces are the contents of a page, with what was kept aside in its places.
+func (c *canvas) pieces(page []byte) (all [][]byte, err error) {
+	from := 0
+	for _, end := range c.ends {
+		before, after, found := bytes.Cut(page, []byte(asideMark+"\n"))
+		if !found {
+			return nil, errNoPages
+		}
+		all, page, from = append(all, before, c.aside[from:end]), after, end
+	}
+	c.aside, c.ends = c.aside[:0], c.ends[:0]
+	return append(all, page), nil
 }
 
 // turned lets draw put something on the page that stands on its head, with its own top left at the cell's.
@@ -303,9 +330,22 @@ func appendNumber(b []byte, v float64) []byte {
 	return b
 }
 
+// asideMark stands in the library's page for operators that are kept aside, which are most of a page: the library's buffer would be made
+// anew and copied each time that it grows. No text that we have letters for is written with these bytes.
+const (
+	asideMark = "%aside"
+	asideFrom = 1024 // bytes
+)
+
 // flush hands the operators to the page.
 func (c *canvas) flush() {
-	c.pdf.RawWriteStr(strings.TrimSuffix(string(c.buf), "\n"))
+	if len(c.buf) < asideFrom {
+		c.pdf.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.buf, []byte("\n"))))
+	} else {
+		c.aside = append(c.aside, c.buf...)
+		c.ends = append(c.ends, len(c.aside))
+		c.pdf.RawWriteStr(asideMark)
+	}
 	c.buf = c.buf[:0]
 }
 
@@ -540,7 +580,8 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 		wishes = "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
 	}
 	filter := ""
-	if c.compress {
+	if c.compress != nil {
+		compressors.Put(c.compress)
 		filter = "/Filter /FlateDecode "
 	}
 	return revise(out, c.pages, filter, wishes)
