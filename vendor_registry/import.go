@@ -188,6 +188,30 @@ func (s *Service) show(ctx context.Context, db postgres.Querier, m Market, im *I
 // rowsAsked is how many of a ledger's first rows are shown to who says what its columns hold.
 const rowsAsked = 8
 
+// NewestImport is the import that a market began last, without its rows and without what was found in them; nil: none, or a preview that
+// nobody committed in time. Faults: NotFound; Forbidden.
+func (s *Service) NewestImport(ctx context.Context, by Actor, marketCode string) (*Import, error) {
+	m, err := market(ctx, s.db, by, ImportLedger, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		ID        ImportID
+		State     string
+		Report    []byte
+		CreatedAt time.Time
+	}
+	last, err := postgres.All[row](ctx, s.db, `
+		SELECT i.id, CASE WHEN i.state = 'preview' AND i.ledger IS NULL THEN 'unmapped' ELSE i.state END AS state, i.report - 'faults' - 'warnings' AS report, i.created_at
+		FROM (SELECT id, state, ledger, report, expires_at, created_at FROM imports WHERE market_id = @market ORDER BY created_at DESC LIMIT 1) i
+		WHERE i.state <> 'preview' OR i.expires_at > @now`, pgx.StrictNamedArgs{"market": m.ID, "now": s.now()})
+	if err != nil || len(last) == 0 {
+		return nil, err
+	}
+	im := Import{Ref: ImportRef{m.Code, last[0].ID}, ID: last[0].ID, State: last[0].State, CreatedAt: last[0].CreatedAt}
+	return &im, json.Unmarshal(last[0].Report, &im.Report)
+}
+
 // Imports lists a market's last imports, newest first, at most 10, without their rows. Faults: NotFound; Forbidden.
 func (s *Service) Imports(ctx context.Context, by Actor, marketCode string) ([]Import, error) {
 	m, err := market(ctx, s.db, by, ImportLedger, marketCode)

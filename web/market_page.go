@@ -3,11 +3,13 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
+	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
 )
@@ -38,7 +40,10 @@ type marketPage struct {
 	Definition     string          // of the share: its number
 	Gap            int             // hang, but do not count
 	Steps          []stepShown
-	Todo           []task
+	Why            []reasonShown
+	Aim            *standingShown // the next target of the share; nil: none
+	AimAt          float64        // its share, in per cent
+	Todo           []need
 	Vendors        bool // whether stalls are shown at all
 	Stalls, Vacant int
 	Plan           []planRow
@@ -54,14 +59,6 @@ type stepShown struct {
 	Tile, Words string
 	Vendors     int
 	Lost        int // from the step above
-}
-
-// task is something that waits for the reader.
-type task struct {
-	Tile         string
-	Late         bool
-	Head, Words  string
-	Path, Action string
 }
 
 type planRow struct {
@@ -168,6 +165,10 @@ func (s *Server) marketPage(c echo.Context) error {
 			}
 			p.Steps = append(p.Steps, shown)
 		}
+		p.Why = reasons(l, p.Share)
+		if p.Aim, p.AimAt, err = s.aim(c, m.Code, ""); err != nil {
+			return err
+		}
 	}
 	p.Q = asked(c, "q")
 	plan, err := s.reg(c).Plan(ctx, by, m.Code, p.Q)
@@ -201,10 +202,58 @@ func (s *Server) marketPage(c echo.Context) error {
 	if by.Can(registry.ImportLedger, m) {
 		p.Import = marketPath(m.Code, "import")
 	}
-	if p.Todo, err = s.tasks(c, m, &p, plan); err != nil {
+	if by.Can(registry.PrintPlacards, m) {
+		p.Print = marketPath(m.Code, "print")
+	}
+	found, err := s.needs(c, m, countedOn(plan))
+	if err != nil {
 		return err
 	}
+	p.Todo, p.Approved = found.list, found.ready
+	p.badge(marketPath(m.Code, "approvals"), found.waiting)
 	return s.show(c, http.StatusOK, "market.html", p)
+}
+
+// reasonShown is why some vendors are not paid by scan yet.
+type reasonShown struct {
+	Words, Clears string
+	Vendors, Days int // for how many days it stands; 0: nobody asked, or since today
+}
+
+// clearsWords are who can clear a barrier.
+var clearsWords = map[string]string{"volunteer": "The team", "board": "The board", "provider": "The wallet or the network", "nobody": "Nobody for now"}
+
+// reasons are those of the vendors who are missing in a share; together they are all of them.
+func reasons(l lang.Lang, share *coverage.Share) []reasonShown {
+	out := make([]reasonShown, len(share.Barriers))
+	for i, b := range share.Barriers {
+		out[i] = reasonShown{Words: l.T("Nobody has asked yet"), Clears: l.T(clearsWords[b.ClearsIt]), Vendors: b.Vendors}
+		if known, ok := registry.BarrierOf(b.Code); ok {
+			out[i].Words = l.T(known.Words)
+		}
+		if b.Days != nil {
+			out[i].Days = *b.Days
+		}
+	}
+	return out
+}
+
+// aim is the target of a share that is due next, nil where there is none or it is not for this reader.
+func (s *Server) aim(c echo.Context, market, area string) (*standingShown, float64, error) {
+	page, err := s.cov(c).Targets(c.Request().Context(), actor(c), coverage.TargetQuestion{Market: market, Area: area, Indicator: coverage.Accepting})
+	if fault.KindOf(err) == fault.Forbidden {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, st := range slices.Backward(page.Items) { // the latest due day comes first
+		if st.State == "running" && st.Target.Share != nil {
+			shown := standing(language(c), st)
+			return &shown, 100 * *st.Target.Share, nil
+		}
+	}
+	return nil, 0, nil
 }
 
 // fill makes plan, legend, filters and table of a market's stalls.
@@ -297,102 +346,4 @@ func inStatus(line registry.PlanLine, status string) bool {
 		return line.Overdue
 	}
 	return true
-}
-
-// tasks are what waits for the reader in a market: only what they may do.
-func (s *Server) tasks(c echo.Context, m registry.Market, p *marketPage, plan []registry.PlanLine) ([]task, error) {
-	ctx, by, l := c.Request().Context(), actor(c), language(c)
-	var todo []task
-	var suspended, overdue, printed int
-	for _, line := range plan {
-		if line.Suspended {
-			suspended++
-		}
-		if line.Overdue {
-			overdue++
-		}
-		if line.Stage != nil && line.Trades && *line.Stage == registry.Printed {
-			printed++
-		}
-	}
-	if suspended > 0 && by.Can(registry.SuspendPlacard, m) {
-		todo = append(todo, task{Tile: "stop", Head: say(l, suspended, "1 placard is suspended", "%s placards are suspended"),
-			Words: l.T("Somebody stopped it, or a check found another code. Go and look."), Path: "?status=suspended#stalls", Action: l.T("See which")})
-	}
-	if by.Can(registry.SeeVendors, m) {
-		found, err := s.reg(c).Incidents(ctx, by, m.Code, false, registry.List{})
-		if err != nil {
-			return nil, err
-		}
-		if n := len(found.Items); n > 0 {
-			todo = append(todo, task{Tile: "stop", Head: say(l, n, "Another code was found at 1 stall", "Another code was found at %s stalls"),
-				Words: l.T("The placards are stopped. Look at the stalls beside them too."), Path: marketPath(m.Code, "incidents"), Action: l.T("See which")})
-		}
-	}
-	if by.Can(registry.SettleClashes, m) {
-		twice, err := s.reg(c).Clashes(ctx, by, m.Code, false)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(twice); n > 0 {
-			todo = append(todo, task{Tile: "t1", Head: say(l, n, "1 record came in two versions", "%s records came in two versions"),
-				Words: l.T("Two phones sent different things under one number. Nothing was overwritten."), Path: marketPath(m.Code, "incidents"), Action: l.T("See which")})
-		}
-	}
-	if by.Can(registry.RecordField, m) {
-		olds, err := s.reg(c).Outstanding(ctx, by, m.Code)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(olds); n > 0 {
-			todo = append(todo, task{Tile: "vacant", Head: say(l, n, "1 old placard is still out", "%s old placards are still out"),
-				Words: l.T("Whoever scans one may pay into an account that is over."), Path: p.Old, Action: l.T("See which")})
-		}
-	}
-	if by.Can(registry.ApproveFirst, m) {
-		waiting, err := s.reg(c).Pending(ctx, by, m.Code)
-		if err != nil {
-			return nil, err
-		}
-		n := 0
-		for _, w := range waiting {
-			if !w.Mine {
-				n++
-			}
-		}
-		path := marketPath(m.Code, "approvals")
-		p.badge(path, n)
-		if n > 0 {
-			todo = append(todo, task{Tile: "t1", Head: say(l, n, "Approve 1 account", "Approve %s accounts"),
-				Words: l.T("Whoever approves must be somebody else than who brought it in."), Path: path, Action: l.T("Look and approve")})
-		}
-	}
-	if overdue > 0 && by.Can(registry.RecordField, m) {
-		todo = append(todo, task{Tile: "t5", Late: true, Head: say(l, overdue, "1 placard's check is overdue", "%s placards' checks are overdue"),
-			Words: l.T("They do not count until somebody scans them again."), Path: "?status=overdue#stalls", Action: l.T("See which")})
-	}
-	if by.Can(registry.PrintPlacards, m) {
-		ready, err := s.reg(c).Ready(ctx, by, m.Code)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range ready {
-			p.Approved += r.Approved
-		}
-		p.Print = marketPath(m.Code, "print")
-		if n := p.Approved; n > 0 {
-			sheets := (n + 3) / 4
-			todo = append(todo, task{Tile: "t2", Head: say(l, n, "1 placard is ready to print", "%s placards are ready to print"),
-				Words: say(l, sheets, "1 sheet of A4.", "%s sheets of A4."), Path: p.Print, Action: l.T("Print placards")})
-		}
-	}
-	if printed > 0 && by.Can(registry.RecordField, m) {
-		todo = append(todo, task{Tile: "t3", Head: say(l, printed, "1 placard waits to be hung", "%s placards wait to be hung"),
-			Words: l.T("Scan it at the stall, let the vendor read the name aloud, then hang it."), Path: "?stage=printed#stalls", Action: l.T("See which")})
-	}
-	if len(plan) == 0 && p.Import != "" {
-		todo = append(todo, task{Tile: "t0", Head: l.T("Import the stall ledger"), Words: l.T("Excel or CSV, as you keep it."),
-			Path: p.Import, Action: l.T("Choose the file")})
-	}
-	return todo, nil
 }

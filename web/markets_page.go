@@ -12,8 +12,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// marketsShown is how many markets a page lists: each costs a figure of its own.
-const marketsShown = 25
+const (
+	marketsShown = 25 // on one page: each costs a figure of its own
+	needsShown   = 8  // markets at most of which the first page says what needs the reader: who has more sees it in each
+)
 
 type marketsPage struct {
 	frame
@@ -21,6 +23,14 @@ type marketsPage struct {
 	Rows        []marketRow
 	First, Next string // addresses; empty: none
 	Customers   []customersOf
+	Needs       []marketNeeds
+	Told        bool // whether all that needs the reader is in Needs
+}
+
+// marketNeeds is what needs the reader in a market.
+type marketNeeds struct {
+	Path, Name string
+	Todo       []need
 }
 
 type marketRow struct {
@@ -65,6 +75,19 @@ func (s *Server) marketsPage(c echo.Context) error {
 			return err
 		}
 		p.Rows = append(p.Rows, row)
+	}
+	p.Told = p.Q == "" && c.QueryParam("cursor") == "" && list.Next == nil && len(list.Items) <= needsShown
+	for i, m := range list.Items {
+		if !p.Told || !by.Can(registry.SeeVendors, m) {
+			continue
+		}
+		found, err := s.needs(c, m, countedIn(p.Rows[i].Share))
+		if err != nil {
+			return err
+		}
+		if found.list != nil {
+			p.Needs = append(p.Needs, marketNeeds{p.Rows[i].Path, m.Name, found.list})
+		}
 	}
 	if c.QueryParam("cursor") != "" {
 		p.First = with(c, "cursor", "")

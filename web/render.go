@@ -17,6 +17,7 @@ import (
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
 	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
@@ -82,14 +83,22 @@ func funcs(l lang.Lang) template.FuncMap {
 		"tile":   func(name string) template.HTML { return drawn("tile", "tiles.svg", name) },
 		"late":   func(name string) template.HTML { return drawn("tile", "tiles.svg", name, "late") },
 		"lead":   func(name string) template.HTML { return drawn("tile lead", "tiles.svg", name) },
-		"bar": func(part, whole int) template.HTML {
-			return template.HTML(fmt.Sprintf(`<svg class="bar" aria-hidden="true"><rect class="track" width="100%%" height="100%%"/><rect class="fill" width="%.1f%%" height="100%%"/></svg>`,
-				100*float64(part)/float64(max(whole, 1))))
+		"bar":    func(part, whole int) template.HTML { return bar("", part, whole, "") },
+		"waits":  func(part, whole int) template.HTML { return bar(" wait", part, whole, "") },
+		"barTo": func(part, whole int, goal float64) template.HTML {
+			return bar("", part, whole, fmt.Sprintf(`<rect class="goal" x="%.1f%%" width="4" height="26"/>`, goal))
 		},
+		"missing":  func(s *coverage.Share) int { return s.Vendors - s.Accepting },
 		"provider": registry.ProviderName,
 		"step":     func(now, number int, words string) step { return step{number, words, number < now, number == now} },
 		"at":       func(w wrong, field string) said { return said{field + "-err", w.At(field)} },
 	}
+}
+
+// bar is a part of a whole, drawn; the words beside it say the same.
+func bar(class string, part, whole int, more string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg class="bar%s" aria-hidden="true"><rect class="track" width="100%%" height="100%%"/><rect class="fill" width="%.1f%%" height="100%%"/>%s</svg>`,
+		class, 100*float64(part)/float64(max(whole, 1)), more))
 }
 
 // whole is a number of the record, or what points at one, as n takes it.
