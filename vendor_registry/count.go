@@ -199,6 +199,14 @@ func countArgs(m MarketID, vendors []VendorID, now time.Time) pgx.StrictNamedArg
 // horizon is for how many days ahead seasons are laid out. Count lays them out again each month.
 const horizon = 400
 
+// byIndex makes one plan of recountSQL for all times. A plan for just these vendors costs more to make than to carry out, and what this
+// transaction wrote is in no statistics yet: for five hundred vendors just printed for, such plans take ten times as long. A table that was
+// empty when the plan was made would be read from end to end for each vendor, so that is forbidden.
+const (
+	byIndex  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
+	byItself = `SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true), set_config('jit', 'on', true)`
+)
+
 // Recount brings the counters of a market up to date with what the transaction did to the facts of some vendors. Every transaction
 // that touches facts of a vendor calls it as its last step but Audit: the vendors' rows are locked until the commit, so of two such
 // transactions the later one sees what the earlier one did. What did not change costs three reads and no write.
@@ -219,9 +227,7 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	// A quarter is closed under a stronger lock, so it is closed for all of this transaction or for nothing of it.
 	b.Queue(`SELECT FROM markets WHERE id = @market FOR KEY SHARE`, pgx.StrictNamedArgs{"market": m})
 	b.Queue(`SELECT FROM vendors WHERE market_id = @market AND id = ANY (ARRAY(`+standing+`)) ORDER BY id FOR NO KEY UPDATE`, args)
-	// A plan for just these vendors costs more to make than to carry out, and what this transaction wrote is in no statistics yet: for five hundred
-	// vendors just printed for such plans take ten times as long.
-	b.Queue(`SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`)
+	b.Queue(byIndex)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
@@ -236,7 +242,7 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 		changes = append(changes, found...)
 	}
 	b = &pgx.Batch{}
-	b.Queue(`SELECT set_config('plan_cache_mode', 'auto', true)`)
+	b.Queue(byItself)
 	if len(changes) > 0 {
 		queueCounters(b, m, changes)
 	}
