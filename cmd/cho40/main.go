@@ -23,6 +23,7 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to date."`
 	Market      marketCmd      `cmd:"" help:"Add, list, change and move markets, and places that show codes and are none."`
 	Area        areaCmd        `cmd:"" help:"The map: find units, bring in a new one."`
+	Stall       stallCmd       `cmd:"" help:"Add, list and show stalls."`
 	Import      importCmd      `cmd:"" help:"Bring in a market's stall ledger (XLSX, CSV, TSV)."`
 	Export      exportCmd      `cmd:"" help:"Take a list out as CSV or XLSX."`
 	Accounts    accountsCmd    `cmd:"" help:"Approve receiving accounts: the second person's look."`

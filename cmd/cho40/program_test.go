@@ -452,6 +452,20 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown market", 1, []string{"coverage", "--market", "ZZ"}, `"ZZ"`},
 		{"a code that is taken", 1, []string{"market", "add", "--code", "VT", "--name", "x"}, "VT"},
 		{"a code of no market", 1, []string{"market", "add", "--code", "chợ", "--name", "x"}, "code"},
+		{"a stall with everything", 0, []string{"stall", "add", "--market", "VT", "--code", "A-12", "--section", "Rau củ", "--vendor", "Lý Minh Tâm", "--phone", "0912345678",
+			"--account", "viettel_money:0710000001:LY MINH TAM", "--account", "vcb:0123456789012", "--consent", "vi-1", "--given", "face_to_face"}, "missing for a placard: approval"},
+		{"a stall that nobody holds", 0, []string{"stall", "add", "--market", "VT", "--code", "A-13"}, "missing for a placard: vendor"},
+		{"a stall, only to be looked at", 0, []string{"stall", "add", "--market", "VT", "--code", "A-14", "--vendor", "Lý Minh Tâm", "--dry-run"}, "has the same name"},
+		{"a stall that was only looked at", 1, []string{"stall", "show", "A-14", "--market", "VT"}, "A-14"},
+		{"a stall's code that is taken", 1, []string{"stall", "add", "--market", "VT", "--code", "A-12"}, "A-12"},
+		{"an account that nobody agreed to", 1, []string{"stall", "add", "--market", "VT", "--code", "A-15", "--vendor", "Lý Minh Tâm", "--account", "momo:0912345678"}, "consent"},
+		{"an account at no provider", 1, []string{"stall", "add", "--market", "VT", "--code", "A-15", "--vendor", "Lý Minh Tâm", "--account", "0912345678", "--consent", "vi-1"}, "PROVIDER:NUMBER"},
+		{"a stall in no market", 1, []string{"stall", "list", "--market", "ZZ"}, "ZZ"},
+		{"a stage that is none", 1, []string{"stall", "list", "--market", "VT", "--stage", "rich"}, "rich"},
+		{"stalls by a name without accents", 0, []string{"stall", "list", "--market", "VT", "--q", "tam"}, "09•• ••• 678"},
+		{"stalls of no market", 2, []string{"stall", "list"}, "--market"},
+		{"a stall, in full", 0, []string{"stall", "show", "A-12", "--market", "VT"}, "viettel_money, 07•• ••• 001"},
+		{"no stall named", 2, []string{"stall", "show", "--market", "VT"}, "<code>"},
 		{"a day that is none", 1, []string{"coverage", "--as-of", "yesterday"}, "2026-11-22"},
 		{"a future day", 1, []string{"coverage", "--as-of", "2999-01-01"}, "2999-01-01"},
 		{"an unknown split", 1, []string{"coverage", "--by", "colour"}, "colour"},
@@ -499,6 +513,7 @@ func TestFormats(t *testing.T) {
 	p := quick(t)
 	p.ends(0, "market", "add", "--code", "VT", "--name", "Chợ Vị Thanh", "--stalls", "500")
 	p.ends(0, "user", "add", "lan", "--role", "manager", "--scope", "market:VT")
+	p.ends(0, "stall", "add", "--market", "VT", "--code", "Z-1", "--vendor", "=Tâm")
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -507,6 +522,9 @@ func TestFormats(t *testing.T) {
 		rows int
 	}{
 		{"markets", []string{"market", "list"}, 0, "code,name,area,province,planned_stalls,kind,class", 1},
+		{"stalls", []string{"stall", "list", "--market", "VT"}, 0, "code,section,goods,status,stage,vendor,phone,provider", 1},
+		{"a stall", []string{"stall", "show", "Z-1", "--market", "VT"}, 0, "what,value,more", -1},
+		{"a stall to be", []string{"stall", "add", "--market", "VT", "--code", "Z-2", "--vendor", "=Tâm", "--dry-run"}, 0, "code,stall,vi,en", 1},
 		{"import", []string{"import", sample("so-cho-dai-tu.csv"), "--market", "VT"}, 0, ",row,column,code,value,vi,en", -1},
 		{"approve", []string{"accounts", "approve", "--market", "VT", "--stall", "A-02", "--by", "lan"}, -1, "stall,vendor,provider,number,holder,state,why", -1},
 		{"people", []string{"user", "list"}, 0, "name,grants,state", 1},
