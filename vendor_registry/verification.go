@@ -66,6 +66,7 @@ type Step struct {
 	At        time.Time  `json:"at"`
 	ExpiresAt *time.Time `json:"expires_at"`
 	Who       string     `json:"by"`
+	AccountID AccountID  `json:"-"`
 }
 
 // verify works out where accounts stand on the ladder.
@@ -240,20 +241,39 @@ func (s *Service) Steps(ctx context.Context, by Actor, ref AccountRef) ([]Step, 
 	if _, err := account(ctx, s.db, m, ref.ID, s.now()); err != nil {
 		return nil, err
 	}
-	steps, err := postgres.All[Step](ctx, s.db, `
-		SELECT t.step, t.heard_name, t.matches, t.how, t.serial, t.at, t.expires_at,
+	taken, err := steps(ctx, s.db, m, []AccountID{ref.ID})
+	return taken, actionContext("steps of account", ref.String(), err)
+}
+
+// Ladders are the ladders of some accounts of a market, each in the order in which it was climbed. Faults: NotFound; Forbidden.
+func (s *Service) Ladders(ctx context.Context, by Actor, marketCode string, which []AccountID) (map[AccountID][]Step, error) {
+	m, err := market(ctx, s.db, by, SeeVendors, marketCode)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := steps(ctx, s.db, m, which)
+	of := map[AccountID][]Step{}
+	for _, t := range taken {
+		of[t.AccountID] = append(of[t.AccountID], t)
+	}
+	return of, actionContext("ladders in", marketCode, err)
+}
+
+// steps are those of some accounts; the first of each is how it came in.
+func steps(ctx context.Context, db postgres.Querier, m Market, which []AccountID) ([]Step, error) {
+	return postgres.All[Step](ctx, db, `
+		SELECT t.account_id, t.step, t.heard_name, t.matches, t.how, t.serial, t.at, t.expires_at,
 		       coalesce(p.name, k.name, CASE WHEN t.who = 'console' THEN 'console' END, '') AS who
-		FROM (SELECT CASE WHEN a.source = 'scanned' THEN 'scanned' ELSE 'declared' END AS step, NULL AS heard_name, true AS matches, a.source AS how,
+		FROM (SELECT a.id AS account_id, CASE WHEN a.source = 'scanned' THEN 'scanned' ELSE 'declared' END AS step, NULL AS heard_name, true AS matches, a.source AS how,
 		             NULL AS serial, a.proposed_at AS at, NULL::timestamptz AS expires_at, a.proposed_by AS who, a.id
-		      FROM accounts a WHERE a.market_id = @market AND a.id = @account
+		      FROM accounts a WHERE a.market_id = @market AND a.id = ANY (@accounts) AND a.number <> ''
 		      UNION ALL
-		      SELECT v.step, v.heard_name, v.matches, v.how, c.serial, v.at, v.expires_at, v.recorded_by, v.id
+		      SELECT v.account_id, v.step, v.heard_name, v.matches, v.how, c.serial, v.at, v.expires_at, v.recorded_by, v.id
 		      FROM account_verifications v LEFT JOIN placards c ON c.market_id = v.market_id AND c.id = v.placard_id
-		      WHERE v.market_id = @market AND v.account_id = @account) t
+		      WHERE v.market_id = @market AND v.account_id = ANY (@accounts)) t
 		LEFT JOIN people p ON t.who = 'person:' || p.id
 		LEFT JOIN keys k ON t.who = 'key:' || k.id
-		ORDER BY t.id`, pgx.StrictNamedArgs{"market": m.ID, "account": ref.ID})
-	return steps, actionContext("steps of account", ref.String(), err)
+		ORDER BY t.id`, pgx.StrictNamedArgs{"market": m.ID, "accounts": which})
 }
 
 // recorded is a row of the ladder.

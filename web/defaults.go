@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -93,10 +94,7 @@ func (s *Server) decideDefault(c echo.Context) error {
 	if _, err := s.reg(c).MarketFor(c.Request().Context(), actor(c), registry.ApproveChange, c.Param("market")); err != nil {
 		return err
 	}
-	ref, err := registry.ParseRef[registry.DefaultProposal](v.Get("proposal"))
-	if err == nil && ref.Market != c.Param("market") {
-		err = fault.New(fault.NotFound, "not-found", "There is no such record here.")
-	}
+	ref, err := refIn[registry.DefaultProposal](c.Param("market"), v.Get("proposal"))
 	if err != nil {
 		return err
 	}
@@ -115,4 +113,121 @@ func (s *Server) decideDefault(c echo.Context) error {
 		sayNext(c, "1 account is turned down.")
 	}
 	return c.Redirect(http.StatusSeeOther, marketPath(c.Param("market"), "approvals"))
+}
+
+// wishShown is a proposal for another default on the page of its stall.
+type wishShown struct {
+	registry.DefaultProposal
+	Approve string // address; empty: not for this reader
+}
+
+// wish is the proposal for another default that waits for the vendor of a stall; nil: none does, or the reader may not see it. It takes two
+// accounts in force to wish for another.
+func (s *Server) wish(c echo.Context, m registry.Market, st registry.Stall) (*wishShown, error) {
+	if !actor(c).Can(registry.SeeVendors, m) || len(others(st)) == 0 {
+		return nil, nil
+	}
+	ps, err := s.reg(c).DefaultProposals(c.Request().Context(), actor(c), m.Code)
+	for _, p := range ps {
+		if p.VendorID != st.Vendor.ID {
+			continue
+		}
+		w := &wishShown{DefaultProposal: p}
+		if !p.Mine && actor(c).Can(registry.ApproveChange, m) {
+			w.Approve = marketPath(m.Code, "approvals") + "#defaults"
+		}
+		return w, nil
+	}
+	return nil, err
+}
+
+// others are the accounts in force beside the one that is printed first; none where no account is the first yet.
+func others(st registry.Stall) (beside []registry.Account) {
+	first := false
+	for _, a := range st.Accounts {
+		switch {
+		case a.State != registry.StateApproved:
+		case a.Default:
+			first = true
+		default:
+			beside = append(beside, a)
+		}
+	}
+	if !first || st.Vendor == nil {
+		return nil
+	}
+	return beside
+}
+
+// defaultForm asks for another account to be printed first, or takes back what the reader asked for; nil: neither is for this reader.
+func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stall, w *wishShown, sent sentStall) *stallForm {
+	l, beside := language(c), others(st)
+	if !actor(c).Can(registry.ProposeAccount, m) || len(beside) == 0 {
+		return nil
+	}
+	action := stallPath(m.Code, st.Code) + "/default"
+	if w != nil {
+		if !w.Mine {
+			return nil
+		}
+		f := stallForm{ID: "withdrawal", Head: l.T("Take back: another account to be printed first"), Action: action + "/withdrawal#withdrawal", Version: w.Ref.String() + " " + w.ETag(),
+			Button: l.T("Take it back"), Stops: true, Means: []string{l.T("The money goes on to %s %s.", w.InsteadOf.ProviderName, w.InsteadOf.Number)},
+			Fields: []formField{{Name: "reason", Label: l.T("Reason"), Whole: true}}}.made(c, sent, url.Values{})
+		return &f
+	}
+	choices := make([]choice, len(beside))
+	for i, a := range beside {
+		choices[i] = choice{a.ID.String(), a.ProviderName + " " + a.Number + " · " + a.Holder, false}
+	}
+	f := stallForm{ID: "default", Head: l.T("Another account to be printed first"), Action: action + "#default", Button: l.T("Propose it"),
+		Means: []string{l.T("Nothing moves yet: a second person reads the account's digits from the vendor's phone and approves. Until then the money goes where it goes now.")},
+		Fields: []formField{{Name: "account", Label: l.T("Which account"), Options: choices, Whole: true},
+			{Name: "reason", Label: l.T("Reason"), Hint: l.T("In a few words, for whoever approves."), Whole: true}}}.made(c, sent, url.Values{})
+	return &f
+}
+
+// proposeDefault answers POST /markets/:market/stalls/:stall/default.
+func (s *Server) proposeDefault(c echo.Context) error {
+	ctx, by, market, stall := c.Request().Context(), actor(c), c.Param("market"), param(c, "stall")
+	if _, err := s.reg(c).MarketFor(ctx, by, registry.ProposeAccount, market); err != nil {
+		return err
+	}
+	v, err := form(c)
+	if err != nil {
+		return err
+	}
+	if _, err = s.reg(c).ProposeDefault(ctx, by, market, stall, registry.NewDefault{Account: v.Get("account"), Reason: v.Get("reason")}); err == nil {
+		sayNext(c, "Proposed. A second person decides it on the page of approvals.")
+	}
+	return s.again(c, "default", v, err, stallPath(market, stall))
+}
+
+// withdrawDefault answers POST /markets/:market/stalls/:stall/default/withdrawal: by who brought it in.
+func (s *Server) withdrawDefault(c echo.Context) error {
+	ctx, by, market, stall := c.Request().Context(), actor(c), c.Param("market"), param(c, "stall")
+	if _, err := s.reg(c).MarketFor(ctx, by, registry.ProposeAccount, market); err != nil {
+		return err
+	}
+	v, err := form(c)
+	if err != nil {
+		return err
+	}
+	which, etag, _ := strings.Cut(v.Get("version"), " ")
+	ref, err := refIn[registry.DefaultProposal](market, which)
+	if err != nil {
+		return err
+	}
+	if _, err = s.reg(c).DecideDefault(ctx, by, registry.DefaultDecision{Proposal: ref, ETag: etag, Decision: "withdraw", Reason: v.Get("reason")}); err == nil {
+		sayNext(c, "Taken back. The money goes on to the account that is printed first.")
+	}
+	return s.again(c, "withdrawal", v, err, stallPath(market, stall))
+}
+
+// refIn reads the name of a record that a page of a market sends; one of another market is none. Faults: NotFound not-found.
+func refIn[T any](market, text string) (registry.Ref[T], error) {
+	ref, err := registry.ParseRef[T](text)
+	if err == nil && ref.Market != market {
+		err = fault.New(fault.NotFound, "not-found", "There is no such record here.")
+	}
+	return ref, err
 }

@@ -545,6 +545,9 @@ var pages = []try{
 	{route: "POST /markets/:market/stalls/:stall/card", row: "register, edit", path: "/markets/NEAR/stalls/A-12/card", body: raw{form, "placard_languages=vi"}},
 	{route: "POST /markets/:market/stalls/:stall/stand", row: "consent, placard at stall", path: "/markets/NEAR/stalls/A-12/stand", body: raw{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\nabc\r\n--x--\r\n"}},
 	{route: "POST /markets/:market/stalls/:stall/holder-consent", row: "consent, placard at stall", path: "/markets/NEAR/stalls/$stall/holder-consent", body: raw{form, "given=face_to_face&version=$relatives"}, fresh: "relative"},
+	{route: "POST /markets/:market/stalls/:stall/steps/:step", row: "consent, placard at stall", path: "/markets/NEAR/stalls/$stall/steps/name_heard", body: raw{form, "heard_name=Lan&how=quầy&version=$relatives"}, fresh: "relative"},
+	{route: "POST /markets/:market/stalls/:stall/default", row: "propose an account", path: "/markets/NEAR/stalls/$stall/default", body: raw{form, "account=$account"}, fresh: "two accounts"},
+	{route: "POST /markets/:market/stalls/:stall/default/withdrawal", row: "propose an account", path: "/markets/NEAR/stalls/$stall/default/withdrawal", body: raw{form, "version=$proposal&reason=" + strings.Repeat("x", 600)}, fresh: "default"}, // too long, since only who proposed it may take it back
 	{route: "GET /markets/:market/new-stall", row: "register, edit", path: "/markets/NEAR/new-stall"},
 	{route: "POST /markets/:market/new-stall", row: "register, edit", path: "/markets/NEAR/new-stall", body: raw{form, "code=A-12"}},
 	{route: "GET /markets/:market/vendors/:vendor", row: "name and stall, masked too", path: "/markets/NEAR/vendors/$approvedvendor"},

@@ -111,6 +111,36 @@ func TestCardOnThePage(t *testing.T) {
 	m.get("an", at).has(`<option value="vi&#43;km" selected>`)
 }
 
+// sendForm posts a form that may bring a picture.
+func (m *market) sendForm(who, path string, values url.Values, file []byte) page {
+	m.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for name, v := range values {
+		if err := w.WriteField(name, v[0]); err != nil {
+			m.Fatal(err)
+		}
+	}
+	if file != nil {
+		f, err := w.CreateFormFile("file", "ma.png")
+		if err == nil {
+			_, err = f.Write(file)
+		}
+		if err != nil {
+			m.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		m.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(m.Context(), http.MethodPost, m.url+path, io.Reader(&b))
+	if err != nil {
+		m.Fatal(err)
+	}
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	return m.ask(who, r)
+}
+
 func TestStandOnThePage(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t)
@@ -128,31 +158,7 @@ func TestStandOnThePage(t *testing.T) {
 	}
 	send := func(stall string, values url.Values, file []byte) page {
 		t.Helper()
-		var b bytes.Buffer
-		w := multipart.NewWriter(&b)
-		for name, v := range values {
-			if err := w.WriteField(name, v[0]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if file != nil {
-			f, err := w.CreateFormFile("file", "ma.png")
-			if err == nil {
-				_, err = f.Write(file)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.url+"/markets/VT/stalls/"+stall+"/stand", io.Reader(&b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", w.FormDataContentType())
-		return m.ask("an", r)
+		return m.sendForm("an", "/markets/VT/stalls/"+stall+"/stand", values, file)
 	}
 	send("A-01", url.Values{}, nil).is(http.StatusUnprocessableEntity).sound().has("Cần điền ô này")
 	send("A-01", url.Values{"payload": {"https://example.com"}, "heard_name": {"LY MINH TAM"}}, nil).is(http.StatusUnprocessableEntity).sound().has("https://example.com", "LY MINH TAM")

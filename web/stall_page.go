@@ -19,6 +19,8 @@ type stallPage struct {
 	Tile, Words    string
 	Print, Approve string // addresses; empty: not for this reader, or nothing to do
 	Accounts       []accountShown
+	Ladders        []ladderShown // of the accounts that are in force or wait
+	Wish           *wishShown    // another account is to be printed first
 	Placards       []placardShown
 	Missing        []string
 	StoryHead      string
@@ -116,6 +118,12 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 		p.Waiting = p.Waiting || a.State == registry.StateProposed
 		p.Accounts = append(p.Accounts, shown)
 	}
+	if p.Ladders, err = s.ladders(c, m, st, sent); err != nil {
+		return err
+	}
+	if p.Wish, err = s.wish(c, m, st); err != nil {
+		return err
+	}
 	if p.Tasks, err = s.openTasks(c, m, st.Code); err != nil {
 		return err
 	}
@@ -140,6 +148,9 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	}
 	if by.Can(registry.RegisterStall, m) {
 		p.Forms = s.stallForms(c, m, st, sent)
+	}
+	if f := s.defaultForm(c, m, st, p.Wish, sent); f != nil {
+		p.Forms = append(p.Forms, *f)
 	}
 	return s.show(c, code, "stall.html", p)
 }
