@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"cho40/internal/fault"
@@ -247,7 +248,10 @@ func tidy[T cmp.Ordered](days []T) []T {
 	return slices.Compact(days)
 }
 
-// AddMarket opens a market. Faults: Invalid; Conflict market-exists, area-ended; NotFound area-not-found; Forbidden.
+// AddMarket opens a market. A code is taken once in the whole country, so that it is taken shows also where the market that has it lies out of
+// by's scope; nothing else about that market does, and the answer is the same wherever it lies.
+//
+// Faults: Invalid; Conflict market-exists, area-ended; NotFound area-not-found; Forbidden.
 func (s *Service) AddMarket(ctx context.Context, by Actor, in NewMarket) (Market, error) {
 	var bad []fault.Field
 	m := Market{ID: id.New[Market](), Code: in.Code, Demo: in.Demo, CreatedAt: s.now()}
@@ -288,13 +292,29 @@ func (s *Service) AddMarket(ctx context.Context, by Actor, in NewMarket) (Market
 		return Audit(ctx, tx, m.CreatedAt, by, m.ID, Event{"market.added", "market:" + m.Code, []string{"code", "name", "area", "planned_stalls"}})
 	})
 	if postgres.Violated(err) == "markets_one_per_code" {
-		err = fault.New(fault.Conflict, "market-exists", "The code %s is taken by another market.", m.Code).
-			With(fault.At("code", "taken", "Already taken.")).Because(err)
+		err = s.codeTaken(ctx, m.Code).Because(err)
 	}
 	if err != nil {
 		return m, actionContext("add market", m.Code, err)
 	}
 	return s.Market(ctx, by, m.Code)
+}
+
+// codeTaken says that a market's code is taken, and names one like it that is free.
+func (s *Service) codeTaken(ctx context.Context, code string) *fault.Error {
+	taken := fault.At("code", "taken", "Already taken.")
+	like := make([]string, 98)
+	for i := range like {
+		n := strconv.Itoa(i + 2)
+		like[i] = code[:min(len(code), 16-len(n))] + n
+	}
+	free, err := postgres.One[string](ctx, s.db, `
+		SELECT l.code FROM unnest(@like::text[]) WITH ORDINALITY l (code, n)
+		WHERE NOT EXISTS (SELECT FROM markets m WHERE m.code = l.code) ORDER BY l.n LIMIT 1`, pgx.StrictNamedArgs{"like": like})
+	if err != nil { // none of them is, or nobody can tell just now
+		return fault.New(fault.Conflict, "market-exists", "The code %s is taken. Choose another one.", code).With(taken)
+	}
+	return fault.New(fault.Conflict, "market-exists", "The code %s is taken. %s is free.", code, free).With(taken)
 }
 
 // EditMarket changes what the record says of a market. match is the ETag of the version that was seen. Whoever moves a market

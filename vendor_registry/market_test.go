@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -150,5 +151,36 @@ func TestEditMarketByTwoAtOnce(t *testing.T) {
 		if err != nil {
 			isFault(t, err, "stale")
 		}
+	}
+}
+
+// A code that is taken comes with one like it that is free.
+func TestFreeCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	add := func(code string) error {
+		t.Helper()
+		_, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: code, Name: "Chợ " + code})
+		return err
+	}
+	for _, code := range []string{"VT2", "VT4", "CHO-VI-THANH-CAN"} {
+		if err := add(code); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for code, free := range map[string]string{"VT": "VT3", "VT2": "VT22", "XX": "XX2", "CHO-VI-THANH-CAN": "CHO-VI-THANH-CA2"} {
+		f := isFault(t, add(code), "market-exists")
+		if said := f.Detail.String(); !strings.Contains(said, code+" is taken") || !strings.Contains(said, free+" is free") {
+			t.Errorf("%s: %s", code, said)
+		}
+		if err := add(free); err != nil {
+			t.Errorf("%s is not free: %v", free, err)
+		}
+	}
+	for n := 2; n < 100; n++ {
+		_ = add(fmt.Sprintf("VT%d", n)) // taken ones are
+	}
+	if f := isFault(t, add("VT"), "market-exists"); !strings.Contains(f.Detail.String(), "Choose another") {
+		t.Errorf("with none left: %s", f.Detail)
 	}
 }

@@ -690,6 +690,15 @@ func TestListsKeepToTheScope(t *testing.T) {
 		}
 	}
 	s.take(t, step{as: "officer", do: "GET /api/v1/coverage?area=92", status: 200, want: []string{"!area-not-found"}})
+	// A market's code is the country's, so that one is taken shows; who has it does not.
+	taken := map[string]string{}
+	for _, code := range []string{"FAR", "NEAR"} {
+		a := s.take(t, step{as: "officer", do: "POST /api/v1/markets", body: `{"code":"` + code + `","name":"Chợ","area":"31321"}`, status: 409, want: []string{"market-exists", code + "2", "!Chợ Vị Thanh", "!Chợ Xa"}})
+		taken[code] = strings.ReplaceAll(anonymous(t, a), code, "…")
+	}
+	if taken["FAR"] != taken["NEAR"] {
+		t.Errorf("a code taken outside the scope: %s\ninside: %s", taken["FAR"], taken["NEAR"])
+	}
 	// An account of one market under the name of another is none.
 	ref, err := registry.ParseRef[registry.Account](s.vars["approved"])
 	if err != nil {
