@@ -218,7 +218,10 @@ run from when they asked.
 | delete | erased for good, see below | manager, with a second factor not older than ` + fmt.Sprint(int(StepUpLives.Minutes())) + ` minutes |
 
 `)
-	fmt.Fprintf(&b, "Acknowledged within %d working days (Monday to Friday), as the decree asks; done within %d hours, our own target. What is late stands first on the market's list.\n",
+	fmt.Fprintf(&b, "Acknowledged within %d working days, as the decree asks; done within %d hours, our own target. What is late stands first on the market's list.\n"+
+		"Working days are Monday to Friday but for the public holidays that article 112 of the Labour Code (45/2019/QH14) fixes: 1 January, Tết (the last day of the old\n"+
+		"lunar year and the first three of the new), the Hùng Kings (10 of the third lunar month), 30 April, 1 May, 2 September. The fifth day of Tết and the day beside\n"+
+		"2 September are chosen anew each year; they count as working days, so that the clock never runs longer than the law gives.\n",
 		AcknowledgeWithin, int(DoneWithin.Hours()))
 	b.WriteString(`
 One person is enough to erase: it stops money and never leads it elsewhere, small boards have one or two people, and a second one would cost the person their

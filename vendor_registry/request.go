@@ -24,20 +24,6 @@ const (
 	DoneWithin        = 72 * time.Hour
 )
 
-// restDays are those of a week on which offices in Vietnam are closed. Public holidays are not told: they only make us early.
-var restDays = []time.Weekday{time.Saturday, time.Sunday}
-
-// afterWorkingDays is the end of the nth working day after the market day of t.
-func afterWorkingDays(t time.Time, n int) time.Time {
-	d := DayOf(t)
-	for n > 0 {
-		if d = d.Plus(1); !slices.Contains(restDays, d.t.Weekday()) {
-			n--
-		}
-	}
-	return d.End()
-}
-
 // Request is what a person asks about their own data: the vendor, also one who left, or a relative who holds an account of theirs.
 type Request struct {
 	Ref            RequestRef     `json:"id" db:"-"`
