@@ -145,7 +145,7 @@ const (
 	SuspendPlacard   Action = "suspend-placard"
 	ResumePlacard    Action = "resume-placard"
 	SeeCoverage      Action = "see-coverage"
-	SplitCoverage    Action = "split-coverage" // by provider, section or goods: small groups, others' customers
+	SplitCoverage    Action = "split-coverage" // by provider, section, goods or team, and reports: small groups, others' customers
 	CloseQuarter     Action = "close-quarter"  // freeze the figures of one that is over
 	SeeTargets       Action = "see-targets"
 	SetTargets       Action = "set-targets"

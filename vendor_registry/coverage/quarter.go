@@ -51,7 +51,8 @@ func endOf(quarter string) (registry.Day, error) {
 	return registry.ParseDay(m[1] + map[string]string{"1": "-03-31", "2": "-06-30", "3": "-09-30", "4": "-12-31"}[m[2]])
 }
 
-// frozen is what is stored and hashed of a market's quarter; a field more or less is another definition.
+// frozen is what is stored and hashed of a market's quarter. What stands in it is never taken out again; Page is nil in what a release before
+// this one froze.
 type frozen struct {
 	Market     string           `json:"market"`
 	Quarter    string           `json:"quarter"`
@@ -60,6 +61,7 @@ type frozen struct {
 	Figures    map[string]int   `json:"figures"` // as registry.Counted
 	Providers  map[string][]int `json:"providers"`
 	Barriers   map[string]int   `json:"barriers"`
+	Page       *page            `json:"page,omitempty"`
 }
 
 // closeDomain keeps the hash of a closed quarter from being taken for any other.
@@ -173,7 +175,7 @@ func (s *Service) close(ctx context.Context, by registry.Actor, code, quarter st
 // freeze stores the figures of a market's quarter.
 func (s *Service) freeze(ctx context.Context, tx pgx.Tx, by registry.Actor, m registry.Market, ends registry.Day, now time.Time) (registry.Event, error) {
 	quarter := quarterOf(ends)
-	f := frozen{m.Code, quarter, ends.String(), Definition, map[string]int{}, map[string][]int{}, map[string]int{}}
+	f := frozen{m.Code, quarter, ends.String(), Definition, map[string]int{}, map[string][]int{}, map[string]int{}, nil}
 	of := set{market: &m.ID, day: registry.DayOf(now)}
 	for _, by := range []slice{{}, {split: "provider"}, {split: "barrier"}} {
 		lines, err := s.sumOn(ctx, of, "", by, []registry.Day{ends}, nil)
@@ -193,6 +195,10 @@ func (s *Service) freeze(ctx context.Context, tx pgx.Tx, by registry.Actor, m re
 				}
 			}
 		}
+	}
+	var err error
+	if f.Page, err = s.page(ctx, m.ID, ends, now); err != nil {
+		return registry.Event{}, err
 	}
 	text, err := json.Marshal(f) // keys in order, so the same figures are the same text
 	if err != nil {
@@ -255,13 +261,19 @@ func (s *Service) closing(ctx context.Context, v view, q Question, out *Share) (
 	if out.Closed, err = s.closed(ctx, v.set, quarterOf(v.on)); err != nil || out.Closed == nil {
 		return err
 	}
-	where, args := v.set.where(pgx.StrictNamedArgs{"on": v.on})
+	out.Correction, err = s.correction(ctx, v.set, v.on)
+	return err
+}
+
+// correction is what was found out about the days up to one since its quarter was closed; nil: nothing.
+func (s *Service) correction(ctx context.Context, of set, on registry.Day) (*Correction, error) {
+	where, args := of.where(pgx.StrictNamedArgs{"on": on})
 	c, err := postgres.One[Correction](ctx, s.db, `
 		SELECT coalesce(sum(c.vendors), 0)::int AS vendors, coalesce(sum(c.accepting), 0)::int AS accepting, coalesce(sum(c.equipped), 0)::int AS equipped
 		FROM market_tracks t JOIN vendor_changes c ON c.market_id = t.market_id
 		WHERE `+where+` AND c.day <> (c.since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AND c.day > @on AND (c.since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date <= @on`, args)
-	if c != (Correction{}) {
-		out.Correction = &c
+	if err != nil || c == (Correction{}) {
+		return nil, err
 	}
-	return err
+	return &c, nil
 }

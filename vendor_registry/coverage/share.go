@@ -122,7 +122,8 @@ type Question struct {
 	RecordedUntil time.Time `query:"-"` // what was recorded later is left out; zero: nothing is
 }
 
-// splits are the ways to split a figure. Where nobody is in a team yet, all are in the part without a name.
+// splits are the ways to split a figure. By team a vendor is of whoever walks the row of their first stall as things stand now; where
+// nobody does, of the part without a name.
 var splits = []string{"market", "commune", "province", "provider", "section", "goods", "team"}
 
 func funnel(n sum) []Step {
@@ -204,7 +205,7 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
 	if q.By != "" {
-		if parts, known, err = s.parts(ctx, v, q, read, parts, total, known, reports, now); err != nil {
+		if parts, known, err = s.parts(ctx, v, q, read, parts, total, known, reports); err != nil {
 			return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
 		}
 		names, err := s.names(ctx, q.By, v.set.day, parts)
@@ -310,11 +311,16 @@ func (s *Service) reporting(ctx context.Context, on registry.Day, known time.Tim
 
 // barriers are why the vendors who do not accept do not, commonest first, those whom nobody asked last.
 func barriers(read reader, whole Share, on registry.Day) ([]Barrier, error) {
-	out, gap := []Barrier{}, whole.Vendors-whole.Accepting
 	found, err := read("", slice{split: "barrier"})
 	if err != nil {
 		return nil, err
 	}
+	return barred(found, whole.Vendors-whole.Accepting, on), nil
+}
+
+// barred are reasons on a day with the vendors of each, and the rest of a gap as those whom nobody asked.
+func barred(found []sum, gap int, on registry.Day) []Barrier {
+	out := []Barrier{}
 	for _, f := range found {
 		n := f.of("vendors")
 		if n == 0 {
@@ -334,11 +340,11 @@ func barriers(read reader, whole Share, on registry.Day) ([]Barrier, error) {
 	if gap > 0 {
 		out = append(out, Barrier{"never_asked", gap, "volunteer", nil})
 	}
-	return out, nil
+	return out
 }
 
 // parts are the groups of a split, and of how many of each a provider reports.
-func (s *Service) parts(ctx context.Context, v view, q Question, read reader, markets []sum, total sum, known map[string]int, reports []string, now time.Time) ([]sum, map[string]int, error) {
+func (s *Service) parts(ctx context.Context, v view, q Question, read reader, markets []sum, total sum, known map[string]int, reports []string) ([]sum, map[string]int, error) {
 	switch q.By {
 	case "market", "commune", "province":
 		return markets, known, nil
@@ -362,18 +368,9 @@ func (s *Service) parts(ctx context.Context, v view, q Question, read reader, ma
 		}
 		slices.SortFunc(parts, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
 		return parts, of, err
-	case "section", "goods":
-		parts, err := s.sumFacts(ctx, v, q.By, slice{}, v.at)
-		return parts, nil, err
 	}
-	if total.of("vendors") == 0 { // nobody is in a team
-		return nil, nil, nil
-	}
-	all := 0
-	for _, n := range known {
-		all += n
-	}
-	return []sum{{N: total.N}}, map[string]int{"": all}, nil
+	parts, err := s.sumFacts(ctx, v, q.By, slice{}, v.at)
+	return parts, nil, err
 }
 
 func negative(n []int) []int {
@@ -396,6 +393,8 @@ func (s *Service) names(ctx context.Context, by string, day registry.Day, parts 
 	sql, args := `SELECT code AS key, name FROM markets WHERE code = ANY (@keys)`, pgx.StrictNamedArgs{"keys": keys}
 	switch by {
 	case "market":
+	case "team":
+		sql = `SELECT code AS key, name FROM teams WHERE code = ANY (@keys)`
 	case "commune", "province":
 		sql, args["day"] = `SELECT code AS key, name FROM area_states WHERE code = ANY (@keys) AND since <= @day AND @day < until`, day
 	default:
@@ -441,7 +440,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 		if q.AsOf.IsZero() {
 			q.AsOf = registry.DayOf(q.RecordedUntil)
 		}
-		if q.By == "section" || q.By == "goods" {
+		if q.By == "section" || q.By == "goods" || q.By == "team" {
 			return v, fault.New(fault.Invalid, "split-not-then", "What was known at a time is not split by %s.", q.By)
 		}
 	}
@@ -458,7 +457,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 	if q.Map == mapThen {
 		v.set.day = v.on
 	}
-	inside := q.By == "provider" || q.By == "section" || q.By == "goods"
+	inside := q.By == "provider" || q.By == "section" || q.By == "goods" || q.By == "team"
 	reg := registry.New(s.db, s.now)
 	if q.Market != "" {
 		m, err := reg.MarketFor(ctx, by, registry.SeeCoverage, q.Market)
@@ -541,18 +540,59 @@ func (s *Service) place(ctx context.Context, reg *registry.Service, by registry.
 	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
 }
 
-// sumFacts sums figures from the facts, market by market, by group or by section or goods of the vendor's first stall.
+// keyed is a market and the group that it is in.
+type keyed struct {
+	MarketID registry.MarketID
+	Key      string
+}
+
+// walk is a team that goes to the stalls of a market, or of some rows in it.
+type walk struct {
+	MarketID registry.MarketID
+	Team     string
+	Sections []string
+}
+
+// teams are those that go to markets, each with its rows; who supports others from a desk goes to none.
+func (s *Service) teams(ctx context.Context, v view, markets []keyed) (map[registry.MarketID][]walk, error) {
+	ids := make([]registry.MarketID, len(markets))
+	for i, m := range markets {
+		ids[i] = m.MarketID
+	}
+	all, err := postgres.All[walk](ctx, s.db, `
+		SELECT w.market_id, w.team_code AS team, w.sections FROM team_markets w JOIN teams g ON g.code = w.team_code
+		WHERE w.market_id = ANY (@markets) AND g.kind = 'field' AND (g.ended_on IS NULL OR g.ended_on > @on) ORDER BY w.market_id, w.team_code`,
+		pgx.StrictNamedArgs{"markets": ids, "on": v.on})
+	of := map[registry.MarketID][]walk{}
+	for _, w := range all {
+		of[w.MarketID] = append(of[w.MarketID], w)
+	}
+	return of, err
+}
+
+// teamOf is the team of a row: whoever has it by name, else whoever walks the whole market; of several the first by code, so that nobody
+// counts twice. Empty: no team.
+func teamOf(walks []walk, section string) string {
+	whole := ""
+	for _, w := range walks {
+		if slices.Contains(w.Sections, section) {
+			return w.Team
+		}
+		if len(w.Sections) == 0 && whole == "" {
+			whole = w.Team
+		}
+	}
+	return whole
+}
+
+// sumFacts sums figures from the facts, market by market, by group, or by section, goods or team of the vendor's first stall.
 func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, at time.Time) ([]sum, error) {
 	where, args := v.set.where(nil)
-	type row struct {
-		MarketID registry.MarketID
-		Key      string
-	}
-	key, inside := groups[group], group == "section" || group == "goods"
+	key, inside := groups[group], group == "section" || group == "goods" || group == "team"
 	if inside {
 		key = `''`
 	}
-	markets, err := postgres.All[row](ctx, s.db, `SELECT t.market_id, `+key+` AS key FROM market_tracks t WHERE `+where+` ORDER BY t.code`, args)
+	markets, err := postgres.All[keyed](ctx, s.db, `SELECT t.market_id, `+key+` AS key FROM market_tracks t WHERE `+where+` ORDER BY t.code`, args)
 	if err != nil {
 		return nil, err
 	}
@@ -566,9 +606,15 @@ func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, 
 		found[key].N, found[key].Markets = plus(found[key].N, n), found[key].Markets+markets
 	}
 	within := `''`
+	var teams map[registry.MarketID][]walk
 	switch {
 	case by.split != "":
 		within = `n.` + by.split
+	case group == "team": // a row is one team's, so the rows of a team are its vendors
+		within = `s.section`
+		if teams, err = s.teams(ctx, v, markets); err != nil {
+			return nil, err
+		}
 	case inside:
 		within = `s.` + group
 	}
@@ -588,6 +634,8 @@ func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, 
 			case by.split != "" && (f.Key == "" || by.only != nil && !slices.Contains(by.only, f.Key)):
 			case by.split != "" && by.only != nil || by.split == "" && !inside:
 				add(m.Key, f.N, 0)
+			case group == "team":
+				add(teamOf(teams[m.MarketID], f.Key), f.N, 0)
 			default:
 				add(f.Key, f.N, 0)
 			}

@@ -309,8 +309,8 @@ func (v *vendor) figuresAt(at time.Time) (f figures, provider string) {
 
 func marketDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
 
-// expected are the figures of all vendors at a moment, whole and by a key.
-func expected(vs []*vendor, by string, at time.Time) (whole figures, parts map[string]figures) {
+// expected are the figures of all vendors at a moment, whole and by a key; teams are those of each section.
+func expected(vs []*vendor, by string, at time.Time, teams map[string]string) (whole figures, parts map[string]figures) {
 	parts = map[string]figures{}
 	for _, v := range vs {
 		first := v.first(at)
@@ -318,7 +318,7 @@ func expected(vs []*vendor, by string, at time.Time) (whole figures, parts map[s
 			continue
 		}
 		f, provider := v.figuresAt(at)
-		key := map[string]string{"section": first.section, "goods": first.goods, "provider": provider}[by]
+		key := map[string]string{"section": first.section, "goods": first.goods, "provider": provider, "team": teams[first.section]}[by]
 		whole.add(f)
 		part := parts[key]
 		part.add(f)
@@ -348,6 +348,7 @@ type history struct {
 	accounts []*account
 	placards []*placard
 	batches  []registry.BatchRef
+	teams    map[string]string // who walks each section; none: nobody
 }
 
 func (h *history) must(err error) {
@@ -808,16 +809,58 @@ func (h *history) owner(p *placard) *vendor {
 	})]
 }
 
+// assign sends teams to rows of the market, to all of it, or to none, instead of those who went there before. A row is its own team's before it
+// is theirs who walk everything, and of two the first by code.
+func (h *history) assign() {
+	h.teams = map[string]string{}
+	_, err := h.db.Exec(h.ctx.Context(), `DELETE FROM team_markets w USING markets m WHERE m.id = w.market_id AND m.code = $1`, h.code)
+	h.must(err)
+	_, err = h.db.Exec(h.ctx.Context(), `INSERT INTO areas (code, name, name_fold, kind, level, valid_from) VALUES ('92', 'Cần Thơ', 'can tho', 'city', 1, '2025-07-01') ON CONFLICT (code) DO NOTHING`)
+	h.must(err)
+	for _, team := range []string{"D", "C", "B", "A"} { // the first by code last, so that it has the last word
+		sections := map[string][]string{"rows": {"Khu A"}, "more rows": {"Khu A", "Khu B"}, "all": {}}[rapid.SampledFrom([]string{"none", "rows", "more rows", "all"}).Draw(h.T, "team "+team)]
+		if sections == nil {
+			continue
+		}
+		kind, ended := "field", any(nil)
+		switch rapid.IntRange(0, 5).Draw(h.T, "kind of "+team) {
+		case 0:
+			kind = "desk"
+		case 1:
+			ended = h.at
+		}
+		code := team + "-" + h.code
+		_, err := h.db.Exec(h.ctx.Context(), `
+			INSERT INTO teams (code, name, level, kind, area_code, created_by, created_at, ended_on) VALUES ($1, 'Tổ', 'commune', $2, '92', 'test', now(), ($3::timestamptz AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)
+			ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, ended_on = excluded.ended_on`, code, kind, ended)
+		h.must(err)
+		_, err = h.db.Exec(h.ctx.Context(), `
+			INSERT INTO team_markets (market_id, team_code, sections, assigned_by, assigned_at) SELECT id, $1, $2, 'test', now() FROM markets WHERE code = $3`, code, sections, h.code)
+		h.must(err)
+		if kind == "desk" || ended != nil {
+			continue
+		}
+		for _, section := range []string{"Khu A", "Khu B", "Khu C"} {
+			if slices.Contains(sections, section) {
+				h.teams[section], h.teams[section+" by name"] = code, "yes"
+			} else if len(sections) == 0 && h.teams[section+" by name"] == "" {
+				h.teams[section] = code
+			}
+		}
+	}
+}
+
 // check compares the figures of a moment with those worked out here.
 func (h *history) check(asOf registry.Day, at time.Time) {
 	splits := []string{"section", "provider"}
 	if asOf.IsZero() {
 		splits = []string{"", "section", "goods", "provider", "market", "team"}
+		h.assign()
 	}
 	for _, by := range splits {
 		got, err := h.cov.Share(h.ctx.Context(), h.clerk, coverage.Question{Market: h.code, By: by, AsOf: asOf})
 		h.must(err)
-		whole, parts := expected(h.vendors, by, at)
+		whole, parts := expected(h.vendors, by, at, h.teams)
 		if f := told(got.Vendors, got.Accepting, got.Suspended, got.Overdue, got.Funnel); f != whole {
 			h.Fatalf("at %s: %+v, want %+v", at, f, whole)
 		}
