@@ -158,6 +158,7 @@ type canvas struct {
 	size     float64
 	compress *zlib.Writer // nil: pages stay as they are
 	height   float64      // of the page in points, as its MediaBox rounds it
+	language Language     // empty: Vietnamese
 	buf      []byte
 	aside    []byte // the long operators of a page, one after the other, and where each ends
 	ends     []int
@@ -575,9 +576,13 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 	if err := c.file.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
 	}
-	wishes := "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None>>\n"
+	language := Vietnamese
+	if c.language != "" {
+		language = c.language
+	}
+	wishes := "/Lang (" + string(language) + ")\n/ViewerPreferences <</PrintScaling /None>>\n"
 	if backs {
-		wishes = "/Lang (vi)\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
+		wishes = "/Lang (" + string(language) + ")\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
 	}
 	filter := ""
 	if c.compress != nil {

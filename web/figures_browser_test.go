@@ -67,7 +67,7 @@ func TestFiguresInABrowser(t *testing.T) {
 			}
 			b := browse(t, server.URL, size.width, size.height)
 			b.signIn(name, password, secret.Code(w.clock.now()))
-			for _, page := range []string{"/targets?market=NEAR", "/figures?market=NEAR", "/campaigns?market=NEAR"} {
+			for _, page := range []string{"/coverage?market=NEAR&every=week", "/targets?market=NEAR", "/figures?market=NEAR", "/campaigns?market=NEAR"} {
 				b.goes(page)
 				b.looks(page)
 			}

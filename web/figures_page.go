@@ -57,6 +57,7 @@ func (s *Server) onGround(c echo.Context, do registry.Action, title, page string
 			p.Tabs = append(p.Tabs, navLink{Path: at(name), Words: words, Current: name == page})
 		}
 	}
+	tab("coverage", l.T("Coverage"), g.Market == nil || g.Market.Site == "")
 	_, err = s.reg(c).GroundFor(c.Request().Context(), actor(c), registry.SeeTargets, asked(c, "market"), asked(c, "area"))
 	tab("targets", l.T("Targets"), err == nil)
 	tab("figures", l.T("Figures of others"), true)

@@ -33,6 +33,7 @@ type marketPage struct {
 	Facts          []fact
 	Exports        string
 	Audit          string
+	Coverage       string          // its history and its reports
 	Figures        string          // targets, figures of others, campaigns
 	WithoutAccount string          // the stalls of vendors who have none yet
 	Approved       int             // placards ready to print
@@ -151,6 +152,9 @@ func (s *Server) marketPage(c echo.Context) error {
 	}
 	if by.Can(registry.SeeTargets, m) {
 		p.Figures = "/targets?" + url.Values{"market": {m.Code}}.Encode()
+	}
+	if by.Can(registry.SeeCoverage, m) && m.Site == "" {
+		p.Coverage = "/coverage?" + url.Values{"market": {m.Code}}.Encode()
 	}
 	if p.Share, err = s.shareFor(c, m); err != nil {
 		return err

@@ -38,6 +38,7 @@ var matrix = map[string]string{
 	"suspend":                    "+++++---",
 	"resume":                     "-+--+---",
 	"coverage":                   "+++++++-",
+	"reports":                    "+++++-+-",
 	"close a quarter":            "----+---",
 	"see targets":                "+++++-+-",
 	"targets":                    "-+--+---",
@@ -237,6 +238,7 @@ var tries = []try{
 	{route: "GET /api/v1/coverage", row: "coverage", path: "/api/v1/coverage", status: 200},
 	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?every=month&market=NEAR", other: "/api/v1/coverage/history?every=month&market=NONE", status: 200},
 	{route: "GET /api/v1/coverage/history", row: "coverage", path: "/api/v1/coverage/history?by=province", status: 200},
+	{route: "GET /api/v1/markets/{market}/reports/{file}", row: "reports", path: "/api/v1/markets/NEAR/reports/2026-Q3.xlsx", other: "/api/v1/markets/NONE/reports/2026-Q3.xlsx", status: 200},
 	{route: "POST /api/v1/coverage/quarters", row: "close a quarter", path: "/api/v1/coverage/quarters", body: `{"quarter":"2020-Q1","market":"NEAR"}`, status: 200}, // outside the scope: TestHistoryThroughTheAPI
 	{route: "GET /api/v1/indicators", row: "signed in", path: "/api/v1/indicators", status: 200},
 	{route: "GET /api/v1/targets", row: "see targets", path: "/api/v1/targets?market=NEAR", other: "/api/v1/targets?market=NONE", status: 200},
@@ -256,8 +258,8 @@ var tries = []try{
 // open are the routes that need no sign-in; what they do is tried elsewhere.
 var open = []string{"POST /api/v1/session", "POST /api/v1/session/pin", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
 
-// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages).
-var elsewhere = []string{"POST /api/v1/session/recovery-codes", "GET /api/v1/team-coverage", "PUT /api/v1/areas/{area}/hamlets"}
+// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages, TestReports).
+var elsewhere = []string{"POST /api/v1/session/recovery-codes", "GET /api/v1/team-coverage", "GET /api/v1/areas/{area}/reports/{file}", "PUT /api/v1/areas/{area}/hamlets"}
 
 var smallLedger = upload{"so.csv", []byte("Mã quầy;Tên hộ kinh doanh\nL-1;Trần Văn Bê\n")}
 
@@ -510,6 +512,7 @@ var pages = []try{
 	{route: "GET /targets", row: "see targets", path: "/targets?market=NEAR"},
 	{route: "POST /targets", row: "targets", path: "/targets?market=NEAR", body: raw{form, "indicator=accepting&value=70+%25&due=2026-12-31&document=KH"}},
 	{route: "POST /targets/end", row: "targets", path: "/targets/end?market=NEAR", body: raw{form, "target=$target"}, fresh: "target"},
+	{route: "GET /coverage", row: "coverage", path: "/coverage?market=NEAR"},
 	{route: "GET /figures", row: "coverage", path: "/figures?market=NEAR"},
 	{route: "POST /figures", row: "report figures", path: "/figures?market=NEAR", body: raw{form, "indicator=qr_points&provider=viettel_money&value=2.600&until=2026-10-31&method=partner_reported&source=Viettel"}},
 	{route: "POST /figures/withdraw", row: "report figures", path: "/figures/withdraw?market=NEAR", body: raw{form, "figure=$figure&reason=x"}, fresh: "figure"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +14,14 @@ import (
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
+	"cho40/web"
 	"cho40/web/lang"
 )
 
 type coverageCmd struct {
 	Show    coverageShowCmd    `cmd:"" default:"withargs" help:"The figures of a day (what cho40 coverage alone does)."`
 	History coverageHistoryCmd `cmd:"" help:"The figures week by week, or by month or quarter."`
+	Report  coverageReportCmd  `cmd:"" help:"A quarter on paper: a market's page, an area's table."`
 	Close   coverageCloseCmd   `cmd:"" help:"Freeze the figures of a quarter that is over, with a hash."`
 	Check   coverageCheckCmd   `cmd:"" help:"Compare every counter with a count of the facts."`
 }
@@ -77,7 +81,7 @@ func (q coverageShowCmd) Run(ctx context.Context, c *config, out output) error {
 	head = append(append(head, registry.StageNames[1:]...), "equipped", "used", "suspended", "overdue")
 	var rows [][]string
 	for _, p := range s.Split {
-		rows = append(rows, figures(partName(p.Key, p.Name), coverage.Point{Vendors: p.Vendors, Accepting: p.Accepting, Share: p.Share, Funnel: p.Funnel,
+		rows = append(rows, figures(partName(q.By, p.Key, p.Name), coverage.Point{Vendors: p.Vendors, Accepting: p.Accepting, Share: p.Share, Funnel: p.Funnel,
 			Equipped: p.Equipped, Used: p.Used, Suspended: p.Suspended, Overdue: p.Overdue}))
 	}
 	rows = append(rows, figures("total", coverage.Point{Vendors: s.Vendors, Accepting: s.Accepting, Share: s.Share, Funnel: s.Funnel,
@@ -85,8 +89,11 @@ func (q coverageShowCmd) Run(ctx context.Context, c *config, out output) error {
 	return c.list(out, s, head, rows)
 }
 
-func partName(key, name string) string {
+// partName is what a part of a split is called: whoever is in none has no key.
+func partName(by, key, name string) string {
 	switch {
+	case by == "team" && key == "":
+		return "no team"
 	case name != "":
 		return name
 	case key != "":
@@ -163,7 +170,7 @@ func printShare(out io.Writer, s coverage.Share, by string) error {
 	if by != "" {
 		parts := [][]string{{by, "vendors", "accepting", "share", "", "equipped", "used"}}
 		for _, p := range s.Split {
-			parts = append(parts, []string{partName(p.Key, p.Name), lang.En.Number(p.Vendors), lang.En.Number(p.Accepting), percent(p.Share), blocks(p.Share), lang.En.Number(p.Equipped), known(p.Used)})
+			parts = append(parts, []string{partName(by, p.Key, p.Name), lang.En.Number(p.Vendors), lang.En.Number(p.Accepting), percent(p.Share), blocks(p.Share), lang.En.Number(p.Equipped), known(p.Used)})
 		}
 		tables = append(tables, parts)
 	}
@@ -263,7 +270,7 @@ func (q coverageHistoryCmd) Run(ctx context.Context, c *config, out output) erro
 			rows = append(rows, []string{p.AsOf.String(), lang.En.Number(p.Vendors), lang.En.Number(p.Accepting), percent(p.Share), blocks(p.Share), lang.En.Number(p.Equipped), known(p.Used)})
 		}
 		for _, s := range h.Series {
-			rows = append(rows, []string{}, []string{partName(s.Key, s.Name)})
+			rows = append(rows, []string{}, []string{partName(q.By, s.Key, s.Name)})
 			for _, p := range s.Points {
 				rows = append(rows, []string{p.AsOf.String(), lang.En.Number(p.Vendors), lang.En.Number(p.Accepting), percent(p.Share), blocks(p.Share), lang.En.Number(p.Equipped), known(p.Used)})
 			}
@@ -283,10 +290,52 @@ func (q coverageHistoryCmd) Run(ctx context.Context, c *config, out output) erro
 		}
 	}
 	for _, s := range h.Series {
-		add(partName(s.Key, s.Name), s.Points)
+		add(partName(q.By, s.Key, s.Name), s.Points)
 	}
 	add("total", h.Points)
 	return c.list(out, h, head, rows)
+}
+
+type coverageReportCmd struct {
+	Quarter string `arg:"" help:"2026-Q3. While it is not closed the report is provisional, and says so."`
+	Market  string `xor:"where" required:"" help:"Code of a market: one page."`
+	Area    string `xor:"where" required:"" help:"Official code of an area on the map of the quarter's last day: a table."`
+	By      string `enum:",market,commune" default:"" help:"Of an area, a line for each: market, commune. Default: commune in a province, else market."`
+	Lang    string `enum:"vi,en" default:"vi" help:"Language of the report: ${enum}."`
+	Out     string `short:"o" required:"" help:"The file; its ending says what it is: .pdf, .xlsx, of an area also .csv."`
+}
+
+// Run answers `cho40 coverage report`. The file is there in full or not at all.
+func (q coverageReportCmd) Run(ctx context.Context, c *config, out output) error {
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(q.Out)), ".")
+	if format != "pdf" && format != "xlsx" && (format != "csv" || q.Area == "") {
+		return fault.New(fault.Invalid, "file-kind", "Name the file .pdf or .xlsx; of an area also .csv.")
+	}
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	file, err := web.WriteQuarter(ctx, a.coverage, registry.Console(), lang.Lang(q.Lang), web.QuarterReport{Market: q.Market, Area: q.Area, By: q.By, Quarter: q.Quarter, Format: format})
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(q.Out), ".cho40-*")
+	if err != nil {
+		return fault.New(fault.Invalid, "file-not-written", "The file %s cannot be written.", q.Out).Because(err)
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	_, err = f.Write(file)
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), q.Out)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(out, "%s: %s\n", q.Quarter, q.Out)
+	}
+	return err
 }
 
 type coverageCloseCmd struct {

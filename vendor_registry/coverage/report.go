@@ -380,7 +380,7 @@ type QuarterState struct {
 	Correction *Correction // what was found out after the closing
 }
 
-// Quarters are the one that goes on and those before it, the latest first, for whoever may have the reports of a market or an area.
+// Quarters are at most so many of a place, the latest first, back to the first in which anybody traded, for whoever may have the reports of a market or an area.
 //
 // Faults: as QuarterReport and QuarterTable.
 func (s *Service) Quarters(ctx context.Context, by registry.Actor, market, area string, n int) ([]QuarterState, error) {
@@ -389,22 +389,37 @@ func (s *Service) Quarters(ctx context.Context, by registry.Actor, market, area 
 		return nil, err
 	}
 	now := s.moment()
+	today := registry.DayOf(now)
+	began, err := postgres.One[*registry.Day](ctx, s.db, `
+		SELECT min(d.day) FROM market_tracks t JOIN market_day_delta d ON d.market_id = t.market_id
+		WHERE d.vendors <> 0 AND (t.market_id = @market OR @area <> '' AND @area IN (t.area, t.district, t.province))`, pgx.StrictNamedArgs{"market": g.MarketID(), "area": g.Area})
+	if err != nil {
+		return nil, err
+	}
 	var all []QuarterState
-	for on := registry.DayOf(now); len(all) < n; on = starts("quarter", on).Plus(-1) {
+	for on := today; len(all) < n; on = starts("quarter", on).Plus(-1) {
 		q := QuarterState{Quarter: quarterOf(on)}
 		if q.Until, err = endOf(q.Quarter); err != nil {
 			return nil, err
 		}
-		all = append(all, q)
-		if len(all) == 1 { // it goes on
-			continue
+		over := today.After(q.Until)
+		if over && (began == nil || began.After(q.Until)) {
+			break
 		}
-		q = all[len(all)-1]
+		if g.Area != "" { // a table is of the map of its last day
+			if above, err := registry.New(s.db, s.now).Above(ctx, g, on); err != nil {
+				return nil, err
+			} else if !slices.Contains(above, g.Area) {
+				continue
+			}
+		}
 		of := set{wanted: []string{area}, day: q.Until, reach: pgx.StrictNamedArgs{"all": true}}
-		if g.Market != nil {
-			of = set{market: &g.Market.ID, day: registry.DayOf(now)}
+		switch {
+		case !over:
+		case g.Market != nil:
+			of = set{market: &g.Market.ID, day: today}
 			q.Closed, err = s.closed(ctx, of, q.Quarter)
-		} else {
+		default:
 			t := Table{Area: area, Quarter: q.Quarter, Until: q.Until, AsOf: q.Until, Made: now}
 			_, err = s.frozenParts(ctx, of, &t)
 			q.Closed = t.Closed
@@ -415,7 +430,7 @@ func (s *Service) Quarters(ctx context.Context, by registry.Actor, market, area 
 		if err != nil {
 			return nil, err
 		}
-		all[len(all)-1] = q
+		all = append(all, q)
 	}
 	return all, nil
 }
