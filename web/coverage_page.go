@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cho40/internal/fault"
@@ -23,6 +24,7 @@ type coveragePage struct {
 	Rows     []pointShown
 	Quarters []quarterShown // empty: not for this reader
 	Table    bool           // the reports are tables of an area
+	Above    []navLink      // the areas in which the market lies, as far as all of them is the reader's
 }
 
 // shareShown is one of the three shares.
@@ -51,6 +53,7 @@ type chartLine struct{ X1, Y1, X2, Y2 string }
 type chartBand struct {
 	Number          int
 	X, Width, Words string
+	Mark            int // how far down its mark stands, in pixels: those of one time stand below each other
 }
 
 type pointShown struct {
@@ -116,6 +119,7 @@ func (s *Server) coveragePage(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		slices.Reverse(campaigns) // numbered as they came
 		var aims []coverage.Standing
 		if found, err := s.cov(c).Targets(ctx, by, coverage.TargetQuestion{Market: g.MarketCode(), Area: g.Area, Indicator: coverage.Accepting, List: registry.List{Limit: 20}}); err == nil {
 			aims = found.Items
@@ -126,6 +130,17 @@ func (s *Server) coveragePage(c echo.Context) error {
 	}
 	if g.Market == nil && g.Area == "" {
 		return s.show(c, http.StatusOK, "coverage.html", p)
+	}
+	if m := g.Market; m != nil {
+		for _, area := range [][2]string{{m.Area, m.AreaName}, {m.Province, m.ProvinceName}} {
+			path := "/coverage?" + url.Values{"area": {area[0]}}.Encode()
+			if area[0] == "" || slices.ContainsFunc(p.Above, func(n navLink) bool { return n.Path == path }) {
+				continue
+			}
+			if _, err := s.reg(c).GroundFor(ctx, by, registry.SplitCoverage, "", area[0]); err == nil {
+				p.Above = append(p.Above, navLink{Path: path, Words: area[1]})
+			}
+		}
 	}
 	states, err := s.cov(c).Quarters(ctx, by, g.MarketCode(), g.Area, quartersShown)
 	if err != nil && fault.KindOf(err) != fault.Forbidden {
@@ -138,7 +153,7 @@ func (s *Server) coveragePage(c echo.Context) error {
 }
 
 func quarterOf(l lang.Lang, g registry.Ground, q coverage.QuarterState) quarterShown {
-	out := quarterShown{Words: quarterWords(l, q.Quarter), State: l.T("provisional")}
+	out := quarterShown{Words: strings.ReplaceAll(quarterWords(l, q.Quarter), " ", "\u00a0"), State: l.T("provisional")}
 	if q.Closed != nil {
 		out.State, out.Hash = l.T("closed on %s", l.Day(q.Closed.ClosedAt)), q.Closed.Hash[:12]
 	}
@@ -202,10 +217,16 @@ func (p *coveragePage) draw(l lang.Lang, points []coverage.Point, campaigns []co
 		share := top * float64(i) / 4
 		c.Ticks = append(c.Ticks, chartText{Y: pct(y(share)), Words: wholePercent(l, share)})
 	}
+	var ends []registry.Day // of the last campaign on each level of marks
 	for i, ca := range campaigns {
 		from, to := x(ca.From), x(ca.Until.Plus(1))
+		at := slices.IndexFunc(ends, ca.From.After)
+		if at < 0 {
+			at, ends = len(ends), append(ends, ca.Until)
+		}
+		ends[at] = ca.Until
 		c.Bands = append(c.Bands, chartBand{i + 1, pct(from), pct(max(to-from, 0.6)),
-			l.T("%s (%s, %s – %s)", ca.Name, registry.ProviderName(ca.Provider), dateOf(l, ca.From), dateOf(l, ca.Until))})
+			l.T("%s (%s, %s – %s)", ca.Name, registry.ProviderName(ca.Provider), dateOf(l, ca.From), dateOf(l, ca.Until)), 20*(at%5) - 6})
 	}
 	from, level := first, -1.0
 	for _, t := range due {

@@ -136,5 +136,7 @@ func TestReports(t *testing.T) {
 		w.take(t, step{as: "officer a year on", do: "GET /coverage?every=quarter&" + place, status: 200,
 			want: []string{"đã khóa số ngày 06/01/2027", "Biết thêm sau khi khóa số: 0 tiểu thương, &#43;1 nhận tiền bằng quét mã, 0 có mã", "/reports/2026-Q4.pdf?lang=vi", "1. Quét mã nhận quà", `class="band"`, "<td class=\"num\" data-th=\"Nhận bằng quét mã / đang bán\">1 / 4"}})
 	}
+	w.take(t, step{as: "officer a year on", do: "GET /coverage?market=NEAR", status: 200, want: []string{`href="/coverage?area=92"`, `href="/coverage?area=31321"`}})
+	w.take(t, step{as: "manager a year on", do: "GET /coverage?market=NEAR", status: 200, want: []string{"/reports/2026-Q4.pdf", "!/coverage?area="}})
 	w.take(t, step{as: "officer everywhere", do: "GET /coverage", status: 200, want: []string{"Ba tỷ lệ", "!/reports/"}})
 }
