@@ -224,17 +224,11 @@ type reasonShown struct {
 	Vendors, Days int // for how many days it stands; 0: nobody asked, or since today
 }
 
-// clearsWords are who can clear a barrier.
-var clearsWords = map[string]string{"volunteer": "The team", "board": "The board", "provider": "The wallet or the network", "nobody": "Nobody for now"}
-
 // reasons are those of the vendors who are missing in a share; together they are all of them.
 func reasons(l lang.Lang, share *coverage.Share) []reasonShown {
 	out := make([]reasonShown, len(share.Barriers))
 	for i, b := range share.Barriers {
-		out[i] = reasonShown{Words: l.T("Nobody has asked yet"), Clears: l.T(clearsWords[b.ClearsIt]), Vendors: b.Vendors}
-		if known, ok := registry.BarrierOf(b.Code); ok {
-			out[i].Words = l.T(known.Words)
-		}
+		out[i] = reasonShown{Words: barrierWords(l, b.Code), Clears: l.T(clearsWords[b.ClearsIt]), Vendors: b.Vendors}
 		if b.Days != nil {
 			out[i].Days = *b.Days
 		}

@@ -107,7 +107,8 @@ var definitionWords = map[string]string{
 	"used-1":      "Paid on two days of the last thirty, as wallets and banks confirm; test payments are taken off.",
 }
 
-var clearsWords = map[string]string{"volunteer": "The team", "board": "The market board", "provider": "Wallet or bank", "nobody": "Nobody for now"}
+// clearsWords are who can clear a barrier.
+var clearsWords = map[string]string{"volunteer": "The team", "board": "The market board", "provider": "The wallet or the network", "nobody": "Nobody for now"}
 
 // quarterWords name a quarter: Quý III/2026.
 func quarterWords(l lang.Lang, quarter string) string {
