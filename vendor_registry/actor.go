@@ -164,6 +164,7 @@ const (
 	SeeAudit         Action = "see-audit"        // what happened, who did it, from where
 	SeeOwnKeys       Action = "see-own-keys"     // of it what a provider's own keys did
 	VerifyAudit      Action = "verify-audit"     // whether it is whole
+	SealAudit        Action = "seal-audit"       // commit to rows of older releases: the console alone
 	ExportAudit      Action = "export-audit"     // all of it, for who checks it elsewhere
 	ManagePeople     Action = "manage-people"    // people, grants, keys: which ones is the rule of package auth
 	SeeTeams         Action = "see-teams"        // who is in a team, where it goes, what it did
@@ -207,6 +208,7 @@ var rights = map[Action][]Role{
 	SeeAudit:         {Clerk, Manager, Officer, Auditor},
 	SeeOwnKeys:       {Partner},
 	VerifyAudit:      {Auditor, Admin},
+	SealAudit:        {},
 	ExportAudit:      {Auditor},
 	ManagePeople:     {Manager, Leader, Officer, Admin},
 	SeeTeams:         {Clerk, Manager, Volunteer, Leader, Officer},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"cho40/internal/fault"
 	"cho40/internal/postgres"
 
 	"github.com/jackc/pgx/v5"
@@ -363,4 +364,66 @@ func sealLabels() []string {
 		labels[i] = s.label
 	}
 	return labels
+}
+
+// Sealed is what was committed to of a market.
+type Sealed struct {
+	Market  string `json:"market"`
+	Objects int    `json:"objects"` // accounts, proposals, placards, vendors: an event each
+	Rows    int    `json:"rows"`
+}
+
+// sealedAtOnce is how many objects one transaction commits to: the chain is locked meanwhile.
+const sealedAtOnce = 500
+
+// SealOlder commits to the rows of a market that no event has committed to, because a release wrote them that did not: as they are found, since
+// nobody can tell any more how they were. Each object gets an event of its own, so that a person's salts still go with them. It goes on only
+// from a record that is whole, where a row without any event about it would show; doing it again changes nothing.
+//
+// Faults: NotFound; Forbidden for anybody but the console; Conflict audit-broken.
+func (s *Service) SealOlder(ctx context.Context, by Actor, marketCode string) (Sealed, error) {
+	done := Sealed{Market: marketCode}
+	m, err := market(ctx, s.db, by, SealAudit, marketCode)
+	if err != nil {
+		return done, err
+	}
+	type open struct {
+		Object string
+		Rows   int
+	}
+	for {
+		left, err := postgres.All[open](ctx, s.db, unsealedObjects(), pgx.StrictNamedArgs{"market": chainID(m.ID), "labels": sealLabels(), "n": sealedAtOnce})
+		if err != nil || len(left) == 0 {
+			return done, actionContext("seal the rows of", marketCode, err)
+		}
+		if done.Objects == 0 {
+			v, err := s.verify(ctx, m.ID)
+			if err == nil && !v.Whole() {
+				err = fault.New(fault.Conflict, "audit-broken", "The record of market %s does not fit at event %d, so nothing is sealed there. Find out first what was changed.", m.Code, v.BrokenAt)
+			}
+			if err != nil {
+				return done, actionContext("seal the rows of", marketCode, err)
+			}
+		}
+		var events []Event
+		for _, o := range left {
+			kind, _, _ := strings.Cut(o.Object, ":")
+			events = append(events, Event{kind + ".sealed", o.Object, nil})
+			done.Objects, done.Rows = done.Objects+1, done.Rows+o.Rows
+		}
+		if err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return Audit(ctx, tx, s.now(), by, m.ID, events...) }); err != nil {
+			return done, actionContext("seal the rows of", marketCode, err)
+		}
+	}
+}
+
+// unsealedObjects finds the next @n objects of a market with rows that no event has committed to.
+func unsealedObjects() string {
+	var parts []string
+	for _, kind := range []string{"account", "default", "placard", "vendor"} {
+		parts = append(parts, `SELECT '`+kind+`' AS kind, k.n, k.object, k.which FROM (`+sealedRows(kind, "")+`) k`)
+	}
+	return `SELECT n.kind || ':' || n.object AS object, count(*)::int AS rows FROM (` + strings.Join(parts, "\nUNION ALL\n") + `) n
+		WHERE NOT EXISTS (SELECT FROM audit_salts s WHERE s.market_id = @market AND s.object = n.object AND s.label = (@labels::text[])[n.n + 1] AND s.which = n.which)
+		GROUP BY n.kind, n.object ORDER BY n.kind, n.object LIMIT @n`
 }

@@ -226,18 +226,7 @@ func TestForgotten(t *testing.T) {
 func TestOlderEvents(t *testing.T) {
 	t.Parallel()
 	w := eventful(t)
-	w.unfenced("audit_%", "market_%", "vendor_changes")
-	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`,
-		// That release told of no vendor whom a ledger brought, nor that their money went somewhere for the first time.
-		`DELETE FROM audit_events WHERE object LIKE 'vendor:%'`,
-		`UPDATE audit_events e SET seq = 100000 + n.seq FROM (SELECT market_id, seq AS was, row_number() OVER (PARTITION BY market_id ORDER BY seq) AS seq FROM audit_events) n
-		 WHERE e.market_id = n.market_id AND e.seq = n.was`,
-		`UPDATE audit_events SET seq = seq - 100000`} {
-		w.exec(sql)
-	}
-	if err := pgx.BeginFunc(t.Context(), w.owner(), func(tx pgx.Tx) error { return rehash(t.Context(), tx, w.vt.ID) }); err != nil {
-		t.Fatal(err)
-	}
+	w.older()
 	w.whole()
 	w.tamper(nil, "a role put into an older event", true, func(tx pgx.Tx) error {
 		return touched(tx.Exec(t.Context(), `UPDATE audit_events SET role = 'clerk' WHERE market_id = $1 AND seq = 3`, w.vt.ID))
@@ -250,6 +239,79 @@ func TestOlderEvents(t *testing.T) {
 	w.tamper(nil, "what the newest event about it committed to", true, func(tx pgx.Tx) error {
 		return touched(tx.Exec(t.Context(), `UPDATE accounts SET number = '0' WHERE id = $1`, a.RecordID))
 	})
+}
+
+// TestSealOlder: what an older release wrote is committed to in bulk, once, and noticed from then on; a record that is not whole is left alone.
+func TestSealOlder(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	w.older()
+	w.whole()
+	seal := func(by registry.Actor) (registry.Sealed, error) { return w.reg.SealOlder(t.Context(), by, "VT") }
+	for _, by := range []registry.Actor{w.manager, w.officer, w.auditor, w.admin} {
+		_, err := seal(by)
+		isFault(t, err, "not-allowed")
+	}
+	pays := w.defaultOf("A-1")
+	// Whoever changed the chain is not helped to make it look right.
+	w.exec(`CREATE TABLE kept AS SELECT * FROM audit_events WHERE object LIKE 'account:%' AND market_id = '` + w.vt.ID.String() + `' ORDER BY seq DESC LIMIT 1`)
+	w.exec(`UPDATE audit_events e SET hash = '\x00' FROM kept k WHERE e.market_id = k.market_id AND e.seq = k.seq`)
+	_, err := seal(registry.Console())
+	isFault(t, err, "audit-broken")
+	w.exec(`UPDATE audit_events e SET hash = k.hash FROM kept k WHERE e.market_id = k.market_id AND e.seq = k.seq`)
+	if n := ask[int](w, `SELECT count(*) FROM audit_salts`); n != 0 {
+		t.Fatalf("%d rows of a broken record are committed to", n)
+	}
+	w.exec(`DROP TABLE kept`)
+
+	done, err := seal(registry.Console())
+	if salts := ask[int](w, `SELECT count(*) FROM audit_salts`); err != nil || done.Objects == 0 || done.Rows != salts {
+		t.Fatalf("sealed %+v, %v; %d rows are committed to", done, err, salts)
+	}
+	w.whole()
+	if got := w.defaultOf("A-1"); got != pays {
+		t.Errorf("the money goes to %s, before to %s", got, pays)
+	}
+	before := w.contents()
+	if again, err := seal(registry.Console()); err != nil || again.Objects+again.Rows != 0 {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	w.same(before)
+	for name, sql := range map[string]string{
+		"an account":          `UPDATE accounts SET holder = 'KE GIAN' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM accounts WHERE market_id = $1)`,
+		"a decision":          `UPDATE account_decisions SET decided_by = 'person:x' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM account_decisions WHERE market_id = $1)`,
+		"a step":              `UPDATE account_verifications SET matches = NOT matches WHERE market_id = $1`,
+		"a placard":           `UPDATE placards SET holder = 'KE GIAN' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM placards WHERE market_id = $1)`,
+		"a default":           `UPDATE vendors v SET default_account = (SELECT min(a.id::text)::uuid FROM accounts a WHERE a.market_id = $1 AND a.id <> v.default_account) WHERE v.market_id = $1`,
+		"a proposed default":  `UPDATE default_proposals SET reason = 'khác' WHERE market_id = $1`,
+		"a row that is gone":  `DELETE FROM placard_events WHERE market_id = $1 AND kind = 'checked'`,
+		"an event of sealing": `DELETE FROM audit_events WHERE market_id = $1 AND action = 'vendor.sealed'`,
+	} {
+		w.tamper(nil, name, true, func(tx pgx.Tx) error { return touched(tx.Exec(t.Context(), sql, w.vt.ID)) })
+	}
+	// What comes afterwards is committed to as ever.
+	a := w.look("B-1").Accounts[0]
+	if _, err := w.reg.Decide(t.Context(), w.officer, approval(a)); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+}
+
+// older makes the record of VT one that a release wrote which committed to nothing.
+func (w *world) older() {
+	w.Helper()
+	w.unfenced("audit_%", "market_%", "vendor_changes")
+	for _, sql := range []string{`UPDATE audit_events SET sealed = NULL, role = ''`, `DELETE FROM audit_salts`,
+		// That release told of no vendor whom a ledger brought, nor that their money went somewhere for the first time.
+		`DELETE FROM audit_events WHERE object LIKE 'vendor:%'`,
+		`UPDATE audit_events e SET seq = 100000 + n.seq FROM (SELECT market_id, seq AS was, row_number() OVER (PARTITION BY market_id ORDER BY seq) AS seq FROM audit_events) n
+		 WHERE e.market_id = n.market_id AND e.seq = n.was`,
+		`UPDATE audit_events SET seq = seq - 100000`} {
+		w.exec(sql)
+	}
+	if err := pgx.BeginFunc(w.Context(), w.owner(), func(tx pgx.Tx) error { return rehash(w.Context(), tx, w.vt.ID) }); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // unfenced takes the constraints away that would keep an owner from what these tests do, but those of the tables that are like one of but.

@@ -58,6 +58,8 @@ var traceWords = []traceKind{
 		"rows.exported": "List taken out", "number.revealed": "Number shown in full", "audit.exported": "Evidence taken out",
 	}},
 	{"The market", map[string]string{
+		"account.sealed": "Rows of an older release about an account committed to", "default.sealed": "Rows of an older release about the main account committed to",
+		"placard.sealed": "Rows of an older release about a placard committed to", "vendor.sealed": "Where the vendor's money goes committed to, from an older release",
 		"market.added":     "Market opened",
 		"pack.taken":       "A phone took the market along",
 		"team.assigned":    "Team sent to the market",

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
@@ -11,6 +13,51 @@ import (
 
 type auditCmd struct {
 	Verify auditVerifyCmd `cmd:"" help:"Is the record of what happened whole, and does what it speaks of agree with it?"`
+	Seal   auditSealCmd   `cmd:"" help:"Commit to what older releases wrote before the record committed to rows; once, after bringing the program up to date."`
+}
+
+type auditSealCmd struct {
+	Market string `help:"Code of one market; without it all of them."`
+}
+
+// Run answers `cho40 audit seal`: exit 1 when the record of a market is not whole, which is then left as it is.
+func (s auditSealCmd) Run(ctx context.Context, c *config, out output) error {
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	codes := []string{s.Market}
+	if s.Market == "" {
+		markets, err := a.registry.MarketsIn(ctx, registry.Console(), registry.SealAudit, "")
+		if err != nil {
+			return err
+		}
+		codes = codes[:0]
+		for _, m := range markets {
+			codes = append(codes, m.Code)
+		}
+	}
+	done := []registry.Sealed{}
+	var rows [][]string
+	var broken error
+	for _, code := range codes {
+		sealed, err := a.registry.SealOlder(ctx, registry.Console(), code)
+		if fault.CodeOf(err) == "audit-broken" { // the others are sealed all the same
+			complain(os.Stderr, err)
+			broken = err
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		done = append(done, sealed)
+		rows = append(rows, []string{sealed.Market, strconv.Itoa(sealed.Objects), strconv.Itoa(sealed.Rows)})
+	}
+	if err := c.list(out, done, []string{"market", "objects", "rows"}, rows); err != nil || broken == nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "audit-broken", "The record of what happened was changed outside the program. Compare it with a backup before anything else.")
 }
 
 type auditVerifyCmd struct{}

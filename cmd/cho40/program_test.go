@@ -466,6 +466,8 @@ func TestExitCodes(t *testing.T) {
 		{"stalls of no market", 2, []string{"stall", "list"}, "--market"},
 		{"a stall, in full", 0, []string{"stall", "show", "A-12", "--market", "VT"}, "viettel_money, 07•• ••• 001"},
 		{"no stall named", 2, []string{"stall", "show", "--market", "VT"}, "<code>"},
+		{"nothing left to seal", 0, []string{"audit", "seal"}, "VT      0        0"},
+		{"to seal in no market", 1, []string{"audit", "seal", "--market", "ZZ"}, "ZZ"},
 		{"a day that is none", 1, []string{"coverage", "--as-of", "yesterday"}, "2026-11-22"},
 		{"a future day", 1, []string{"coverage", "--as-of", "2999-01-01"}, "2999-01-01"},
 		{"an unknown split", 1, []string{"coverage", "--by", "colour"}, "colour"},
