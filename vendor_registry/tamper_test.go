@@ -289,7 +289,9 @@ func TestSealOlder(t *testing.T) {
 	} {
 		w.tamper(nil, name, true, func(tx pgx.Tx) error { return touched(tx.Exec(t.Context(), sql, w.vt.ID)) })
 	}
-	// What comes afterwards is committed to as ever.
+	// What comes afterwards is committed to as ever, and who asks to be forgotten is.
+	w.forget(w.look("D-1").Vendor.ID)
+	w.whole()
 	a := w.look("B-1").Accounts[0]
 	if _, err := w.reg.Decide(t.Context(), w.officer, approval(a)); err != nil {
 		t.Fatal(err)
