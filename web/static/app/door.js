@@ -19,8 +19,10 @@ export async function door(entered, asked) {
         const b = f.querySelector("button");
         b.disabled = true;
         said.replaceChildren();
-        try { await press(Object.fromEntries(new FormData(f))); } catch (e) { fill(said, wrong(e instanceof Problem ? [e.message, ...(e.problem?.errors ?? []).map(x => " " + x.detail)].join("") : e.name === "Said" ? e.message : t("There is no signal. For the first sign-in on this phone one is needed."))); }
-        b.disabled = false;
+        try { await press(Object.fromEntries(new FormData(f))); } catch (e) {
+          if (e instanceof store.Unkept) throw e;
+          fill(said, wrong(e instanceof Problem ? [e.message, ...(e.problem?.errors ?? []).map(x => " " + x.detail)].join("") : e.name === "Said" ? e.message : t("There is no signal. For the first sign-in on this phone one is needed.")));
+        } finally { b.disabled = false; }
       },
     }, h("h1", {}, head), inside, said, h("div", { class: "actions" }, h("button", { class: "btn big" }, go), more));
     return f;
@@ -72,22 +74,24 @@ export async function door(entered, asked) {
   };
 
   const typePIN = profile => {
-    if (now() > profile.until || !profile.lock) return signIn(profile.name, t("The PIN has run out. Sign in with the password once, where there is a signal. What waits on this phone stays."));
+    if (now() > profile.until || !profile.lock || profile.tries >= vault.TRIES) return signIn(profile.name, t("The PIN has run out. Sign in with the password once, where there is a signal. What waits on this phone stays."));
     show(form(profile.name, [field(t("PIN"), { name: "pin", type: "password", inputmode: "numeric", maxlength: 6, autocomplete: "off", required: true, autofocus: true })], t("Open"), async in_ => {
-      const key = await vault.unlock(profile.lock, in_.pin);
+      // The try is counted before it is made, on what is kept and not on what this tab remembers: tries in several tabs are no more than in one.
+      let counts = false;
+      const kept = await store.changeProfile(profile.name, p => {
+        counts = Boolean(p.lock) && p.tries < vault.TRIES;
+        if (counts) p.tries++;
+      });
+      if (!kept) return signIn(profile.name);
+      const key = counts && await vault.unlock(kept.lock, in_.pin);
       if (!key) {
-        profile.tries++;
-        if (profile.tries >= vault.TRIES) { // the packs cannot be opened any more; the outbox stays
-          profile.lock = undefined;
-          for (const p of await store.all("packs")) if (p.profile === profile.name) await store.drop("packs", [p.profile, p.market]);
-        }
-        await store.put("profiles", profile);
-        if (!profile.lock) return typePIN(profile);
-        throw said(t("This PIN is not right. Tries left: %d.", vault.TRIES - profile.tries));
+        if (kept.tries < vault.TRIES) throw said(t("This PIN is not right. Tries left: %d.", vault.TRIES - kept.tries));
+        const shut = await store.changeProfile(profile.name, p => { if (p.tries >= vault.TRIES) delete p.lock; });
+        if (!shut?.lock) for (const p of await store.all("packs")) if (p.profile === profile.name) await store.drop("packs", [p.profile, p.market]); // the outbox stays
+        return typePIN(shut ?? kept);
       }
-      profile.tries = 0;
-      await store.put("profiles", profile);
-      entered(profile, key, profile.enrolled ? in_.pin : "");
+      const opened = await store.changeProfile(profile.name, p => { p.tries = 0; });
+      entered(opened ?? kept, key, kept.enrolled ? in_.pin : "");
     }, [button(t("I forgot the PIN"), () => signIn(profile.name), "second"), profiles.length > 0 && button(t("Somebody else"), pick, "second")]));
     box.querySelector("input")?.focus();
   };

@@ -62,7 +62,7 @@ function bar() {
   fill(person, app.profile ? h("a", { href: "#/me" }, app.profile.name) : h("button", { type: "button", onclick: other }, lang === "vi" ? "English" : "Tiếng Việt"));
   if (!app.profile) return line.replaceChildren();
   const synced = status.synced ? t("synced %s", age(status.synced, now())) : t("never synced");
-  const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : t("All sent");
+  const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.wrong === "unkept" ? t("The phone's storage is full") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : t("All sent");
   line.className = status.signIn || status.offline || waits > 0 || status.wrong ? "offline" : "offline calm";
   fill(line, h("div", { class: "wrap" }, h("b", {}, left), h("a", { href: "#/outbox" }, waits > 0 ? t("%s waiting", number(waits)) + " · " : "", synced)),
     ...(status.signIn ? [h("div", { class: "wrap" }, button(t("Sign in to send"), () => enterAgain(), "big"))] : []));

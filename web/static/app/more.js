@@ -14,8 +14,8 @@ export function marketsScreen() {
     const chosen = new Set(app.profile.markets ?? app.packs.map(p => p.market));
     fill(list, ...items.map(m => h("label", { class: "check" }, h("input", { type: "checkbox", value: m.code, checked: chosen.has(m.code), onchange: e => { e.target.checked ? chosen.add(m.code) : chosen.delete(m.code); } }), h("span", {}, m.name))),
       h("div", { class: "actions" }, button(t("Keep these lists on the phone"), async () => {
-        app.profile.markets = [...chosen];
-        await store.put("profiles", app.profile);
+        const kept = await store.changeProfile(app.profile.name, p => { p.markets = [...chosen]; });
+        app.profile.markets = kept?.markets;
         go(true);
         location.hash = "/";
       }, "big")));

@@ -5,6 +5,15 @@
 
 let opening;
 
+// Unkept is thrown where the phone could not keep something, or read it: its storage is full, or was taken away.
+export class Unkept extends Error {
+  constructor(cause) {
+    super(String(cause?.message ?? cause));
+    this.name = "Unkept";
+    this.full = cause?.name === "QuotaExceededError";
+  }
+}
+
 function open() {
   return opening ??= new Promise((done, failed) => {
     const r = indexedDB.open("cho40", 1);
@@ -16,6 +25,7 @@ function open() {
     };
     r.onsuccess = () => {
       r.result.onversionchange = () => { r.result.close(); opening = undefined; };
+      r.result.onclose = () => { opening = undefined; }; // the browser took it away, as when its storage is cleared; the next asker opens it anew
       done(r.result);
     };
     r.onerror = () => { opening = undefined; failed(r.error); };
@@ -23,16 +33,27 @@ function open() {
 }
 
 // work runs one transaction. do gets its stores by name and may keep a value in the box that it is also given; what is in it is the answer.
-// It resolves once everything is on the disk.
+// It resolves once everything is on the disk; else it throws Unkept, and nothing of it is.
 async function work(stores, mode, task) {
-  const db = await open();
-  return new Promise((done, failed) => {
-    const tx = db.transaction(stores, mode, { durability: "strict" });
-    const box = {};
-    tx.oncomplete = () => done(box.value);
-    tx.onerror = tx.onabort = () => failed(tx.error ?? new Error("aborted"));
-    task(Object.fromEntries(stores.map(s => [s, tx.objectStore(s)])), box);
-  });
+  try {
+    const tx = await begin(stores, mode);
+    return await new Promise((done, failed) => {
+      const box = {};
+      tx.oncomplete = () => done(box.value);
+      tx.onerror = e => failed(e.target.error);
+      tx.onabort = () => failed(tx.error ?? "aborted");
+      task(Object.fromEntries(stores.map(s => [s, tx.objectStore(s)])), box);
+    });
+  } catch (e) { throw new Unkept(e); }
+}
+
+async function begin(stores, mode) {
+  const start = db => db.transaction(stores, mode, { durability: "strict" });
+  try { return start(await open()); } catch (e) {
+    if (e.name !== "InvalidStateError") throw e;
+    opening = undefined; // it was shut behind our back
+    return start(await open());
+  }
 }
 
 const asked = (store, ask) => work([store], "readonly", (tx, box) => { ask(tx[store]).onsuccess = e => { box.value = e.target.result; }; });
@@ -61,6 +82,17 @@ export const changeItem = (id, change) => work(["outbox"], "readwrite", tx => {
     if (!e.target.result) return;
     change(e.target.result);
     tx.outbox.put(e.target.result);
+  };
+});
+
+// changeProfile lets change alter a profile as it stands now, whatever another tab did to it, and answers with what it then is. One that is
+// gone stays gone.
+export const changeProfile = (name, change) => work(["profiles"], "readwrite", (tx, box) => {
+  tx.profiles.get(name).onsuccess = e => {
+    box.value = e.target.result;
+    if (!box.value) return;
+    change(box.value);
+    tx.profiles.put(box.value);
   };
 });
 

@@ -157,10 +157,7 @@ async function fetchPacks(profile, key, force) {
     const fresh = JSON.parse(new TextDecoder().decode(bytes));
     const trusted = !profile.signer || profile.signer === fresh.public_key; // the first one after signing in is kept
     if (!trusted || !await vault.signed(fresh.public_key, answer.headers.get("Pack-Signature") ?? "", bytes)) throw new Problem(502, { type: "/problems/pack-signature" });
-    if (!profile.signer) {
-      profile.signer = fresh.public_key;
-      await store.put("profiles", profile);
-    }
+    if (!profile.signer) profile.signer = (await store.changeProfile(profile.name, p => { p.signer ??= fresh.public_key; }))?.signer;
     await setClock(fresh.made_at);
     const pack = merge(old, fresh);
     pack.asked = Date.now();
@@ -236,8 +233,8 @@ export async function go(force = false) {
     wait = 0;
     later = false;
   } catch (e) {
-    status.offline = !(e instanceof Problem);
-    status.wrong = e instanceof Problem ? e.code : "";
+    status.offline = !(e instanceof Problem) && !(e instanceof store.Unkept);
+    status.wrong = e instanceof Problem ? e.code : e instanceof store.Unkept ? "unkept" : "";
     if (e instanceof Problem && e.status === 401) {
       status.signIn = true;
       later = false;

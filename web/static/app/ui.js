@@ -1,4 +1,5 @@
 // Building blocks of the screens.
+import { Unkept } from "./store.js";
 import { t } from "./words.js";
 
 // h makes an element: h("p", {class: "quiet"}, "text", child, [more], false). Properties that begin with on are listeners.
@@ -6,12 +7,27 @@ export function h(name, given = {}, ...inside) {
   const e = document.createElement(name);
   for (const [k, v] of Object.entries(given)) {
     if (v === undefined || v === false || v === null) continue;
-    if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
+    if (k.startsWith("on")) e.addEventListener(k.slice(2), minded(v));
     else if (k === "value" || k === "checked") e[k] = v;
     else e.setAttribute(k, v === true ? "" : v);
   }
   e.append(...shown(inside));
   return e;
+}
+
+// minded runs what was pressed or sent off, and says beside it when it came to nothing: nobody goes on believing that it is kept.
+function minded(press) {
+  return async e => {
+    const at = e.currentTarget;
+    document.getElementById("unkept")?.remove();
+    try { await press(e); } catch (problem) {
+      const said = problem instanceof Unkept ? t("The phone could not keep this, so it is not recorded. Free some space on the phone, then press again.") : t("That did not work, and nothing was recorded. Press again.");
+      const alert = h("div", { id: "unkept" }, wrong(said, h("span", { class: "small" }, " (" + problem.message + ")")));
+      const beside = at.isConnected && at.closest(".do, .actions, .taps, form, details");
+      if (beside) beside.before(alert); else document.getElementById("main").prepend(alert);
+      alert.scrollIntoView({ block: "center" });
+    }
+  };
 }
 
 // shown leaves out what is not there: a condition && an element reads well.
