@@ -260,6 +260,15 @@ func (s *Server) postPhone(c echo.Context) error {
 	return c.JSON(http.StatusCreated, map[string]time.Time{"until": until})
 }
 
+// deletePIN answers DELETE /api/v1/session/pin, on an enrolled phone.
+func (s *Server) deletePIN(c echo.Context) error {
+	if err := s.auth.LeavePhone(c.Request().Context(), phoneToken(c)); err != nil {
+		return err
+	}
+	c.SetCookie(cookie(c, phoneCookie, "", 0))
+	return c.NoContent(http.StatusNoContent)
+}
+
 // deletePhone answers DELETE /api/v1/session/phone.
 func (s *Server) deletePhone(c echo.Context) error {
 	if err := s.auth.EndOwnPhone(c.Request().Context(), actor(c)); err != nil {

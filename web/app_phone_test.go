@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -157,5 +158,102 @@ func TestAppOnAFullPhone(t *testing.T) {
 		if got := f.count(`SELECT count(*) FROM visits`); got != 3 {
 			t.Errorf("%d visits", got)
 		}
+	})
+}
+
+// Who shuts the app is signed out of the service, and who is taken off the phone can be let in by its PIN no more: at once, or when there is a signal.
+func TestAppIsShut(t *testing.T) {
+	t.Parallel()
+	f := newField(t, "sau")
+	p := f.phone(t)
+	p.begins("sau")
+	const saus = ` WHERE person_id = (SELECT id FROM people WHERE name = 'sau')`
+	signal := func(is bool) { f.line.set(func(l *line) { l.down = !is }) }
+	shuts := func() {
+		t.Helper()
+		p.at("#/me", ".actions button")
+		p.taps(".actions button")
+		p.until("shut", `document.querySelector("[name=pin]")`)
+	}
+	ended := func(what, table string) {
+		t.Helper()
+		for range 200 {
+			if f.count(`SELECT count(*) FROM `+table+saus) == 0 {
+				return
+			}
+			time.Sleep(25 * time.Millisecond)
+		}
+		t.Errorf("%s: %s are left", what, table)
+	}
+	t.Run("with a signal it signs out at once", func(t *testing.T) {
+		shuts()
+		if status := js[int](p, `return (await fetch("/api/v1/markets/NEAR/stalls")).status`); status != 401 {
+			t.Errorf("the app is shut, and the same browser gets %d", status)
+		}
+		ended("with a signal", "sessions")
+	})
+	t.Run("the PIN begins a new session", func(t *testing.T) {
+		p.opens()
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); sync.kick(); return true`)
+		p.sent()
+	})
+	t.Run("without one it signs out later, even when the page was left", func(t *testing.T) {
+		signal(false)
+		shuts()
+		p.do("reload without a signal", chromedp.Reload())
+		p.until("shut", `document.querySelector("[name=pin]")`)
+		if n := f.count(`SELECT count(*) FROM sessions` + saus); n != 1 {
+			t.Errorf("%d sessions before there is a signal", n)
+		}
+		signal(true)
+		eval[bool](p.tab, `dispatchEvent(new Event("online"))`)
+		ended("with a signal again", "sessions")
+	})
+	t.Run("a session that was to end does not carry what the next one brings", func(t *testing.T) {
+		p.opens()
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); sync.kick(); return true`)
+		p.sent()
+		var before, after string
+		one := func(into *string) {
+			t.Helper()
+			if err := f.db.QueryRow(t.Context(), `SELECT encode(hash, 'hex') FROM sessions`+saus).Scan(into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		one(&before)
+		signal(false)
+		shuts()
+		p.opens()
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); return true`)
+		signal(true)
+		eval[bool](p.tab, `dispatchEvent(new Event("online"))`)
+		p.sent()
+		one(&after)
+		if before == after {
+			t.Error("what was shut without a signal goes on under its old session")
+		}
+	})
+	t.Run("taken off without a signal, and after the session ran out", func(t *testing.T) {
+		signal(false)
+		p.at("#/me", "button.stop")
+		p.taps("button.stop")
+		p.until("nobody is left", `document.querySelector("[name=password]")`)
+		f.exec(`DELETE FROM sessions` + saus)
+		if n := f.count(`SELECT count(*) FROM phones` + saus); n != 1 {
+			t.Errorf("%d phones before there is a signal", n)
+		}
+		signal(true)
+		eval[bool](p.tab, `dispatchEvent(new Event("online"))`)
+		ended("with a signal again", "phones")
+	})
+	t.Run("taken off with a signal", func(t *testing.T) {
+		p.begins("sau")
+		if n := f.count(`SELECT count(*) FROM phones` + saus); n != 1 {
+			t.Errorf("%d phones are enrolled", n)
+		}
+		p.at("#/me", "button.stop")
+		p.taps("button.stop")
+		ended("taken off", "phones")
+		ended("taken off", "sessions")
 	})
 }

@@ -158,6 +158,20 @@ func TestPhoneThroughTheAPI(t *testing.T) {
 	}
 	w.take(t, step{do: "POST /api/v1/session/pin", body: `{"pin":"270419"}`, header: hold, status: 401, want: []string{"/problems/phone-ended"}})
 	w.take(t, step{do: "GET /api/v1/session", header: []string{"Cookie", "cho40=" + in}, status: 401})
+
+	phone = oneCookie(t, w.take(t, step{as: volunteer, do: "POST /api/v1/session/phone", body: `{"pin":"270419"}`, status: 201}))
+	hold = []string{"Cookie", "cho40-phone=" + phone.Value}
+	in = oneCookie(t, w.take(t, step{do: "POST /api/v1/session/pin", body: `{"pin":"270419"}`, header: hold, status: 201})).Value
+	w.secret(phone.Value, in)
+	w.take(t, step{do: "DELETE /api/v1/session/pin", status: 204}) // another phone
+	w.take(t, step{do: "GET /api/v1/session", header: []string{"Cookie", "cho40=" + in}, status: 200})
+	w.take(t, step{do: "DELETE /api/v1/session/pin", header: hold, status: 204})
+	w.take(t, step{do: "DELETE /api/v1/session/pin", header: hold, status: 204})
+	w.take(t, step{do: "GET /api/v1/session", header: []string{"Cookie", "cho40=" + in}, status: 401})
+	w.take(t, step{do: "POST /api/v1/session/pin", body: `{"pin":"270419"}`, header: hold, status: 401, want: []string{"/problems/phone-ended"}})
+	if n := w.count(`SELECT count(*) FROM phones`) + w.count(`SELECT count(*) FROM audit_events WHERE action = 'phone.ended'`); n != 1 {
+		t.Errorf("phones that are left and events of one that ended: %d, want one event", n)
+	}
 }
 
 // Somebody new on a phone: the link, a password, the second factor, the codes for the paper; then in again with a code.

@@ -256,7 +256,7 @@ var tries = []try{
 }
 
 // open are the routes that need no sign-in; what they do is tried elsewhere.
-var open = []string{"POST /api/v1/session", "POST /api/v1/session/pin", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
+var open = []string{"POST /api/v1/session", "POST /api/v1/session/pin", "DELETE /api/v1/session/pin", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
 
 // elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages, TestReports).
 var elsewhere = []string{"POST /api/v1/session/recovery-codes", "GET /api/v1/team-coverage", "GET /api/v1/areas/{area}/reports/{file}", "PUT /api/v1/areas/{area}/hamlets"}

@@ -99,6 +99,7 @@ func (s *Server) routes(e *echo.Echo) {
 	api := e.Group("/api/v1")
 	api.POST("/session", s.postSession, s.public)
 	api.POST("/session/pin", s.postPIN, s.public)
+	api.DELETE("/session/pin", s.deletePIN, s.public)
 	self := behind{api, []echo.MiddlewareFunc{s.signedIn}} // also without the second factor that the role wants
 	self.GET("/session", s.getSession)
 	self.DELETE("/session", s.deleteSession)

@@ -203,6 +203,36 @@ func (s *Service) EndOwnPhone(ctx context.Context, by registry.Actor) error {
 	}))
 }
 
+// LeavePhone ends the enrolment of the very phone that a token is of, and the sessions that its PIN began: somebody is taken off it,
+// perhaps long after their session ended. Holding the token is enough for that. One that opens nothing any more is no fault.
+func (s *Service) LeavePhone(ctx context.Context, token string) error {
+	if !looksLike("", token) {
+		return nil
+	}
+	return wrap("leave phone", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		this := pgx.StrictNamedArgs{"hash": hashOf(token)}
+		who, err := postgres.One[PersonID](ctx, tx, `SELECT person_id FROM phones WHERE hash = @hash`, this)
+		if err == nil {
+			_, err = lockPerson(ctx, tx, who)
+		}
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `DELETE FROM phones WHERE hash = @hash`, this)
+		if err != nil || tag.RowsAffected() == 0 { // enrolled anew meanwhile, on another
+			return err
+		}
+		if err := endPhone(ctx, tx, who); err != nil {
+			return err
+		}
+		p := Person{ID: who}
+		return audit(ctx, tx, s.now(), p.actor("web", ""), "phone.ended", p.object(), "phone")
+	}))
+}
+
 func endPhone(ctx context.Context, tx pgx.Tx, who PersonID) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE person_id = @id AND by_pin`, pgx.StrictNamedArgs{"id": who}); err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Who uses the phone: signing in, the PIN, several people on one phone.
 import * as store from "./store.js";
 import * as vault from "./vault.js";
-import { alone, call, now, Problem } from "./sync.js";
+import { call, enter, now, Problem } from "./sync.js";
 import { button, field, fill, h, link, tile, toast, wrong } from "./ui.js";
 import { onDay, day, t } from "./words.js";
 
@@ -35,7 +35,7 @@ export async function door(entered, asked) {
     show(form(t("Sign in"), [why && h("p", { class: "note info" }, why), field(t("Name"), { name: "name", value: name ?? "", autocomplete: "username", required: true, readonly: !!name }), field(t("Password"), { name: "password", type: "password", autocomplete: "current-password", required: true }), codeField], t("Sign in"), async in_ => {
       let me;
       try {
-        me = await alone(async () => (await call("POST", "/session", code ? in_ : { name: in_.name, password: in_.password })).json());
+        me = await enter(code ? in_ : { name: in_.name, password: in_.password });
       } catch (e) {
         if (e.code !== "code-needed" || code) throw e;
         code = true;

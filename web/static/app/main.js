@@ -7,7 +7,7 @@ import { accountScreen, checkScreen, hangScreen, stallScreen } from "./stall.js"
 import { after, cardsScreen, routeScreen } from "./route.js";
 import { marketsScreen, newStallScreen } from "./more.js";
 import { prepare } from "./scan.js";
-import { go, loadClock, now, serve, status } from "./sync.js";
+import { go, leave as leaveService, loadClock, now, serve, status } from "./sync.js";
 import { button, fill, h, link, wrong } from "./ui.js";
 import { age, loadWords, lang, number, speak, t } from "./words.js";
 
@@ -107,12 +107,14 @@ async function enterAgain() {
 
 async function shut() { fill(main, await door(entered)); }
 
+// leave shuts the app: names go off the screen at once, and where there is a signal the session is over before the door is shown.
 async function leave() {
   Object.assign(app, { profile: undefined, key: undefined, packs: [], items: [] });
-  await serve(undefined);
+  fill(main, h("p", { class: "quiet" }, t("One moment.")));
   location.hash = "/";
   bar();
-  await shut();
+  await Promise.race([leaveService(), new Promise(r => setTimeout(r, 1500))]);
+  if (!app.profile) await shut();
 }
 
 // tidy deletes what was sent more than three days ago.
@@ -148,6 +150,7 @@ try {
   bar();
   if (!globalThis.isSecureContext || !crypto.subtle) fill(main, wrong(t("The app works only over HTTPS. Open the address that begins with https.")));
   else await shut();
+  go(); // somebody may have shut it without a signal
   keepShell().catch(() => {});
 } catch (e) {
   fill(main, h("p", {}, lang === "vi" ? "Ứng dụng chưa mở được. Đóng rồi mở lại. / " : "", "The app could not be opened. Close it and open it again."), h("p", { class: "quiet small" }, String(e)));

@@ -96,12 +96,14 @@ export const changeProfile = (name, change) => work(["profiles"], "readwrite", (
   };
 });
 
-// forget takes a profile off the phone, unless something of its outbox still waits for an answer: then the answer is false.
-export const forget = profile => work(["profiles", "packs", "outbox"], "readwrite", (tx, box) => {
+// forget takes a profile off the phone, unless something of its outbox still waits for an answer: then the answer is false. That the
+// service is still to be told stays, see sync.leave.
+export const forget = profile => work(["meta", "profiles", "packs", "outbox"], "readwrite", (tx, box) => {
   tx.outbox.index("profile").getAll(profile).onsuccess = e => {
     box.value = e.target.result.every(settled);
     if (!box.value) return;
     for (const item of e.target.result) tx.outbox.delete(item.id);
+    tx.profiles.get(profile).onsuccess = e => { if (e.target.result?.enrolled) tx.meta.put(true, "left the PIN"); };
     tx.profiles.delete(profile);
     tx.packs.delete(IDBKeyRange.bound([profile], [profile, []]));
   };

@@ -199,6 +199,34 @@ export async function serve(profile, key, changed, pin) {
   if (current) go();
 }
 
+// leave ends the session on the service too, for the app is shut; and the phone's enrolment, when who was enrolled is taken off it (see
+// store.forget). Without a signal that is done as soon as there is one, before anything else is said to the service.
+export async function leave() {
+  await store.put("meta", true, "left").catch(() => { left = true; });
+  current = undefined;
+  Object.assign(status, { signIn: false, wrong: "", synced: 0 });
+  await go();
+}
+
+let left = false; // where the phone is too full to remember it
+
+async function partLeft() {
+  if (await store.get("meta", "left the PIN")) {
+    await call("DELETE", "/session/pin");
+    await store.drop("meta", "left the PIN");
+  }
+  if (!left && !await store.get("meta", "left")) return;
+  try { await call("DELETE", "/session"); } catch (e) { if (!(e instanceof Problem) || e.status !== 401) throw e; } // it ended by itself
+  left = false;
+  await store.drop("meta", "left");
+}
+
+// enter begins a session with what somebody typed. A session that is still to end, ends first.
+export const enter = credentials => alone(async () => {
+  await partLeft();
+  return (await call("POST", "/session", credentials)).json();
+});
+
 // whoIsIn is the session's owner.
 async function whoIsIn(mine) {
   const pin = mine.pin;
@@ -215,21 +243,24 @@ async function whoIsIn(mine) {
 export async function go(force = false) {
   clearTimeout(timer);
   const mine = current;
-  if (!mine) return;
   if (status.busy) { again = true; return; }
   status.busy = true;
-  mine.changed();
+  mine?.changed();
   let later = true;
   try {
     await alone(async () => {
+      await partLeft();
+      if (!mine) return;
       const me = await whoIsIn(mine);
       if (me.name !== mine.profile.name) throw new Problem(401); // somebody else is signed in on this phone
       status.signIn = false;
       await upload(mine.profile.name, mine.changed);
       if (mine.key) Object.assign(mine, await fetchPacks(mine.profile, mine.key, force));
     });
-    Object.assign(status, { offline: false, wrong: "", synced: now() });
-    await store.put("meta", status.synced, "synced " + mine.profile.name);
+    if (mine) {
+      Object.assign(status, { offline: false, wrong: "", synced: now() });
+      await store.put("meta", status.synced, "synced " + mine.profile.name);
+    }
     wait = 0;
     later = false;
   } catch (e) {
@@ -242,7 +273,7 @@ export async function go(force = false) {
     wait = Math.max(e.after ? e.after * 1000 : 0, Math.min(300_000, Math.max(2000, wait * 2)));
   } finally {
     status.busy = false;
-    mine.changed();
+    mine?.changed();
   }
   if (current !== mine) return go();
   if (again) { again = false; return later ? soon() : go(); }
