@@ -1,7 +1,20 @@
 package web_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,5 +268,343 @@ func TestAppIsShut(t *testing.T) {
 		p.taps("button.stop")
 		ended("taken off", "phones")
 		ended("taken off", "sessions")
+	})
+}
+
+// answers lets the line change what the service answers to a path.
+func (f *field) answers(path string, change func(*http.Request, *httptest.ResponseRecorder) []byte) {
+	f.line.set(func(l *line) {
+		l.does = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, path) {
+				return false
+			}
+			r.Header.Del("Accept-Encoding")
+			rec := httptest.NewRecorder()
+			l.to.ServeHTTP(rec, r)
+			body := change(r, rec)
+			for k, v := range rec.Header() {
+				w.Header()[k] = v
+			}
+			w.Header().Del("Content-Length")
+			w.WriteHeader(rec.Code)
+			_, _ = w.Write(body)
+			return true
+		}
+	})
+}
+
+func (f *field) plain() { f.line.set(func(l *line) { l.does = nil }) }
+
+// syncs is a script that asks the service for everything and waits until that is over.
+const syncs = app + `for (let i = 0; i < 400 && sync.status.busy; i++) await new Promise(r => setTimeout(r, 20));
+	await sync.go(true);
+	for (let i = 0; i < 400 && sync.status.busy; i++) await new Promise(r => setTimeout(r, 20));
+	await state.refresh(); `
+
+const packs = `(await store.all("packs")).map(p => p.market).sort().join()`
+
+// The lists that a phone carries: only the service's own, each by itself, and no longer than they are the reader's.
+func TestAppLists(t *testing.T) {
+	t.Parallel()
+	f := newField(t, "sau")
+	p := f.phone(t)
+	p.begins("sau")
+	bar := func() string { return eval[string](p.tab, `document.getElementById("line").innerText`) }
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, forge := range map[string]func([]byte, http.Header) []byte{
+		"one that was changed on the way": func(body []byte, _ http.Header) []byte {
+			return bytes.Replace(body, []byte(`"name":"`), []byte(`"name":"Forged `), 1)
+		},
+		"one that somebody else signed": func(body []byte, h http.Header) []byte {
+			body = bytes.Replace(body, []byte(`"name":"`), []byte(`"name":"Forged `), 1)
+			body = regexp.MustCompile(`"public_key":"[^"]*"`).ReplaceAll(body, []byte(`"public_key":"`+base64.RawURLEncoding.EncodeToString(public)+`"`))
+			h.Set("Pack-Signature", base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, body)))
+			return body
+		},
+	} {
+		t.Run(name+" is not taken", func(t *testing.T) {
+			f.answers("/api/v1/markets/NEAR/pack", func(_ *http.Request, rec *httptest.ResponseRecorder) []byte {
+				return forge(rec.Body.Bytes(), rec.Header())
+			})
+			if got := js[string](p, syncs+`return state.pack().name`); strings.Contains(got, "Forged") {
+				t.Errorf("the phone shows %q", got)
+			}
+			p.at("#/outbox", ".outbox")
+			p.until("it says so", `/không có chữ ký/.test(document.querySelector("main [role=alert]")?.innerText ?? "")`)
+			f.plain()
+		})
+	}
+	t.Run("one that is older than three days says so", func(t *testing.T) {
+		for kind, change := range map[string]string{"old": `state.pack().trusted = sync.now() - 1`, "clock unknown": `await store.drop("meta", "clock"); await sync.loadClock()`} {
+			js[bool](p, syncs+change+`; location.hash = "#/cards"; await new Promise(r => setTimeout(r, 50)); return true`)
+			p.at("#/", ".route")
+			p.until(kind+": the list says so", `/cũ hơn 3 ngày|quá 3 ngày/.test(document.querySelector("main .note")?.innerText ?? "")`)
+			p.at("#/s/NEAR/A-01/check", ".stall .note")
+		}
+		js[bool](p, syncs+`location.hash = "#/"; return true`)
+		p.at("#/", ".route")
+		p.until("a new one does not", `!document.querySelector("main .note")`)
+	})
+	t.Run("one that no key opens does not shut the app and comes anew", func(t *testing.T) {
+		js[bool](p, app+`const vault = await of("vault.js"), {key} = await vault.lock("111111");
+			for (const market of ["NEAR", "ZZ"]) await store.put("packs", {profile: "sau", market, sealed: await vault.seal(key, {market})}); return true`)
+		f.line.set(func(l *line) { l.down = true })
+		p.do("again", chromedp.Reload())
+		p.types("pin", volunteersPIN)
+		p.taps("form button")
+		p.until("the app is open, without a list", `document.querySelector("main > .empty")`)
+		f.line.set(func(l *line) { l.down = false })
+		eval[bool](p.tab, `dispatchEvent(new Event("online"))`)
+		p.until("the list comes anew", `document.querySelector(".stops li")`)
+		if got := js[string](p, syncs+`return `+packs); got != "NEAR" {
+			t.Errorf("lists of %q are on the phone", got)
+		}
+	})
+	t.Run("one that is refused does not hold up the others, and the line says which", func(t *testing.T) {
+		js[bool](p, app+`for (const k of await store.all("packs")) await store.drop("packs", [k.profile, k.market]); return true`)
+		f.answers("/api/v1/markets", func(r *http.Request, rec *httptest.ResponseRecorder) []byte {
+			if r.URL.Path != "/api/v1/markets" {
+				return rec.Body.Bytes()
+			}
+			return []byte(`{"items":[{"code":"FAR","name":"Far"},{"code":"NEAR","name":"Near"}],"next_cursor":null}`)
+		})
+		if got := js[string](p, syncs+`return `+packs); got != "NEAR" {
+			t.Errorf("the lists of %q came", got)
+		}
+		if got := bar(); !strings.Contains(got, "thiếu FAR") || strings.Contains(got, "Đã gửi hết") {
+			t.Errorf("the line says %q", got)
+		}
+		p.at("#/outbox", ".outbox [role=alert]")
+		p.looks("app without a list")
+	})
+	t.Run("one that fails for a moment stays as it was, and the others come", func(t *testing.T) {
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) bool {
+				switch r.URL.Path {
+				case "/api/v1/markets":
+					_, _ = io.WriteString(w, `{"items":[{"code":"FAR","name":"Far"},{"code":"NEAR","name":"Near"}],"next_cursor":null}`)
+				case "/api/v1/markets/FAR/pack":
+					w.WriteHeader(http.StatusServiceUnavailable)
+				default:
+					return false
+				}
+				return true
+			}
+		})
+		if got := js[string](p, app+`const k = (await store.all("packs"))[0]; await store.put("packs", {...k, market: "FAR"}); await store.drop("packs", [k.profile, k.market]); `+
+			strings.TrimPrefix(syncs, app)+`return `+packs); got != "FAR,NEAR" {
+			t.Errorf("lists of %q are on the phone", got)
+		}
+		if got := bar(); !strings.Contains(got, "thiếu FAR") {
+			t.Errorf("the line says %q", got)
+		}
+	})
+	t.Run("one of a market that is theirs no more goes", func(t *testing.T) {
+		f.plain()
+		if got := js[string](p, syncs+`return `+packs); got != "NEAR" {
+			t.Errorf("lists of %q are on the phone", got)
+		}
+		if got := bar(); strings.Contains(got, "thiếu") {
+			t.Errorf("the line says %q", got)
+		}
+	})
+}
+
+// What becomes of things that are sent, whatever comes between.
+func TestAppOutbox(t *testing.T) {
+	t.Parallel()
+	f := newField(t, "sau")
+	p := f.phone(t)
+	p.begins("sau")
+	// batch lets the line answer one batch, by itself, and leave the others alone; status is what it says of the item with that place.
+	batch := func(says ...string) {
+		var once sync.Once
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) (done bool) {
+				if r.URL.Path != "/api/v1/sync" {
+					return false
+				}
+				once.Do(func() {
+					done = true
+					var in struct{ Items []struct{ ID string } }
+					if err := json.NewDecoder(r.Body).Decode(&in); err != nil || len(in.Items) != len(says) {
+						t.Errorf("a batch of %d, %v", len(in.Items), err)
+						return
+					}
+					items := make([]string, len(says))
+					for i, s := range says {
+						status, code, _ := strings.Cut(s, " ")
+						items[i] = fmt.Sprintf(`{"id":%q,"kind":"visit","status":%s,"problem":{"type":"/problems/%s","title":"t","status":%s,"detail":"d"}}`, in.Items[i].ID, status, code, status)
+					}
+					_, _ = fmt.Fprintf(w, `{"server_time":%q,"items":[%s]}`, f.clock.now().Format(time.RFC3339), strings.Join(items, ","))
+				})
+				return done
+			}
+		})
+	}
+	states := func() string {
+		return js[string](p, outbox+`return (await store.all("outbox")).sort((a, b) => a.seq - b.seq).map(i => i.state).join()`)
+	}
+	empty := func() {
+		f.plain()
+		js[bool](p, app+`for (const i of await store.all("outbox")) await store.drop("outbox", i.id); await state.refresh(); return true`)
+	}
+	const elsewhere = `{kind: "visit", market: "NEAR", at_market: "NEAR", stall: "A-02", at_stall: "A-02", about: "helped", body: {outcome: "helped"}}`
+	for name, c := range map[string]struct {
+		items string
+		says  []string
+		want  string // once it was answered; then the service is asked again
+	}{
+		"what waits for one that failed for a moment waits with it": {aVisit + "," + aVisit, []string{"503 busy", "409 consent-missing"}, "waiting,waiting"},
+		"what waits for nothing is refused":                         {aVisit + "," + aVisit, []string{"201 x", "409 consent-missing"}, "done,refused"},
+		"at another stall nothing is waited for":                    {aVisit + "," + elsewhere, []string{"503 busy", "409 placard-state"}, "waiting,refused"},
+		"what is wrong by itself is refused":                        {aVisit + "," + aVisit, []string{"503 busy", "422 visit-invalid"}, "waiting,refused"},
+		"one that comes too fast waits":                             {aVisit, []string{"429 too-many"}, "waiting"},
+		"one whose session ended waits":                             {aVisit, []string{"401 session-ended"}, "waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer empty()
+			batch(c.says...)
+			if got := js[string](p, app+`const real = setTimeout; globalThis.setTimeout = (f, ms) => real(f, ms > 900 && ms < 50000 ? 1e8 : ms); // not again by itself
+				await sync.record("sau", `+c.items+`); `+strings.TrimPrefix(syncs, app)+`globalThis.setTimeout = real;
+				return state.app.items.map(i => i.state).join()`); got != c.want {
+				t.Fatalf("it is %s, want %s", got, c.want)
+			}
+			js[bool](p, syncs+`return true`)
+			if got, want := states(), strings.ReplaceAll(c.want, "waiting", "done"); got != want {
+				t.Errorf("once the service is ready it is %s, want %s", got, want)
+			}
+		})
+	}
+	t.Run("who must sign in again is told", func(t *testing.T) {
+		defer empty()
+		batch("401 session-ended")
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); `+strings.TrimPrefix(syncs, app)+`return true`)
+		p.until("it asks to sign in", `/Đăng nhập để gửi/.test(document.getElementById("line").innerText)`)
+		js[bool](p, syncs+`return true`)
+	})
+	t.Run("a batch that one item spoils is sent one by one", func(t *testing.T) {
+		defer empty()
+		before := f.count(`SELECT count(*) FROM visits`)
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/api/v1/sync" {
+					return false
+				}
+				b, err := io.ReadAll(r.Body)
+				if err != nil || bytes.Contains(b, []byte("spoilt")) {
+					w.Header().Set("Content-Type", "application/problem+json")
+					w.WriteHeader(http.StatusUnprocessableEntity)
+					_, _ = io.WriteString(w, `{"type":"/problems/unknown-field","title":"t","status":422,"detail":"d"}`)
+					return true
+				}
+				r.Body = io.NopCloser(bytes.NewReader(b))
+				return false
+			}
+		})
+		got := js[string](p, app+`await sync.record("sau", `+aVisit+`, {...`+aVisit+`, body: {outcome: "helped", note: "spoilt"}}, `+aVisit+`); `+
+			strings.TrimPrefix(syncs, app)+`return state.app.items.map(i => i.state).join()`)
+		if got != "done,refused,done" || f.count(`SELECT count(*) FROM visits`) != before+2 {
+			t.Errorf("they are %s", got)
+		}
+	})
+	t.Run("what the service says of when to come again is kept to", func(t *testing.T) {
+		defer empty()
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/api/v1/sync" {
+					return false
+				}
+				w.Header().Set("Retry-After", "1000")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+		})
+		waits := js[[]float64](p, app+`const real = setTimeout, asked = []; globalThis.setTimeout = (f, ms) => { asked.push(ms); return real(f, ms); };
+			await sync.record("sau", `+aVisit+`); `+strings.TrimPrefix(syncs, app)+`globalThis.setTimeout = real; return asked`)
+		if most := slices.Max(waits); most < 750_000 {
+			t.Errorf("asked to come in 1000 s, it comes in %v ms", most)
+		}
+	})
+	t.Run("Send again on what another tab has sent changes nothing", func(t *testing.T) {
+		defer empty()
+		js[bool](p, app+`const [i] = await sync.record("sau", `+aVisit+`);
+			await store.changeItem(i.id, x => { x.state = "refused"; x.problem = {detail: "x", errors: []}; }); await state.refresh(); state.app.draw(); return true`)
+		p.at("#/outbox", ".items .bad button")
+		js[bool](p, outbox+`for (const i of await store.all("outbox")) await store.changeItem(i.id, x => { x.state = "done"; delete x.body; }); return true`)
+		p.taps(".items .bad button")
+		p.until("it is among what was sent", `!document.querySelector(".items .bad") && document.querySelector("details .items li")`)
+		js[bool](p, outbox+`for (const i of await store.all("outbox")) await store.changeItem(i.id, x => { x.state = "waiting"; }); return true`) // as an older app did
+		js[bool](p, syncs+`return true`)
+		if got := states(); got != "done" {
+			t.Errorf("it is %s", got)
+		}
+	})
+	t.Run("a file from another phone", func(t *testing.T) {
+		var sent [][]string
+		f.line.set(func(l *line) {
+			l.does = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/api/v1/sync" {
+					return false
+				}
+				b, err := io.ReadAll(r.Body)
+				var in struct{ Items []struct{ Kind, ID string } }
+				if err == nil {
+					err = json.Unmarshal(b, &in)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				kinds, spoilt := []string{}, false
+				for _, i := range in.Items {
+					kinds = append(kinds, i.Kind)
+					spoilt = spoilt || i.Kind == "consent"
+				}
+				sent = append(sent, kinds)
+				if spoilt {
+					w.Header().Set("Content-Type", "application/problem+json")
+					w.WriteHeader(http.StatusUnprocessableEntity)
+					_, _ = io.WriteString(w, `{"type":"/problems/unknown-field","title":"t","status":422,"detail":"spoilt"}`)
+					return true
+				}
+				r.Body = io.NopCloser(bytes.NewReader(b))
+				return false
+			}
+		})
+		file := js[string](p, app+`const long = "x".repeat(400), items = [];
+			const item = (kind, body) => items.push({id: store.uuid(), kind, seq: items.length, at: new Date().toISOString(), clock_ahead: null, market: "NEAR", stall: "A-01", by: "bay", body});
+			for (let i = 0; i < 60; i++) item("visit", {outcome: "helped", note: "lần " + i + (i < 3 ? long.repeat(100) : "")});
+			for (const kind of ["change", "void", "no_such_kind"]) item(kind, {});
+			item("consent", {version: "vi-1"});
+			return JSON.stringify({cho40: "outbox", version: 1, device: store.uuid(), by: "bay", items})`)
+		name := filepath.Join(t.TempDir(), "outbox.json")
+		if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.at("#/file", "#file")
+		p.do("give the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{name}))
+		p.until("it says whose", `/61.*bay/.test(document.querySelector("main [role=status]").innerText)`)
+		p.taps("[data-save=file]")
+		p.until("it is taken", `/57.*61/.test(document.querySelector("main .ok")?.innerText ?? "")`)
+		f.plain()
+		for _, kinds := range sent {
+			if len(kinds) > 50 || slices.ContainsFunc(kinds, func(k string) bool { return k != "visit" && k != "consent" }) {
+				t.Errorf("a batch of %v is sent in from a file", kinds)
+			}
+		}
+	})
+	t.Run("a file says who made each thing", func(t *testing.T) {
+		f.line.set(func(l *line) { l.down = true })
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); await state.refresh(); state.app.draw(); return true`)
+		p.at("#/outbox", ".items li")
+		if by := js[string](p, `URL.createObjectURL = b => { window.given = b; return "#/outbox"; };
+			[...document.querySelectorAll("button")].find(b => /tệp/.test(b.innerText)).click();
+			for (let i = 0; i < 100 && !window.given; i++) await new Promise(r => setTimeout(r, 20));
+			return JSON.parse(await window.given.text()).items.map(i => i.by).join()`); by != "sau" {
+			t.Errorf("it says %q", by)
+		}
 	})
 }

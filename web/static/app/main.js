@@ -61,9 +61,10 @@ function bar() {
   const waits = app.items.filter(open).length, bad = app.items.filter(i => open(i) && (i.state === "refused" || i.state === "clash")).length;
   fill(person, app.profile ? h("a", { href: "#/me" }, app.profile.name) : h("button", { type: "button", onclick: other }, lang === "vi" ? "English" : "Tiếng Việt"));
   if (!app.profile) return line.replaceChildren();
-  const synced = status.synced ? t("synced %s", age(status.synced, now())) : t("never synced");
-  const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.wrong === "unkept" ? t("The phone's storage is full") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : t("All sent");
-  line.className = status.signIn || status.offline || waits > 0 || status.wrong ? "offline" : "offline calm";
+  const without = status.without.map(x => x.market).join(", ");
+  const synced = !status.synced ? t("never synced") : without ? t("synced %s, without %s", age(status.synced, now()), without) : t("synced %s", age(status.synced, now()));
+  const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.wrong === "unkept" ? t("The phone's storage is full") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : without ? t("A list did not come") : t("All sent");
+  line.className = status.signIn || status.offline || waits > 0 || status.wrong || without ? "offline" : "offline calm";
   fill(line, h("div", { class: "wrap" }, h("b", {}, left), h("a", { href: "#/outbox" }, waits > 0 ? t("%s waiting", number(waits)) + " · " : "", synced)),
     ...(status.signIn ? [h("div", { class: "wrap" }, button(t("Sign in to send"), () => enterAgain(), "big"))] : []));
 }
@@ -77,13 +78,14 @@ async function other() {
 
 const changed = async () => {
   if (busy++) return;
-  do {
-    busy = 1;
-    await refresh();
-    bar();
-    draw();
-  } while (busy-- > 1);
-  busy = 0;
+  try {
+    do {
+      busy = 1;
+      await refresh();
+      bar();
+      draw();
+    } while (busy-- > 1);
+  } finally { busy = 0; } // else one that failed would be the last
 };
 
 app.draw = () => { bar(); draw(true); };

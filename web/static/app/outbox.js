@@ -2,7 +2,7 @@
 import * as store from "./store.js";
 import { app, open, refresh, when } from "./state.js";
 import { stateWords, told } from "./stall.js";
-import { alone, call, go, now, Problem, status, wire } from "./sync.js";
+import { alone, batchOf, call, go, now, Problem, spoilt, status, wire } from "./sync.js";
 import { back, button, field, fill, h, icon, tile, toast, wrong } from "./ui.js";
 import { age, clock, many, number, onDay, day, t } from "./words.js";
 
@@ -11,6 +11,7 @@ export function outboxScreen() {
   return h("div", { class: "stack outbox" }, back("/"), h("h1", {}, t("Waiting: %s", number(left.length))),
     h("p", { class: "quiet" }, status.synced ? t("Last synced %s", age(status.synced, now())) : t("Never synced on this phone")),
     status.wrong === "pack-signature" && wrong(t("The list that came is not signed by the service. The one from before stays.")),
+    status.without.filter(x => x.why !== "pack-signature").map(x => wrong(t("The list of %s did not come.", x.market), " ", x.said)),
     h("div", { class: "actions" }, button(t("Send now"), () => go(true), "big", { disabled: status.busy }), left.length > 0 && button([icon("download"), t("Hand over as a file")], handOver, "big second")),
     left.length === 0 && h("div", { class: "empty" }, tile("t5"), h("p", {}, t("Nothing waits. Everything is with the service."))),
     h("ol", { class: "items" }, left.map(row)),
@@ -28,7 +29,11 @@ function row(i) {
     note && field(t("Note"), { name: "note-" + i.id, rows: 3, value: i.body.note }),
     bad && h("div", { class: "actions" }, button(t("Send again"), async () => {
       const written = document.getElementById("f-note-" + i.id)?.value;
-      await store.changeItem(i.id, x => { x.state = "waiting"; if (written !== undefined) x.body.note = written; });
+      await store.changeItem(i.id, x => {
+        if (x.state !== "refused" && x.state !== "clash") return; // another tab sent it meanwhile
+        x.state = "waiting";
+        if (written !== undefined) x.body.note = written;
+      });
       await refresh();
       app.draw();
       go();
@@ -38,7 +43,7 @@ function row(i) {
 // handOver writes what waits into a file that a leader can send in. It stays here until the service has it.
 async function handOver() {
   const left = app.items.filter(open);
-  const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: left.map(wire) }, null, 1)],
+  const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: left.map(i => ({ ...wire(i), by: i.profile })) }, null, 1)],
     `cho40-${day(now())}-${left.length}.json`, { type: "application/json" });
   let shared = false;
   try {
@@ -64,9 +69,18 @@ const kinds = ["visit", "placard_event", "stall", "account", "stand", "consent",
 async function sendIn(device, list, said) {
   try {
     const results = [];
-    for (let n = 0; n < list.length; n += 50) {
-      const answer = await alone(async () => (await call("POST", "/sync", { device, sent_at: new Date().toISOString(), items: list.slice(n, n + 50) })).json());
-      results.push(...answer.items);
+    let left = list, most;
+    while (left.length > 0) {
+      const items = batchOf(left, undefined, most);
+      try {
+        const answer = await alone(async () => (await call("POST", "/sync", { device, sent_at: new Date().toISOString(), items })).json());
+        results.push(...answer.items);
+      } catch (e) {
+        if (!spoilt(e)) throw e;
+        if (items.length > 1) { most = 1; continue; }
+        results.push({ status: e.status, problem: e.problem });
+      }
+      left = left.slice(items.length);
     }
     const bad = results.filter(r => r.status > 201);
     fill(said, h("p", { class: "ok" }, icon("check"), h("span", {}, t("%s of %s are with the service.", number(results.length - bad.length), number(results.length)))),
@@ -90,8 +104,8 @@ export function fileScreen() {
           given = JSON.parse(await f.text());
           if (given.cho40 !== "outbox" || !Array.isArray(given.items)) throw new Error();
         } catch { return fill(said, wrong(t("This is no file of waiting things."))); }
-        const list = given.items.filter(i => kinds.includes(i?.kind));
-        fill(said, h("p", {}, h("b", {}, many(list.length, "1 thing from the phone of %s", "%s things from the phone of %s", String(given.by ?? "")))),
+        const list = given.items.filter(i => kinds.includes(i?.kind)).map(i => ({ ...wire(i), clock_ahead: i.clock_ahead ?? null })), makers = new Set(given.items.map(i => i?.by ?? given.by).filter(Boolean));
+        fill(said, h("p", {}, h("b", {}, many(list.length, "1 thing from the phone of %s", "%s things from the phone of %s", [...makers].join(", ")))),
           h("ul", { class: "dots" }, list.slice(0, 200).map(i => h("li", {}, [i.stall ?? i.serial ?? i.body?.code, told({ kind: i.kind, about: i.body?.outcome ?? i.body?.result ?? i.body?.kind })].filter(Boolean).join(" · ")))),
           list.length > 0 && h("div", { class: "actions" }, button(t("Send them in under my name"), () => sendIn(given.device, list, said), "big", { "data-save": "file" })));
       },

@@ -80,10 +80,17 @@ export function wire(i) {
   return w;
 }
 
+// waitsFor are what an item is refused for when another that was done before it has not come in yet; the service knows the same ones.
+const waitsFor = ["stall-not-found", "placard-not-found", "stall-vacant", "placard-state", "consent-missing", "holder-consent-missing", "visit-not-found"];
+
+// passes: the service, or who is signed in, was not ready for it; nothing is wrong with the item.
+const passes = status => status >= 500 || status === 429 || status === 401;
+
 const clashes = ["record-differs", "visit-differs", "event-differs"];
 
-// settle keeps what the service said of an item.
-function settle(item, r) {
+// settle keeps what the service said of an item. behind: one that was done before it at the same stall still waits.
+function settle(item, r, behind = false) {
+  if (item.state === "done") return; // another tab was told so
   item.answered = Date.now();
   item.noted = item.about === "heard" && (r.problem?.type ?? "").endsWith("/name-differs"); // the service keeps the name and lets it not hang: as it should be
   item.problem = r.problem ? { code: r.problem.type.split("/").pop(), title: r.problem.title, detail: r.problem.detail, errors: (r.problem.errors ?? []).map(e => e.detail) } : undefined;
@@ -91,29 +98,36 @@ function settle(item, r) {
     item.state = "done";
     delete item.body; // the service has it now
   } else if (r.status === 409 && clashes.includes(item.problem?.code)) item.state = "clash";
-  else if (r.status >= 500 || r.status === 429 || r.status === 401) item.state = "waiting";
+  else if (passes(r.status) || behind && waitsFor.includes(item.problem?.code)) item.state = "waiting";
   else item.state = "refused";
 }
+
+// batchOf are the first of a list that go in one request.
+export function batchOf(list, wired = i => i, most = BATCH) {
+  let n = 0, size = 0;
+  for (; n < Math.min(list.length, most); n++) {
+    size += JSON.stringify(wired(list[n])).length * 2;
+    if (n > 0 && size > BYTES) break;
+  }
+  return list.slice(0, n);
+}
+
+// spoilt: one item made the service refuse the whole request. It must not hold the others up: they are sent one by one.
+export const spoilt = e => e instanceof Problem && [400, 413, 422].includes(e.status);
 
 // upload sends what waits, in the order in which it was kept. It throws at the first request that came to nothing.
 async function upload(profile, changed) {
   const device = await store.device();
   for (const i of await store.itemsOf(profile)) { // a tab that was shut while it sent
     if (i.state === "sending") await store.changeItem(i.id, x => { if (x.state === "sending") x.state = "waiting"; });
+    if (i.state !== "done" && i.body === undefined) await store.changeItem(i.id, x => { x.state = "done"; }); // the contents go when the service has it, and not before
   }
   const tried = new Set();
   let most = BATCH;
   for (;;) {
     const waiting = (await store.itemsOf(profile)).filter(i => i.state === "waiting" && !tried.has(i.id)).sort((a, b) => a.seq - b.seq);
     if (waiting.length === 0) return;
-    const batch = [];
-    let size = 0;
-    for (const i of waiting) {
-      const n = JSON.stringify(wire(i)).length * 2;
-      if (batch.length === most || batch.length > 0 && size + n > BYTES) break;
-      batch.push(i);
-      size += n;
-    }
+    const batch = batchOf(waiting, wire, most);
     for (const i of batch) {
       tried.add(i.id);
       await store.changeItem(i.id, x => { x.state = "sending"; x.tries++; });
@@ -122,11 +136,12 @@ async function upload(profile, changed) {
     try {
       const answer = await (await call("POST", "/sync", { device, sent_at: new Date().toISOString(), items: batch.map(wire) })).json();
       await setClock(answer.server_time);
-      for (const r of answer.items) await store.changeItem(r.id, x => settle(x, r));
+      const passed = answer.items.filter(r => passes(r.status)), late = batch.filter(i => passed.some(r => r.id === i.id));
+      for (const r of answer.items) await store.changeItem(r.id, x => settle(x, r, late.some(i => i.seq < x.seq && i.at_market === x.at_market && i.at_stall === x.at_stall)));
       for (const i of batch) await store.changeItem(i.id, x => { if (x.state === "sending") x.state = "waiting"; });
-      if (answer.items.some(r => r.status >= 500 || r.status === 429)) throw new Problem(503);
+      if (passed.length > 0) throw new Problem(passed.some(r => r.status === 401) ? 401 : 503);
     } catch (e) {
-      const whole = e instanceof Problem && [400, 413, 422].includes(e.status); // an item that spoils its batch must not hold the others up
+      const whole = spoilt(e);
       for (const i of batch) {
         if (whole && batch.length > 1) tried.delete(i.id);
         await store.changeItem(i.id, x => {
@@ -142,33 +157,50 @@ async function upload(profile, changed) {
 
 // --- The packs.
 
-// fetchPacks brings the chosen markets up to date. A pack whose signature is wrong is not taken; the one from before stays.
+// fetchPacks brings the chosen markets up to date. A pack whose signature is wrong is not taken; the one from before stays. One that does not
+// come holds no other up; status.without says which.
 async function fetchPacks(profile, key, force) {
   const device = await store.device();
   const markets = (await (await call("GET", "/markets?limit=200")).json()).items.map(m => m.code);
   const chosen = profile.markets?.filter(m => markets.includes(m)) ?? (markets.length <= 5 ? markets : []);
+  const without = [];
+  let first;
   for (const code of chosen) {
-    const kept = await store.get("packs", [profile.name, code]);
-    const old = kept && await vault.open(key, kept.sealed);
-    if (old && !force && Date.now() - old.asked < FRESH && Date.now() >= old.asked) continue;
-    const since = old ? "&since=" + encodeURIComponent(old.cursor) : "";
-    const answer = await call("GET", `/markets/${encodeURIComponent(code)}/pack?device=${device}${since}`);
-    const bytes = await answer.arrayBuffer();
-    const fresh = JSON.parse(new TextDecoder().decode(bytes));
-    const trusted = !profile.signer || profile.signer === fresh.public_key; // the first one after signing in is kept
-    if (!trusted || !await vault.signed(fresh.public_key, answer.headers.get("Pack-Signature") ?? "", bytes)) throw new Problem(502, { type: "/problems/pack-signature" });
-    if (!profile.signer) profile.signer = (await store.changeProfile(profile.name, p => { p.signer ??= fresh.public_key; }))?.signer;
-    await setClock(fresh.made_at);
-    const pack = merge(old, fresh);
-    pack.asked = Date.now();
-    pack.trusted = Date.parse(fresh.trust_until);
-    await store.put("packs", { profile: profile.name, market: code, sealed: await vault.seal(key, pack) });
+    try { await fetchPack(profile, key, device, code, force); } catch (e) {
+      if (!(e instanceof Problem) || e.status === 401 || e.status === 429) throw e; // nor would the others come
+      without.push({ market: code, why: e.code, said: e.message });
+      if (e.status >= 500) first ??= e;
+      else if (e.status === 403 || e.status === 404) await store.drop("packs", [profile.name, code]); // not theirs any more
+    }
   }
+  status.without = without;
   for (const p of await store.all("packs")) {
-    if (p.profile === profile.name && !chosen.includes(p.market)) await store.drop("packs", [p.profile, p.market]); // not theirs any more
+    if (p.profile === profile.name && !chosen.includes(p.market)) await store.drop("packs", [p.profile, p.market]); // nor is this
   }
+  if (first) throw first;
   return { markets, chosen };
 }
+
+async function fetchPack(profile, key, device, code, force) {
+  const kept = await store.get("packs", [profile.name, code]);
+  const old = kept && await opened(key, kept);
+  if (old && !force && Date.now() - old.asked < FRESH && Date.now() >= old.asked) return;
+  const since = old ? "&since=" + encodeURIComponent(old.cursor) : "";
+  const answer = await call("GET", `/markets/${encodeURIComponent(code)}/pack?device=${device}${since}`);
+  const bytes = await answer.arrayBuffer();
+  const fresh = JSON.parse(new TextDecoder().decode(bytes));
+  const trusted = !profile.signer || profile.signer === fresh.public_key; // the first one after signing in is kept
+  if (!trusted || !await vault.signed(fresh.public_key, answer.headers.get("Pack-Signature") ?? "", bytes)) throw new Problem(502, { type: "/problems/pack-signature" });
+  if (!profile.signer) profile.signer = (await store.changeProfile(profile.name, p => { p.signer ??= fresh.public_key; }))?.signer;
+  await setClock(fresh.made_at);
+  const pack = merge(old, fresh);
+  pack.asked = Date.now();
+  pack.trusted = Date.parse(fresh.trust_until);
+  await store.put("packs", { profile: profile.name, market: code, sealed: await vault.seal(key, pack) });
+}
+
+// opened is a pack; undefined when the key does not open it, as when another PIN sealed it.
+const opened = (key, kept) => vault.open(key, kept.sealed).catch(() => undefined);
 
 // merge lays what changed over what the phone has.
 export function merge(old, fresh) {
@@ -178,15 +210,21 @@ export function merge(old, fresh) {
   return { ...fresh, stalls: [...by.values()].sort((a, b) => a.position - b.position || (a.code < b.code ? -1 : 1)) };
 }
 
-// packs are a profile's, opened.
+// packs are a profile's, opened. One that cannot be is left out; the next time it comes whole.
 export async function packs(profile, key) {
   const mine = (await store.all("packs")).filter(p => p.profile === profile);
-  return Promise.all(mine.map(p => vault.open(key, p.sealed)));
+  return (await Promise.all(mine.map(p => opened(key, p)))).filter(Boolean);
 }
+
+// relocked reports whether somebody chose another PIN, or five wrong ones shut this one, since the app was opened here.
+const relocked = async mine => {
+  const now = await store.get("profiles", mine.profile.name);
+  return String(now?.lock?.iv) !== String(mine.profile.lock?.iv);
+};
 
 // --- Going about it.
 
-export const status = { busy: false, offline: !navigator.onLine, signIn: false, wrong: "", synced: 0 };
+export const status = { busy: false, offline: !navigator.onLine, signIn: false, wrong: "", without: [], synced: 0 };
 let wait = 0, timer, current, again = false;
 
 // serve names for whom the outbox is sent from now on; nobody, when the app is locked. changed is called whenever something did. The PIN
@@ -195,6 +233,7 @@ export async function serve(profile, key, changed, pin) {
   current = profile && { profile, key, changed, pin };
   status.signIn = false;
   status.wrong = "";
+  status.without = [];
   status.synced = profile ? await store.get("meta", "synced " + profile.name) ?? 0 : 0;
   if (current) go();
 }
@@ -255,7 +294,7 @@ export async function go(force = false) {
       if (me.name !== mine.profile.name) throw new Problem(401); // somebody else is signed in on this phone
       status.signIn = false;
       await upload(mine.profile.name, mine.changed);
-      if (mine.key) Object.assign(mine, await fetchPacks(mine.profile, mine.key, force));
+      if (mine.key && !await relocked(mine)) Object.assign(mine, await fetchPacks(mine.profile, mine.key, force));
     });
     if (mine) {
       Object.assign(status, { offline: false, wrong: "", synced: now() });
