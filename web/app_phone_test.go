@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"cho40/qrgen"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -607,4 +609,157 @@ func TestAppOutbox(t *testing.T) {
 			t.Errorf("it says %q", by)
 		}
 	})
+}
+
+// The screens of a stall, where more than the usual is at hand or less.
+func TestAppAtTheStall(t *testing.T) {
+	t.Parallel()
+	f := newField(t, "sau")
+	p := f.phone(t)
+	p.begins("sau")
+	c := f.printed(1)[0]
+	at := "#/s/NEAR/" + c.stall
+	two := func() {
+		js[bool](p, app+`const s = state.stallOf("NEAR", "`+c.stall+`"), hash = s.placards[0].hash;
+			s.placards = [{serial: "AAAA-AAAA-AAA", state: "installed", hash: "of another"}, {serial: "BBBB-BBBB-BBB", state: "installed", hash}]; return true`)
+	}
+	recorded := func() string {
+		return js[string](p, app+`const list = (await store.all("outbox")).filter(i => i.kind === "placard_event").map(i => i.serial + " " + i.about).join();
+			for (const i of await store.all("outbox")) await store.drop("outbox", i.id); await state.refresh(); return list`)
+	}
+	f.line.set(func(l *line) { l.down = true })
+	for name, check := range map[string]struct{ payload, press, want string }{
+		"of two placards the missing one is asked for":        {"", "[data-scan=check] ~ button ~ button", "BBBB-BBBB-BBB missing"},
+		"of two placards the pasted-over one is asked for":    {foreignCode(t), "", "BBBB-BBBB-BBB other_account"},
+		"of two placards the scanned one is told by its code": {c.payload, "", "BBBB-BBBB-BBB match"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.at("#/cards", "details")
+			two()
+			p.at(at+"/check", "[data-scan=check]")
+			if check.press != "" {
+				p.taps(check.press)
+			} else {
+				p.taps("[data-scan=check]")
+				p.scans(check.payload)
+			}
+			if !strings.HasSuffix(check.want, "match") {
+				p.until("it asks which", `document.querySelectorAll("[data-card]").length === 2`)
+				if said := eval[string](p.tab, `document.querySelector("[data-card='BBBB-BBBB-BBB']").innerText`); !strings.Contains(said, "số cuối") {
+					t.Errorf("it tells them apart as %q", said)
+				}
+				p.looks("app which placard")
+				p.taps("[data-card='BBBB-BBBB-BBB']")
+			}
+			p.until("the result is there", `document.querySelector("[data-result]")`)
+			if got := recorded(); got != check.want {
+				t.Errorf("it records %q, want %q", got, check.want)
+			}
+		})
+	}
+	t.Run("behind the camera nothing can be reached, on a Chrome of 2022 either", func(t *testing.T) {
+		js[bool](p, `delete HTMLElement.prototype.inert; return true`)
+		p.at(at+"/account", "[data-scan=account]")
+		p.taps("[data-scan=account]")
+		p.until("the camera is open", `document.querySelector(".scan")`)
+		reached := `["main .btn", ".top a", "#line a"].map(s => { const e = document.querySelector(s); e.focus(); return document.activeElement === e; }).join()`
+		if got := eval[string](p.tab, reached); got != "false,false,false" {
+			t.Errorf("reached behind it: %s", got)
+		}
+		p.looks("app scan")
+		eval[bool](p.tab, `[...document.querySelectorAll(".scan button")].at(-1).click() || true`)
+		if got := eval[string](p.tab, reached); got != "true,true,true" {
+			t.Errorf("reached after it: %s", got)
+		}
+	})
+	t.Run("without a signal the slip says where it comes from", func(t *testing.T) {
+		p.at(at, "[data-slip]")
+		p.taps("[data-slip]")
+		p.until("it says so", `/chưa có sóng/.test(document.querySelector("main [role=alert]")?.innerText ?? "")`)
+		p.looks("app slip without a signal")
+	})
+	t.Run("a card that is read without a signal is told later, once", func(t *testing.T) {
+		p.at("#/cards", "details.card")
+		js[bool](p, `document.querySelector("details.card").open = true; await new Promise(r => setTimeout(r, 200)); return true`)
+		f.line.set(func(l *line) { l.down = false })
+		js[bool](p, syncs+`if ((await store.all("profiles"))[0].read.length) throw "it is told again each time"; return true`)
+		if n := f.count(`SELECT count(*) FROM card_reads`); n != 1 {
+			t.Errorf("%d cards are read", n)
+		}
+	})
+	t.Run("the slip of a placard", func(t *testing.T) {
+		p.at(at, "[data-slip]")
+		js[bool](p, `navigator.canShare = undefined; URL.createObjectURL = b => { window.slip = b; return "#/"; }; return true`)
+		p.taps("[data-slip]")
+		p.until("it is saved", `window.slip`)
+		pdf := js[string](p, `return btoa(String.fromCharCode(...new Uint8Array(await slip.arrayBuffer())))`)
+		b, err := base64.StdEncoding.DecodeString(pdf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := pdfText(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := qrgen.Decode(c.payload, qrgen.Lenient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"Người giúp: sau", d.Account[len(d.Account)-4:], "Mỗi sáng", "không phải là tiền", "Sai tên?", c.stall} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the slip lacks %q:\n%s", want, said)
+			}
+		}
+	})
+	t.Run("that a slip was handed over is recorded", func(t *testing.T) {
+		js[bool](p, app+`state.stallOf("NEAR", "`+c.stall+`").notices = [store.uuid()]; location.hash = "#/cards"; return true`)
+		f.line.set(func(l *line) { l.down = true })
+		p.at(at, "[data-save=notice]")
+		p.looks("app slip to hand over")
+		p.taps("[data-save=notice]")
+		p.until("it is recorded", `!document.querySelector("[data-save=notice]")`)
+		if got := js[bool](p, app+`const i = (await store.all("outbox"))[0]; return i.kind === "notice" && i.body.notice === i.about && i.market === "NEAR"`); !got {
+			t.Error("it is not what the service takes")
+		}
+	})
+	for name, c := range map[string]struct {
+		wall, run int // minutes that pass, on the clock that can be set and on the one that sleeps
+		shut      bool
+	}{
+		"out of sight for less than half an hour it stays open": {29, 29, false},
+		"after half an hour out of sight it shuts":              {31, 31, true},
+		"though the phone slept":                                {31, 0, true},
+		"though somebody set the clock back":                    {-600, 31, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.do("again", chromedp.Reload())
+			p.opens()
+			js[bool](p, fmt.Sprintf(`const look = is => { Object.defineProperty(document, "hidden", {configurable: true, get: () => is}); document.dispatchEvent(new Event("visibilitychange")); };
+				const wall = Date.now, run = performance.now.bind(performance);
+				look(true);
+				Date.now = () => wall() + %d * 60000;
+				performance.now = () => run() + %d * 60000;
+				look(false);
+				return true`, c.wall, c.run))
+			if c.shut {
+				p.until("it asks for the PIN", `document.querySelector("[name=pin]")`)
+			} else if !eval[bool](p.tab, `!document.querySelector("[name=pin]")`) {
+				t.Error("it is shut")
+			}
+		})
+	}
+	t.Run("after fourteen days the PIN opens nothing", func(t *testing.T) {
+		js[bool](p, app+`await store.changeProfile("sau", p => { p.until = sync.now() - 1000; }); return true`)
+		p.do("again", chromedp.Reload())
+		p.until("the password is wanted", `document.querySelector("[name=password]")`)
+	})
+}
+
+// foreignCode is the code of somebody whom the market does not know.
+func foreignCode(t *testing.T) string {
+	payload, err := qrgen.Static("971005", "0987654321")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
 }

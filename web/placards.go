@@ -387,8 +387,12 @@ func (s *Server) getBatch(c echo.Context) error {
 	return z.Close()
 }
 
-// getPlacard answers GET /api/v1/placards/{serial}, and with .png behind it the placard as a picture for the vendor's phone.
+// getPlacard answers GET /api/v1/placards/{serial}, and with .png behind it the placard as a picture for the vendor's phone,
+// with .slip.pdf the tips to leave with the vendor.
 func (s *Server) getPlacard(c echo.Context) error {
+	if serial, slip := strings.CutSuffix(param(c, "serial"), ".slip.pdf"); slip {
+		return s.getPlacardSlip(c, serial)
+	}
 	serial, picture := strings.CutSuffix(param(c, "serial"), ".png")
 	if picture {
 		return s.getPlacardPicture(c, serial)
@@ -436,6 +440,26 @@ func (s *Server) getPlacardPicture(c echo.Context, serial string) error {
 	}
 	c.Response().Header().Set(echo.HeaderContentDisposition, `inline; filename="`+p.Serial.String()+`.png"`)
 	return sendPNG(c, img)
+}
+
+// getPlacardSlip answers GET /api/v1/placards/{serial}.slip.pdf: the slip of one placard, with the name of who helps the vendor today.
+func (s *Server) getPlacardSlip(c echo.Context, serial string) error {
+	b, p, err := s.reg(c).PlacardToShow(c.Request().Context(), actor(c), serial)
+	if err != nil {
+		return err
+	}
+	b = Slips(b)
+	b.Helper, b.CreatedAt = held(c).Name, s.now()
+	print, err := printOf(b)
+	if err != nil {
+		return err
+	}
+	pdf, err := draw(print, b, []registry.Placard{p})
+	if err != nil {
+		return drawnFault(err)
+	}
+	c.Response().Header().Set(echo.HeaderContentDisposition, `inline; filename="`+p.Serial.String()+`-slip.pdf"`)
+	return c.Blob(http.StatusOK, "application/pdf", pdf)
 }
 
 // sendPNG answers with a picture.

@@ -184,6 +184,7 @@ var tries = []try{
 	{route: "GET /api/v1/print-batches/{batch}", row: "print", path: "/api/v1/print-batches/$batch.zip", other: "/api/v1/print-batches/" + noRecord + ".zip", status: 200},
 	{route: "GET /api/v1/placards/{serial}", row: "name and stall, masked too", path: "/api/v1/placards/$printed", other: "/api/v1/placards/0000-0000-000", status: 200},
 	{route: "GET /api/v1/placards/{serial}", row: "print", path: "/api/v1/placards/$printed.png", other: "/api/v1/placards/0000-0000-000.png", status: 200},
+	{route: "GET /api/v1/placards/{serial}", row: "print", path: "/api/v1/placards/$printed.slip.pdf", other: "/api/v1/placards/0000-0000-000.slip.pdf", status: 200},
 	{route: "GET /api/v1/placards/{serial}/events", row: "name and stall, masked too", path: "/api/v1/placards/$printed/events", other: "/api/v1/placards/0000-0000-000/events", status: 200},
 	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"handed_over"}`, status: 200, fresh: "placard"},
 	{route: "POST /api/v1/placards/{serial}/events", row: "consent, placard at stall", path: "/api/v1/placards/$placard/events", other: "/api/v1/placards/0000-0000-000/events", body: `{"kind":"installed"}`, status: 200, fresh: "placard"},

@@ -65,7 +65,7 @@ export async function door(entered, asked) {
       }
       const { lock, key } = await vault.lock(in_.pin);
       const before = await store.get("profiles", me.name);
-      const profile = { name: me.name, lock, until, enrolled, tries: 0, markets: before?.markets };
+      const profile = { name: me.name, lock, until, enrolled, tries: 0, markets: before?.markets, read: before?.read };
       for (const p of await store.all("packs")) if (p.profile === me.name) await store.drop("packs", [p.profile, p.market]); // sealed under the key from before
       await store.put("profiles", profile);
       navigator.storage?.persist?.();

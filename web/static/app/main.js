@@ -4,8 +4,10 @@ import { door, me } from "./door.js";
 import { fileScreen, outboxScreen } from "./outbox.js";
 import { app, open, pack, refresh, stallOf } from "./state.js";
 import { accountScreen, checkScreen, hangScreen, stallScreen } from "./stall.js";
-import { after, cardsScreen, routeScreen } from "./route.js";
-import { marketsScreen, newStallScreen } from "./more.js";
+import { after, routeScreen } from "./route.js";
+import { cardsScreen } from "./cards.js";
+import { marketsScreen } from "./markets.js";
+import { newStallScreen } from "./newstall.js";
 import { prepare } from "./scan.js";
 import { go, leave as leaveService, loadClock, now, serve, status } from "./sync.js";
 import { button, fill, h, link, wrong } from "./ui.js";
@@ -139,10 +141,11 @@ async function keepShell() {
 
 addEventListener("hashchange", () => { if (app.profile && app.key) draw(true); });
 // Left alone for half an hour, the app shuts itself, as a session of the service does.
-let hiddenAt = 0;
+// Two clocks count: one stands still while the phone sleeps, the other can be set back.
+let hidden;
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) hiddenAt = performance.now();
-  else if (app.profile && hiddenAt && performance.now() - hiddenAt > 30 * 60_000) leave();
+  if (document.hidden) hidden = { by: Date.now(), since: performance.now() };
+  else if (app.profile && hidden && Math.max(Date.now() - hidden.by, performance.now() - hidden.since) > 30 * 60_000) leave();
 });
 setInterval(() => { if (!document.hidden) bar(); }, 30_000);
 

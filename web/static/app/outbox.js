@@ -3,7 +3,7 @@ import * as store from "./store.js";
 import { app, open, refresh, when } from "./state.js";
 import { stateWords, told } from "./stall.js";
 import { alone, batchOf, call, go, now, Problem, spoilt, status, wire } from "./sync.js";
-import { back, button, field, fill, h, icon, tile, toast, wrong } from "./ui.js";
+import { back, button, field, fill, give, h, icon, tile, toast, wrong } from "./ui.js";
 import { age, clock, many, number, onDay, day, t } from "./words.js";
 
 export function outboxScreen() {
@@ -45,18 +45,7 @@ async function handOver() {
   const left = app.items.filter(open);
   const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: left.map(i => ({ ...wire(i), by: i.profile })) }, null, 1)],
     `cho40-${day(now())}-${left.length}.json`, { type: "application/json" });
-  let shared = false;
-  try {
-    if (navigator.canShare?.({ files: [file] })) {
-      await navigator.share({ files: [file], title: file.name });
-      shared = true;
-    }
-  } catch (e) { if (e.name === "AbortError") return; }
-  if (!shared) {
-    const a = h("a", { href: URL.createObjectURL(file), download: file.name });
-    a.click();
-    setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
-  }
+  if (!await give(file)) return;
   for (const i of left) await store.changeItem(i.id, x => { x.handed = true; });
   await refresh();
   app.draw();

@@ -2,7 +2,6 @@
 import { ask } from "./scanner.js";
 import { app, look, open, pack, stale, today, todo } from "./state.js";
 import { compare, path, told } from "./stall.js";
-import { call } from "./sync.js";
 import { boxes, button, fill, h, icon, link, tile, toast, wrong } from "./ui.js";
 import { many, named, number, onDay, say, t, words } from "./words.js";
 
@@ -83,10 +82,4 @@ function stop(p, { s, l }, now) {
   return h("li", { class: last ? "over" : now ? "now" : "" }, h("a", { href: "#" + path(p, s) }, tile(l.tile, l.overdue),
     h("span", { class: "stop-words" }, h("span", {}, h("b", {}, s.code), " ", s.vendor ?? ""), h("span", { class: "quiet" }, what, late)),
     last ? icon(open(last) && (last.state === "refused" || last.state === "clash") ? "warn" : "check") : now && h("b", { class: "open-it" }, t("Open"))));
-}
-
-// cardsScreen are the short texts that every member reads. That one was read is told where there is a signal.
-export function cardsScreen() {
-  return h("div", { class: "stack" }, link([icon("back"), t("Back")], "/", "go"), h("h1", {}, t("Training cards")),
-    words.cards.map(c => h("details", { class: "card", ontoggle: e => { if (e.target.open) call("POST", `/cards/${c.code}/read`).catch(() => {}); } }, h("summary", {}, h("b", {}, say(c.head))), h("ul", { class: "dots" }, c.words.map(x => h("li", {}, say(x)))))));
 }

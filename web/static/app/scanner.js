@@ -14,7 +14,7 @@ export function ask(title, hint) {
       removeEventListener("popstate", leave);
       removeEventListener("keydown", key);
       box.remove();
-      document.getElementById("main").inert = false;
+      document.body.classList.remove("scanning");
       done(text);
     };
     const leave = () => close();
@@ -39,7 +39,7 @@ export function ask(title, hint) {
       h("h2", {}, title), hint && h("p", {}, hint), h("div", { class: "scan-view" }, video), said,
       h("div", { class: "actions" }, h("label", { class: "btn second", for: "scan-photo", tabindex: "0", onkeydown: e => { if (e.key === "Enter") file.click(); } }, icon("camera"), t("Take a photo instead")), file, button(t("Stop"), leave, "second")));
     document.body.append(box);
-    document.getElementById("main").inert = true;
+    document.body.classList.add("scanning"); // what lies behind can neither be seen nor reached by keys
     addEventListener("popstate", leave);
     addEventListener("keydown", key);
     box.querySelector(".actions button").focus();

@@ -4,6 +4,7 @@ import { app, look, open, stale, today, todo } from "./state.js";
 import { decode, describe, Refused } from "./emv.js";
 import { hash } from "./vault.js";
 import { record } from "./sync.js";
+import { slipOf } from "./slip.js";
 import { back, button, choose, field, fill, h, icon, link, step, tile, toast, wrong } from "./ui.js";
 import { many, named, onDay, provider, providerOfBIN, say, t, words } from "./words.js";
 
@@ -59,6 +60,7 @@ export function stallScreen(p, s, next) {
       toHang.map(c => link([icon("camera"), h("span", {}, toHang.length > 1 ? t("Hang placard %s", c.serial) : t("Scan and hang the placard"))], path(p, s, "/hang/" + c.serial), "btn big")),
       up.length > 0 && link([icon("camera"), h("span", {}, t("Check the placard"))], path(p, s, "/check"), "btn big" + (toHang.length > 0 ? " second" : "")),
       s.vendor && link([icon("camera"), h("span", {}, t("Scan the vendor's code"))], path(p, s, "/account"), "btn big" + (toHang.length + up.length > 0 ? " second" : ""))),
+    s.vendor && slipOf(p, s, [...toHang, ...up].filter(c => c.kind !== "provider"), l.done),
     s.vendor && visit(p, s, next));
 }
 
@@ -151,12 +153,20 @@ export async function compare(p, cards, text) {
   return card ? { result: "match", card } : { result: "other_account" };
 }
 
+// paid is the account of a placard, as far as the list says.
+function paid(s, card) {
+  const a = (s.accounts ?? []).find(a => a.hash === card.hash);
+  return a ? t("%s, last digits %s", provider(a.provider), a.last_digits) : t("an account from before");
+}
+
 // checkScreen compares what hangs at a stall with what should.
 export function checkScreen(p, s) {
   const cards = look(p, s).cards.filter(hanging);
   const box = h("div", { class: "stack stall" });
-  const finish = async (code, card, payload) => {
-    const c = card ?? cards[0];
+  // which asks of several what it is that is not as it should be; one is not asked about.
+  const which = (code, payload) => cards.length === 1 ? finish(code, cards[0], payload) : fill(box, back(path(p, s)), h("h1", {}, t("Which placard is it?")), h("p", {}, t("Several of ours should hang here. Compare the number printed on it.")),
+    h("div", { class: "do" }, cards.map(c => button(h("span", {}, c.serial, " · ", paid(s, c)), () => finish(code, c, payload), "big second", { "data-card": c.serial }))));
+  const finish = async (code, c, payload) => {
     await keep(p, s, { kind: "placard_event", serial: c.serial, about: code, body: payload ? { kind: "checked", payload } : { kind: "checked", result: code } });
     const [kind, head, what] = result(code);
     fill(box, back(path(p, s)), h("section", { class: "result " + kind, role: "status", "data-result": code },
@@ -167,13 +177,13 @@ export function checkScreen(p, s) {
     const text = await ask(t("Scan what hangs there"), t("Hold the phone straight in front of the code."));
     if (text === undefined) return;
     const { result: code, card } = await compare(p, cards, text);
-    await finish(code, card, text);
+    await (card ? finish(code, card, text) : which(code, text));
   };
   fill(box, back(path(p, s)), h("h1", {}, t("Check the placard at %s", s.code)), h("p", { class: "quiet" }, s.vendor),
     stale(p) && h("p", { class: "note" }, t("The list on this phone is older than 3 days. The service compares again.")),
     cards.length === 0 ? h("p", {}, t("No placard of ours hangs here.")) : h("div", { class: "do" },
       button([icon("camera"), h("span", {}, t("Scan what hangs there"))], scan, "big", { "data-scan": "check" }),
-      button(t("It is damaged"), () => finish("damaged"), "big second"), button(t("It is not there"), () => finish("missing"), "big second")));
+      button(t("It is damaged"), () => which("damaged"), "big second"), button(t("It is not there"), () => which("missing"), "big second")));
   return box;
 }
 

@@ -155,6 +155,22 @@ async function upload(profile, changed) {
   }
 }
 
+// --- The training cards. That one was read is told apart from the outbox: a hand-over file does not carry it.
+
+// readCard keeps that a card was opened and tells the service when it can.
+export async function readCard(code) {
+  if (!current) return;
+  await store.changeProfile(current.profile.name, p => { p.read = [...new Set(p.read).add(code)]; });
+  go();
+}
+
+async function tellCards(profile) {
+  for (const code of (await store.get("profiles", profile))?.read ?? []) {
+    try { await call("POST", `/cards/${encodeURIComponent(code)}/read`, {}); } catch (e) { if (!(e instanceof Problem) || passes(e.status)) throw e; } // a card that is no more
+    await store.changeProfile(profile, p => { p.read = p.read.filter(c => c !== code); });
+  }
+}
+
 // --- The packs.
 
 // fetchPacks brings the chosen markets up to date. A pack whose signature is wrong is not taken; the one from before stays. One that does not
@@ -294,6 +310,7 @@ export async function go(force = false) {
       if (me.name !== mine.profile.name) throw new Problem(401); // somebody else is signed in on this phone
       status.signIn = false;
       await upload(mine.profile.name, mine.changed);
+      await tellCards(mine.profile.name);
       if (mine.key && !await relocked(mine)) Object.assign(mine, await fetchPacks(mine.profile, mine.key, force));
     });
     if (mine) {

@@ -72,6 +72,20 @@ export function boxes(done, all) {
   return svg;
 }
 
+// give shares a file, or saves it where the browser shares none; false when somebody thought better of it.
+export async function give(file) {
+  try {
+    if (navigator.canShare?.({ files: [file] })) {
+      await navigator.share({ files: [file], title: file.name });
+      return true;
+    }
+  } catch (e) { if (e.name === "AbortError") return false; }
+  const a = h("a", { href: URL.createObjectURL(file), download: file.name });
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
+  return true;
+}
+
 let fading;
 
 // toast says one thing for 8 seconds; never an error.
