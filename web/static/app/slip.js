@@ -26,8 +26,8 @@ export function slipOf(p, s, cards, done) {
     toast(t("Saved. It goes out when there is signal."));
   };
   return (cards.length > 0 || waits.length > 0) && h("section", { class: "stack" },
-    waits.length > 0 && h("p", { class: "note" }, t("The vendor is to be told of a change at this stall. Leave a slip and say so here.")), said,
+    waits.length > 0 && h("p", { class: "note" }, t("The vendor is to be told of a change at this stall. Leave a slip and say so here.")),
     h("div", { class: "do" },
       cards.map(c => button([icon("download"), h("span", {}, cards.length > 1 ? t("Slip of placard %s", c.serial) : t("Slip for the vendor"))], () => get(c), "big second", { "data-slip": c.serial })),
-      waits.length > 0 && button([icon("check"), h("span", {}, t("The slip was handed over"))], hand, "big second", { "data-save": "notice" })));
+      waits.length > 0 && button([icon("check"), h("span", {}, t("The slip was handed over"))], hand, "big second", { "data-save": "notice" })), said);
 }
