@@ -548,6 +548,21 @@ func TestAppReadsCodesAsTheServiceDoes(t *testing.T) {
 	if accepted < 200 {
 		t.Errorf("only %d of %d readings succeed: the texts try too little", accepted, 2*len(all))
 	}
+	// The right code, of whom? A placard of a vendor who went is no match, unless who is there now has one of the same account.
+	code, err := qrgen.Static("971005", "0710000001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := js[[]string](p, `const {compare} = await import("/static/app/stall.js"), {hash} = await import("/static/app/vault.js");
+		const pack = {key: "`+strings.Repeat("A", 43)+`"}, own = await hash(pack.key, "971005", "0710000001");
+		const now = {serial: "now", hash: own}, former = {serial: "former", hash: own, former: true}, other = {serial: "other", hash: "x"};
+		return Promise.all([[now], [former], [other, former], [former, now], [other]].map(async cards => {
+			const r = await compare(pack, cards, "`+code+`");
+			return r.result + " " + (r.card?.serial ?? "-");
+		}))`)
+	if want := []string{"match now", "other_account former", "other_account former", "match now", "other_account -"}; !slices.Equal(said, want) {
+		t.Errorf("the phone compares %q, want %q", said, want)
+	}
 }
 
 // sealed ends a text with the right checksum.

@@ -75,13 +75,14 @@ type PackAccount struct {
 	Tail     string         `json:"last_digits"`
 }
 
-// PackPlacard is what should hang at the stall.
+// PackPlacard is what should hang at the stall, or must not any more.
 type PackPlacard struct {
 	Serial registry.Serial `json:"serial"`
 	State  string          `json:"state"`
 	Hash   string          `json:"hash"` // of the account that it pays
 	Kind   string          `json:"kind,omitempty"`
 	Mark   string          `json:"mark,omitempty"`
+	Former bool            `json:"former,omitempty"` // its vendor is not there any more: whoever scans it pays somebody else
 }
 
 // PackTask is something to do there; when it can be done follows from the market days.
@@ -307,7 +308,7 @@ func (s *Service) lines(ctx context.Context, db postgres.Querier, m registry.Mar
 			if kind == "ours" {
 				kind = ""
 			}
-			l.Placards = append(l.Placards, PackPlacard{p.Serial, p.State, Hash(key, a.BIN, a.Number), kind, p.Mark})
+			l.Placards = append(l.Placards, PackPlacard{p.Serial, p.State, Hash(key, a.BIN, a.Number), kind, p.Mark, p.Former})
 			raw = append(raw, a.BIN+a.Number)
 		}
 		for _, t := range v.todo(m, st, now) {

@@ -15,7 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TaskKinds are what there is to do at a stall, as the record's state says; the last three stand in the record, as a change left them.
+// TaskKinds are what there is to do at a stall, as the record's state says; the last three stand in the record, as a change left them. What
+// hangs of a vendor who went is to be taken down as well.
 var TaskKinds = []Word{
 	{"check_neighbour", "Check: another code was found beside it"},
 	{"get_account", "Help to get an account"},
@@ -41,6 +42,7 @@ const (
 	checkUrgent      = 20 * day
 	askAbsentAgain   = 7 * day
 	askRefusedAgain  = 90 * day // at most once a quarter
+	takeDownWithin   = 2 * day  // shoppers pay somebody who is not there any more
 
 	day = 24 * time.Hour
 )
@@ -225,6 +227,9 @@ type hanging struct {
 	HungAt   *time.Time
 	LookedAt *time.Time // since it was hung
 	Result   *string    // of that look
+	Out      bool       // the vendor had it: it hangs, or may
+	Stopped  *time.Time // when it was suspended
+	Former   bool       // its vendor does not hold the stall any more
 }
 
 // told is a task that a change left in the record.
@@ -269,11 +274,15 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 	of := pgx.StrictNamedArgs{"market": m.ID}
 	placards, err := postgres.All[hanging](ctx, db, `
 		SELECT p.stall_id, p.serial, p.kind, p.state, p.mark, p.account_id AS account, p.issued_at AS made_at, e.hung_at,
-		       CASE WHEN e.looked > e.hung THEN e.looked_at END AS looked_at, CASE WHEN e.looked > e.hung THEN e.result END AS result
+		       CASE WHEN e.looked > e.hung THEN e.looked_at END AS looked_at, CASE WHEN e.looked > e.hung THEN e.result END AS result,
+		       e.out, e.stopped,
+		       NOT EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.ended IS NULL
+		                   AND o.vendor_id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = p.vendor_id), p.vendor_id)) AS former
 		FROM placards p
 		JOIN LATERAL (SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS hung_at, max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,
 		                     max(e.at) FILTER (WHERE e.kind = 'checked') AS looked_at, max(e.seq) FILTER (WHERE e.kind = 'checked') AS looked,
-		                     (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
+		                     (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result,
+		                     coalesce(bool_or(e.kind IN ('handed_over', 'installed')), false) AS out, max(e.at) FILTER (WHERE e.kind = 'suspended') AS stopped
 		              FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e ON true
 		WHERE p.market_id = @market AND p.state IN ('issued', 'printed', 'handed_over', 'installed', 'suspended') ORDER BY p.issued_at, p.id`, of)
 	if err != nil {
@@ -346,14 +355,29 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 	if v.beside[st.Code] {
 		add("check_neighbour", "high", today, nil)
 	}
+	busy := func(kind string) bool {
+		return slices.ContainsFunc(v.told[st.ID], func(t told) bool { return t.Kind == kind })
+	}
+	down := func(p hanging) bool {
+		return slices.ContainsFunc(v.told[st.ID], func(t told) bool { return t.Kind == "take_down" && t.Serial != nil && *t.Serial == p.Serial })
+	}
+	var live []hanging
+	for _, p := range v.placards[st.ID] {
+		switch {
+		case !p.Former:
+			live = append(live, p)
+		case p.Out && !down(p):
+			from := now
+			if p.Stopped != nil {
+				from = *p.Stopped
+			}
+			add("take_down", "high", soon(from, takeDownWithin), &p.Serial)
+		}
+	}
 	if st.Stage == nil {
 		return all // vacant, closed or out of season: only what hangs there wrongly
 	}
 	until := st.askedUntil()
-	live := v.placards[st.ID]
-	busy := func(kind string) bool {
-		return slices.ContainsFunc(v.told[st.ID], func(t told) bool { return t.Kind == kind })
-	}
 	switch {
 	case *st.Stage == registry.Registered:
 		switch {
@@ -369,7 +393,7 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 	}
 	for _, p := range live {
 		switch {
-		case busy("take_down") && slices.ContainsFunc(v.told[st.ID], func(t told) bool { return t.Serial != nil && *t.Serial == p.Serial }):
+		case down(p):
 		case p.State == "suspended":
 		case p.State != "installed":
 			switch {

@@ -362,3 +362,90 @@ func TestPackIsSmall(t *testing.T) {
 	}
 	t.Logf("300 stalls: %d bytes, compressed %d", len(signed.Body), z.Len())
 }
+
+// A stall changes hands with its placard still hanging: it pays who went, so it is to be taken down, is no match on a phone, and stands in
+// nobody's way.
+func TestFormerVendorsPlacard(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		ends func(w *world) error
+	}{
+		{"handed over", func(w *world) error {
+			_, err := w.reg.HandOver(w.Context(), w.clerk, "VT", "A-1", registry.Transfer{Vendor: registry.NewHolder{Name: "Hồ Thúy Hòa"}, Accounts: []registry.NewAccount{account(2)}, Consent: agreed, Reason: "sang quầy"})
+			return err
+		}},
+		{"given up", func(w *world) error {
+			_, err := w.reg.Leave(w.Context(), w.clerk, "VT", "A-1", registry.Leaving{Reason: "nghỉ bán"})
+			return err
+		}},
+		{"moved", func(w *world) error {
+			_, err := w.reg.MoveTo(w.Context(), w.clerk, "VT", "A-1", registry.Move{To: "A-2", Reason: "đổi chỗ"})
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			pl := w.placard("A-1", 1)
+			w.event(pl.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+			w.placard("B-1", 3) // made, never given out: there is nothing to take down
+			if _, err := w.reg.Leave(t.Context(), w.clerk, "VT", "B-1", registry.Leaving{Reason: "nghỉ bán"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-2", Section: "Khu A", Goods: "Rau"}); err != nil {
+				t.Fatal(err)
+			}
+			device := id.New[fieldwork.Device]()
+			before, _ := w.pack(w.volunteer, device, "")
+			w.clock.pass(day)
+			if err := tt.ends(w); err != nil {
+				t.Fatal(err)
+			}
+			down := func() (out []string) {
+				for _, line := range at(w.plan(fieldwork.PlanFilter{}), "A-1") {
+					if strings.HasPrefix(line, "take_down") {
+						out = append(out, line)
+					}
+				}
+				return out
+			}
+			w.clock.pass(day)
+			if got := down(); !slices.Equal(got, []string{"take_down high 2026-11-25"}) {
+				t.Errorf("to do: %q", got)
+			}
+			if got := at(w.plan(fieldwork.PlanFilter{}), "B-1"); len(got) != 0 {
+				t.Errorf("where nothing hangs: %q", got)
+			}
+			p, _ := w.pack(w.volunteer, device, before.Cursor)
+			for _, s := range p.Stalls {
+				if s.Code == "A-1" && (len(s.Placards) != 1 || !s.Placards[0].Former || string(s.Placards[0].Serial) != pl.Serial.String() || !slices.ContainsFunc(s.Tasks, func(x fieldwork.PackTask) bool { return x.Kind == "take_down" && string(*x.Serial) == pl.Serial.String() })) {
+					t.Errorf("the pack says %+v", s)
+				}
+			}
+			if len(before.Stalls[0].Placards) != 1 || before.Stalls[0].Placards[0].Former {
+				t.Errorf("while the vendor was there: %+v", before.Stalls[0].Placards)
+			}
+			if v := w.visit("A-1", fieldwork.NewVisit{Outcome: "done", Payload: pl.Payload}); v.Scan != "other_account" {
+				t.Errorf("a visit that scanned it found %s", v.Scan)
+			}
+			if tt.name == "handed over" {
+				st, err := w.reg.Stall(t.Context(), w.clerk, "VT", "A-1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.reg.Decide(t.Context(), w.manager, registry.Decision{Account: st.Accounts[0].ID, ETag: st.Accounts[0].ETag(), Decision: "approve"}); err != nil {
+					t.Fatal(err)
+				}
+				if got := at(w.plan(fieldwork.PlanFilter{}), "A-1"); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "print ") }) {
+					t.Errorf("the new vendor's own is not printed: %q", got)
+				}
+			}
+			w.event(pl.Serial, registry.NewPlacardEvent{Kind: "removed"})
+			if got := down(); len(got) != 0 {
+				t.Errorf("taken down, and still to be: %q", got)
+			}
+			w.whole()
+		})
+	}
+}

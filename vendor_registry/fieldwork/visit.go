@@ -249,7 +249,7 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 		}
 		scan := ""
 		if in.Payload != "" {
-			if scan, err = compare(ctx, tx, m, st.ID, st.Vendor, in.Payload); err != nil {
+			if scan, err = compare(ctx, tx, m, st.Vendor, in.Payload); err != nil {
 				return err
 			}
 		}
@@ -316,17 +316,17 @@ func stallNotFound(code string) *fault.Error {
 	return fault.New(fault.NotFound, "stall-not-found", "There is no stall %q in this market.", clip(code, 20))
 }
 
-// compare says what a code that was scanned at a stall is: an account of who trades there, or of a placard that was made for it;
-// another account's; or no code of this kind.
-func compare(ctx context.Context, db postgres.Querier, m registry.Market, stall registry.StallID, v *registry.VendorID, payload string) (string, error) {
+// compare says what a code that was scanned at a stall is: an account of who trades there; another account's, which is also that of
+// who traded there before; or no code of this kind.
+func compare(ctx context.Context, db postgres.Querier, m registry.Market, v *registry.VendorID, payload string) (string, error) {
 	d, err := qrgen.Decode(strings.TrimSpace(payload), qrgen.Lenient)
 	if err != nil || d.BIN == "" {
 		return "not_ours", nil
 	}
 	known, err := postgres.One[bool](ctx, db, `
 		SELECT EXISTS (SELECT FROM accounts a WHERE a.market_id = @market AND a.bin = @bin AND a.number = @number
-		               AND (a.vendor_id = @vendor OR EXISTS (SELECT FROM placards p WHERE p.market_id = @market AND p.stall_id = @stall AND p.account_id = a.id)))`,
-		pgx.StrictNamedArgs{"market": m.ID, "bin": d.BIN, "number": d.Account, "vendor": v, "stall": stall})
+		               AND (a.vendor_id = @vendor OR EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = a.vendor_id AND g.into_id = @vendor)))`,
+		pgx.StrictNamedArgs{"market": m.ID, "bin": d.BIN, "number": d.Account, "vendor": v})
 	if err != nil || known {
 		return "match", err
 	}

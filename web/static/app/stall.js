@@ -146,10 +146,11 @@ export async function compare(p, cards, text) {
   try { d = decode(text); } catch (e) { if (e instanceof Refused) return { result: "not_ours" }; throw e; }
   if (!d.decoded.bin) return { result: "not_ours" };
   const own = await hash(p.key, d.decoded.bin, d.decoded.account);
-  const card = cards.find(c => c.hash === own);
+  const card = cards.find(c => c.hash === own && !c.former) ?? cards.find(c => c.hash === own);
   for (const x of d.payees) { // a second account beside the right one: some app would pay it
     if (card && x.scheme === "vietqr" && (x.bin !== d.decoded.bin || x.account !== d.decoded.account)) return { result: "other_account" };
   }
+  if (card?.former) return { result: "other_account", card }; // of a vendor who went
   return card ? { result: "match", card } : { result: "other_account" };
 }
 
@@ -164,8 +165,9 @@ export function checkScreen(p, s) {
   const cards = look(p, s).cards.filter(hanging);
   const box = h("div", { class: "stack stall" });
   // which asks of several what it is that is not as it should be; one is not asked about.
-  const which = (code, payload) => cards.length === 1 ? finish(code, cards[0], payload) : fill(box, back(path(p, s)), h("h1", {}, t("Which placard is it?")), h("p", {}, t("Several of ours should hang here. Compare the number printed on it.")),
-    h("div", { class: "do" }, cards.map(c => button(h("span", {}, c.serial, " · ", paid(s, c)), () => finish(code, c, payload), "big second", { "data-card": c.serial }))));
+  const now = cards.some(c => !c.former) ? cards.filter(c => !c.former) : cards;
+  const which = (code, payload) => now.length === 1 ? finish(code, now[0], payload) : fill(box, back(path(p, s)), h("h1", {}, t("Which placard is it?")), h("p", {}, t("Several of ours should hang here. Compare the number printed on it.")),
+    h("div", { class: "do" }, now.map(c => button(h("span", {}, c.serial, " · ", paid(s, c)), () => finish(code, c, payload), "big second", { "data-card": c.serial }))));
   const finish = async (code, c, payload) => {
     await keep(p, s, { kind: "placard_event", serial: c.serial, about: code, body: payload ? { kind: "checked", payload } : { kind: "checked", result: code } });
     const [kind, head, what] = result(code);
