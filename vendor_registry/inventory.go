@@ -132,6 +132,7 @@ var Inventory = []Inventoried{
 		with(of("staff", "name", "the name", "name_key", "the name folded", "phone", "the phone number", "person_id", "who they sign in as", "position", "leader, deputy or member", "belongs", "youth union, hamlet board, telecom staff"), staff("created_by")...),
 		others("id team_code installed began ended version created_at")},
 	{"team_markets", "where a team goes", "boards of the commune, the team, officers", "for good", staff("assigned_by"), others("market_id team_code sections assigned_at")},
+	{"team_grounds", "where a team ever went: members' months stand on it", "nobody; as figures of a month only", "for good: it names nobody", nil, others("market_id team_code")},
 	{"hamlets", "hamlets of a commune", "everybody", "for good", nil, others("area_code name name_key")},
 	{"trainings", "what a team learnt when", "the team, officers", "for good", with(of("staff", "attended", "who was there, by id"), staff("created_by")...), others("id team_code held_on topic created_at")},
 	{"card_reads", "who read which short card", "the team's leader", keptStaff, of("staff", "person_id", "who read it, by id"), others("card read_at")},

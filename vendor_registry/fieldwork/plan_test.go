@@ -419,7 +419,9 @@ func TestFormerVendorsPlacard(t *testing.T) {
 			}
 			p, _ := w.pack(w.volunteer, device, before.Cursor)
 			for _, s := range p.Stalls {
-				if s.Code == "A-1" && (len(s.Placards) != 1 || !s.Placards[0].Former || string(s.Placards[0].Serial) != pl.Serial.String() || !slices.ContainsFunc(s.Tasks, func(x fieldwork.PackTask) bool { return x.Kind == "take_down" && string(*x.Serial) == pl.Serial.String() })) {
+				if s.Code == "A-1" && (len(s.Placards) != 1 || !s.Placards[0].Former || string(s.Placards[0].Serial) != pl.Serial.String() || !slices.ContainsFunc(s.Tasks, func(x fieldwork.PackTask) bool {
+					return x.Kind == "take_down" && string(*x.Serial) == pl.Serial.String()
+				})) {
 					t.Errorf("the pack says %+v", s)
 				}
 			}

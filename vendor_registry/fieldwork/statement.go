@@ -65,26 +65,40 @@ func (s *Service) Statements(ctx context.Context, by registry.Actor, code, of st
 	return all, err
 }
 
+// statements counts by the days on which things were done: who was in the team on that day, on behalf of which team a visit was. Where
+// the team goes now, and whether there is one still, is of no account. What was done to a placard names no team: of somebody who is in
+// several it is the one that teamOf says.
 func (s *Service) statements(ctx context.Context, db postgres.Querier, t teamRow, first, last registry.Day) ([]Statement, error) {
-	markets := []registry.MarketID{}
-	for _, m := range t.ground {
-		if m.Code != "" {
-			markets = append(markets, m.ID)
-		}
+	markets, err := postgres.All[registry.MarketID](ctx, db, `
+		SELECT market_id FROM team_grounds WHERE team_code = @team UNION SELECT market_id FROM team_markets WHERE team_code = @team`, pgx.StrictNamedArgs{"team": t.Code})
+	if err != nil {
+		return nil, err
 	}
 	return postgres.All[Statement](ctx, db, `
 		WITH member AS (
-			SELECT b.id, b.name, b.position, b.person_id, 'person:' || b.person_id AS actor FROM team_members b
+			SELECT b.id, b.name, b.position, b.person_id, 'person:' || b.person_id AS actor, b.began, b.ended FROM team_members b
 			WHERE b.team_code = @team AND b.began <= @last AND (b.ended IS NULL OR b.ended > @first)
+		), actor AS (
+			SELECT DISTINCT b.actor, b.person_id FROM member b WHERE b.person_id IS NOT NULL
 		), seen AS ( -- one for each stall and day
-			SELECT b.id, v.market_id, v.stall_id, (v.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, bool_or(v.scan = 'match') AS scanned
-			FROM member b JOIN visits v ON v.market_id = ANY (@markets) AND v.by = b.actor AND v.voided_at IS NULL AND v.at BETWEEN @from AND @until
+			SELECT b.id, v.market_id, v.stall_id, v.day, bool_or(v.scan = 'match') AS scanned
+			FROM actor w
+			CROSS JOIN LATERAL (SELECT v.market_id, v.stall_id, v.scan, (v.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day FROM visits v
+			                    WHERE v.market_id = ANY (@markets) AND v.by = w.actor AND v.team_code = @team AND v.voided_at IS NULL AND v.at BETWEEN @from AND @until) v
+			CROSS JOIN LATERAL (`+memberOn("w.actor", "v.day")+`) b
 			GROUP BY 1, 2, 3, 4
-		), done AS ( -- placards' events, with their day
-			SELECT b.id, e.market_id, p.stall_id, e.placard_id, e.kind, e.result, (e.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day
-			FROM member b JOIN placard_events e ON e.market_id = ANY (@markets) AND e.recorded_by = b.actor AND e.at BETWEEN @from AND @until
-			JOIN placards p ON p.market_id = e.market_id AND p.id = e.placard_id
-			WHERE e.kind IN ('handed_over', 'installed', 'removed') OR e.result IN ('match', 'other_account', 'not_ours')
+		), done AS ( -- placards' events, with the day of each and the one on which it was heard of
+			SELECT b.id, e.market_id, e.stall_id, e.placard_id, e.kind, e.day, e.heard,
+			       @team = (SELECT c.team_code FROM team_members c LEFT JOIN team_grounds g ON g.market_id = e.market_id AND g.team_code = c.team_code
+			                WHERE c.person_id = w.person_id AND c.began <= e.day AND (c.ended IS NULL OR c.ended > e.day)
+			                ORDER BY g.team_code IS NULL, c.team_code LIMIT 1) AS ours
+			FROM actor w
+			CROSS JOIN LATERAL (SELECT e.market_id, p.stall_id, e.placard_id, e.kind, (e.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day,
+			                           (e.recorded_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS heard
+			                    FROM placard_events e JOIN placards p ON p.market_id = e.market_id AND p.id = e.placard_id
+			                    WHERE e.market_id = ANY (@markets) AND e.recorded_by = w.actor AND e.at BETWEEN @from AND @until
+			                      AND (e.kind IN ('handed_over', 'installed', 'removed') OR e.result IN ('match', 'other_account', 'not_ours'))) e
+			CROSS JOIN LATERAL (`+memberOn("w.actor", "e.day")+`) b
 		), proved AS (
 			SELECT s.id, s.scanned
 			       OR EXISTS (SELECT FROM done d WHERE d.id = s.id AND d.market_id = s.market_id AND d.stall_id = s.stall_id AND d.day = s.day)
@@ -92,18 +106,25 @@ func (s *Service) statements(ctx context.Context, db postgres.Querier, t teamRow
 			                  JOIN accounts a ON a.market_id = o.market_id AND a.vendor_id = o.vendor_id AND a.proposed_by = b.actor
 			                  WHERE b.id = s.id AND (a.proposed_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date = s.day) AS ok
 			FROM seen s
+		), looked AS ( -- so many looks at a placard as there are days, and as days on which they were heard of: days told all at once are not seen
+			SELECT d.id, least(count(DISTINCT d.day), count(DISTINCT d.heard)) AS checks FROM done d WHERE d.ours AND d.kind = 'checked' GROUP BY d.id, d.placard_id
 		)
 		SELECT b.name AS member, b.id AS member_id, b.position, b.person_id,
 		       coalesce(g.visits, (SELECT count(*) FROM proved p WHERE p.id = b.id AND p.ok)::int) AS visits,
 		       (SELECT count(*) FROM proved p WHERE p.id = b.id AND NOT p.ok)::int AS unproved,
-		       coalesce(g.installed, (SELECT count(DISTINCT d.placard_id) FROM done d WHERE d.id = b.id AND d.kind = 'installed')::int) AS installed,
-		       coalesce(g.checks, (SELECT count(DISTINCT (d.placard_id, d.day)) FROM done d WHERE d.id = b.id AND d.kind = 'checked')::int) AS checks,
+		       coalesce(g.installed, (SELECT count(DISTINCT d.placard_id) FROM done d WHERE d.id = b.id AND d.ours AND d.kind = 'installed')::int) AS installed,
+		       coalesce(g.checks, (SELECT sum(l.checks) FROM looked l WHERE l.id = b.id)::int, 0) AS checks,
 		       q.name AS signed_by, g.signed_at
 		FROM member b
 		LEFT JOIN statements g ON g.team_code = @team AND g.member_id = b.id AND g.month = @first
 		LEFT JOIN people q ON g.signed_by = 'person:' || q.id
 		ORDER BY array_position(ARRAY['leader', 'deputy', 'member'], b.position), b.name, b.id`,
 		pgx.StrictNamedArgs{"team": t.Code, "markets": markets, "first": first, "last": last, "from": first.Plus(-1).End().Add(time.Microsecond), "until": last.End()})
+}
+
+// memberOn is the member as whom somebody was in the team on a day: of two times that overlap the later one.
+func memberOn(actor, day string) string {
+	return `SELECT b.id FROM member b WHERE b.actor = ` + actor + ` AND b.began <= ` + day + ` AND (b.ended IS NULL OR b.ended > ` + day + `) ORDER BY b.began DESC, b.id DESC LIMIT 1`
 }
 
 // SignStatement signs a member's month: the figures stay as they are then. Nobody signs their own, and no month before it is over.

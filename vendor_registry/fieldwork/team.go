@@ -571,6 +571,15 @@ func assign(ctx context.Context, tx pgx.Tx, by registry.Actor, m registry.Market
 		INSERT INTO team_markets (market_id, team_code, sections, assigned_by, assigned_at) VALUES (@market, @team, @sections, @by, @now)
 		ON CONFLICT (market_id, team_code) DO UPDATE SET sections = excluded.sections, assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at`,
 		pgx.StrictNamedArgs{"market": m.ID, "team": team, "sections": append([]string{}, sections...), "by": by.ID, "now": now})
+	if err != nil {
+		return err
+	}
+	return wentTo(ctx, tx, m.ID, team)
+}
+
+// wentTo keeps that a team was in a market, or was let go there: its members' months count what they did there ever after.
+func wentTo(ctx context.Context, tx pgx.Tx, m registry.MarketID, team string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO team_grounds (market_id, team_code) VALUES (@market, @team) ON CONFLICT DO NOTHING`, pgx.StrictNamedArgs{"market": m, "team": team})
 	return err
 }
 

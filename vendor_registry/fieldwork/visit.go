@@ -247,6 +247,11 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 		if err != nil {
 			return err
 		}
+		if team != "" {
+			if err := wentTo(ctx, tx, m.ID, team); err != nil {
+				return err
+			}
+		}
 		scan := ""
 		if in.Payload != "" {
 			if scan, err = compare(ctx, tx, m, st.Vendor, in.Payload); err != nil {
