@@ -122,9 +122,13 @@ type teamPage struct {
 	Notes     []string // what was wrong with the rows of a roster
 	Yours     bool     // the reader looks after it
 	Assigns   bool
+	Releases  bool // a market of the reader's own
 }
 
-type workplace struct{ Path, Name, Sections, Code string }
+type workplace struct {
+	Path, Name, Sections, Code string
+	Releases                   bool
+}
 
 type memberShown struct {
 	ID, Version, Name, Position, Belongs, Phone, Person, Ready, Since string
@@ -168,7 +172,10 @@ func (s *Server) teamShown(c echo.Context, code int, sent sentStall, p teamPage)
 		if len(m.Sections) > 0 {
 			rows = strings.Join(m.Sections, ", ")
 		}
-		p.Markets = append(p.Markets, workplace{marketPath(m.Market), m.Name, rows, m.Market})
+		_, err := s.reg(c).MarketFor(ctx, by, registry.AssignTeams, m.Market)
+		releases := err == nil
+		p.Releases = p.Releases || releases
+		p.Markets = append(p.Markets, workplace{marketPath(m.Market), m.Name, rows, m.Market, releases})
 	}
 	var attended []formField
 	for _, m := range t.Members {

@@ -253,7 +253,7 @@ func null(s string) *string {
 	return &s
 }
 
-// teamRow is a team with where its unit and its markets are.
+// teamRow is a team with where its unit is, then where its markets are.
 type teamRow struct {
 	Team
 	ground []registry.Market
@@ -266,8 +266,10 @@ const teamColumns = `
 	       (SELECT count(*) FROM team_members b WHERE b.team_code = t.code AND b.ended IS NULL)::int AS size
 	FROM teams t JOIN areas a ON a.code = t.area_code`
 
-// team finds a team and checks what the actor may do with it: what their roles allow over the team itself, over its commune, or
-// over one of the markets that it goes to. Faults: NotFound team-not-found, also when it is out of the actor's scope; Forbidden.
+// team finds a team and checks what the actor may do with it: what their roles allow over the team itself or its commune, or over all
+// of the markets that it goes to, so that who has one of them takes it from nobody; to see it one is enough.
+//
+// Faults: NotFound team-not-found, also when it is out of the actor's scope; Forbidden.
 func (s *Service) team(ctx context.Context, db postgres.Querier, by registry.Actor, do registry.Action, code string) (teamRow, error) {
 	code = strings.ToUpper(strings.TrimSpace(code))
 	if !teamCode.MatchString(code) {
@@ -306,10 +308,18 @@ func (s *Service) team(ctx context.Context, db postgres.Querier, by registry.Act
 	switch {
 	case !slices.ContainsFunc(seen, by.InScope):
 		return r, teamNotFound()
-	case !slices.ContainsFunc(seen, func(m registry.Market) bool { return by.Can(do, m) }):
+	case do == registry.SeeTeams && slices.ContainsFunc(seen, func(m registry.Market) bool { return by.Can(do, m) }):
+	case do == registry.SeeTeams || !r.in(by, do):
 		return r, notAllowed()
 	}
 	return r, nil
+}
+
+// in reports whether the actor may do something with all of the team.
+func (r teamRow) in(by registry.Actor, do registry.Action) bool {
+	may := func(m registry.Market) bool { return by.Can(do, m) }
+	markets := r.ground[1:]
+	return may(r.ground[0]) || len(markets) > 0 && !slices.ContainsFunc(markets, func(m registry.Market) bool { return !may(m) })
 }
 
 // Team is one team with its members and markets. Faults: NotFound; Forbidden.
@@ -469,7 +479,7 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 				return err
 			}
 		}
-		if in.Ended != nil && !slices.ContainsFunc(t.ground, func(m registry.Market) bool { return by.Can(registry.AssignTeams, m) }) {
+		if in.Ended != nil && !t.in(by, registry.AssignTeams) {
 			return notAllowed()
 		}
 		var hamletKey, parent *string
@@ -512,7 +522,8 @@ func (s *Service) lockTeam(ctx context.Context, tx pgx.Tx, by registry.Actor, do
 	return s.team(ctx, tx, by, do, code)
 }
 
-// AssignMarket lets a team go to a market, to all of it or to some rows; said again it changes the rows.
+// AssignMarket lets a team go to a market, to all of it or to some rows; said again it changes the rows. A board may ask a team of its
+// commune that goes nowhere yet; one that goes to others' markets is sent by whoever has all of them, or its commune.
 //
 // Faults: Invalid team-invalid, for a row that is not there; NotFound team-not-found, market-not-found; Forbidden; Conflict team-ended.
 func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, marketCode string, sections []string) (Team, error) {
@@ -525,7 +536,11 @@ func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, mar
 		if t.EndedOn != nil {
 			return fault.New(fault.Conflict, "team-ended", "This team is no more.")
 		}
-		there, err := postgres.All[string](ctx, tx, `SELECT DISTINCT section FROM stalls WHERE market_id = @market AND removed_at IS NULL`,
+		there := func(w registry.Market) bool { return w.Code == m.Code }
+		if markets := t.ground[1:]; len(markets) > 0 && !slices.ContainsFunc(markets, there) && !t.in(by, registry.AssignTeams) { // it works for others
+			return notAllowed()
+		}
+		rows, err := postgres.All[string](ctx, tx, `SELECT DISTINCT section FROM stalls WHERE market_id = @market AND removed_at IS NULL`,
 			pgx.StrictNamedArgs{"market": m.ID})
 		if err != nil {
 			return err
@@ -533,7 +548,7 @@ func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, mar
 		var bad []fault.Field
 		clean := []string{}
 		for i, name := range sections {
-			if !slices.Contains(there, name) {
+			if !slices.Contains(rows, name) {
 				bad = append(bad, fault.At(fmt.Sprintf("sections/%d", i), "unknown", "There is no section %q in this market.", clip(name, 40)))
 			} else if !slices.Contains(clean, name) {
 				clean = append(clean, name)
@@ -553,7 +568,7 @@ func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, mar
 	return s.Team(ctx, by, code)
 }
 
-// teamAndMarket finds both: whoever may assign teams in the market may do so with any team that they may know of.
+// teamAndMarket finds both, for who may assign teams in the market and may know of the team.
 func (s *Service) teamAndMarket(ctx context.Context, tx pgx.Tx, by registry.Actor, code, marketCode string) (teamRow, registry.Market, error) {
 	if _, err := tx.Exec(ctx, `SELECT FROM teams WHERE code = @code FOR UPDATE`, pgx.StrictNamedArgs{"code": strings.ToUpper(strings.TrimSpace(code))}); err != nil {
 		return teamRow{}, registry.Market{}, err

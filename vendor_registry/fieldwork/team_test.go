@@ -53,8 +53,13 @@ func TestTeamScopeFollowsItsMarkets(t *testing.T) {
 	reaches(w.volunteer, "XX")
 	_, err = w.field.RecordVisit(t.Context(), w.volunteer, "VT", "A-1", fieldwork.NewVisit{Outcome: "done"})
 	isFault(t, err, "market-not-found")
-	if _, err := w.field.AssignMarket(t.Context(), w.manager, "T1", "VT", nil); err != nil {
-		t.Errorf("the board may not ask a team of its own commune: %v", err)
+	_, err = w.field.AssignMarket(t.Context(), w.manager, "T1", "VT", nil)
+	isFault(t, err, "not-allowed") // it works for another board now
+	if _, err := w.field.AssignMarket(t.Context(), w.officer, "T1", "VT", nil); err != nil {
+		t.Errorf("who has the team's commune may not send it: %v", err)
+	}
+	if _, err := w.field.AssignMarket(t.Context(), w.manager, "T1", "VT", []string{"Khu A"}); err != nil {
+		t.Errorf("the board may not say which rows: %v", err)
 	}
 	tm, err = w.field.Team(t.Context(), registry.Console(), "T1")
 	if err != nil {
@@ -67,6 +72,53 @@ func TestTeamScopeFollowsItsMarkets(t *testing.T) {
 		t.Fatal(err)
 	}
 	reaches(w.volunteer) // a team that is no more reaches nothing
+	w.whole()
+}
+
+// A team is of who has its commune, or all of the markets that it goes to: another board of the commune sees it, and takes it from nobody.
+func TestTeamIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "V2", Name: "Chợ Hai", Area: "31321"}); err != nil {
+		t.Fatal(err)
+	}
+	other, both := w.person("manager", "market:V2"), w.person("manager", "market:V2")
+	both.Grants = append(both.Grants, w.manager.Grants...)
+	tm, err := w.field.Team(t.Context(), other, "T1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	six := tm.Members[slices.IndexFunc(tm.Members, func(m fieldwork.Member) bool { return m.Name == "Nguyễn Thị Sáu" })]
+	ended, name := true, "Tổ của tôi"
+	try := func(by registry.Actor, when string, code string) {
+		t.Helper()
+		errs := map[string]error{}
+		_, errs["name"] = w.field.ChangeTeam(t.Context(), by, "T1", tm.ETag(), fieldwork.ChangedTeam{Name: &name})
+		_, _, errs["member"] = w.field.ChangeMember(t.Context(), by, "T1", six.ID, six.ETag(), fieldwork.ChangedMember{Name: &name})
+		_, errs["end"] = w.field.ChangeTeam(t.Context(), by, "T1", tm.ETag(), fieldwork.ChangedTeam{Ended: &ended})
+		for what, err := range errs {
+			if fault.CodeOf(err) != code {
+				t.Errorf("%s, %s: %v, want %q", when, what, err, code)
+			}
+		}
+	}
+	try(other, "another board of the commune", "team-not-found")
+	_, err = w.field.AssignMarket(t.Context(), other, "T1", "V2", nil)
+	isFault(t, err, "not-allowed")
+	if _, err := w.field.AssignMarket(t.Context(), w.officer, "T1", "V2", nil); err != nil {
+		t.Fatal(err)
+	}
+	try(other, "one board of two", "not-allowed")
+	try(w.manager, "the other board of two", "not-allowed")
+	if _, err := w.field.AssignMarket(t.Context(), both, "T1", "V2", nil); err != nil {
+		t.Errorf("who has both markets: %v", err)
+	}
+	if err := w.field.ReleaseMarket(t.Context(), other, "T1", "V2"); err != nil {
+		t.Errorf("a board may not let a team go: %v", err)
+	}
+	if _, err := w.field.ChangeTeam(t.Context(), w.manager, "T1", tm.ETag(), fieldwork.ChangedTeam{Ended: &ended}); err != nil {
+		t.Errorf("the board of all its markets: %v", err)
+	}
 	w.whole()
 }
 
