@@ -91,7 +91,7 @@ func countsOf(vendor string) string {
 		         SELECT FROM (` + idsOf(vendor) + `) who
 		         CROSS JOIN LATERAL (SELECT p.id, p.stall_id, p.account_id FROM placards p WHERE p.market_id = @market AND p.vendor_id = who.id OFFSET 0) p
 		         JOIN LATERAL (SELECT e.state FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id AND e.at <= @at
-		                       ORDER BY e.seq DESC LIMIT 1) e ON e.state IN ('issued', 'printed', 'handed_over', 'installed', 'suspended')
+		                       ORDER BY e.at DESC, e.seq DESC LIMIT 1) e ON e.state IN ('issued', 'printed', 'handed_over', 'installed', 'suspended')
 		         JOIN LATERAL (SELECT a.proposed_at FROM accounts a WHERE a.market_id = @market AND a.id = p.account_id OFFSET 0) a ON true
 		         JOIN LATERAL (SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 		                       FROM account_decisions d WHERE d.market_id = @market AND d.account_id = p.account_id AND d.decided_at <= @at) d

@@ -39,7 +39,7 @@ func (s *Service) PlacardEvents(ctx context.Context, by Actor, serial string) ([
 		FROM placard_events e
 		LEFT JOIN people p ON e.recorded_by = 'person:' || p.id
 		LEFT JOIN keys k ON e.recorded_by = 'key:' || k.id
-		WHERE e.market_id = @market AND e.placard_id = @id ORDER BY e.seq`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+		WHERE e.market_id = @market AND e.placard_id = @id ORDER BY e.at, e.seq`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 	for i := range es {
 		if h := es[i].HeardName; h != nil && masked {
 			shown := maskedName(*h)

@@ -561,7 +561,7 @@ func eachCustomer(ctx context.Context, tx pgx.Tx, m Market, provider string, tak
 				CROSS JOIN LATERAL (
 					SELECT max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung, max(e.seq) FILTER (WHERE e.kind = 'checked') AS looked,
 					       max(e.at) FILTER (WHERE e.kind = 'checked') AS checked_at,
-					       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
+					       (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
 					FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e
 				WHERE p.market_id = @market AND p.vendor_id = v.id AND p.stall_id = s.id AND p.account_id = a.id AND p.state = ANY (@live)
 				ORDER BY p.state = 'installed' DESC, p.issued_at DESC, p.id DESC LIMIT 1) p ON a.id IS NOT NULL

@@ -36,7 +36,7 @@ func gapAt(ctx context.Context, db postgres.Querier, m Market, stall StallID, v 
 			SELECT e.state, lead(e.state) OVER w AS next, lead(e.at) OVER w AS ended
 			FROM placards p JOIN placard_events e ON e.market_id = p.market_id AND e.placard_id = p.id
 			WHERE p.market_id = @market AND p.stall_id = @stall AND p.vendor_id = @vendor
-			WINDOW w AS (PARTITION BY p.id ORDER BY e.seq)) e
+			WINDOW w AS (PARTITION BY p.id ORDER BY e.at, e.seq)) e
 		WHERE e.state = 'installed' AND e.next <> 'installed'`,
 		pgx.StrictNamedArgs{"market": m.ID, "stall": stall, "vendor": v})
 	if err != nil || since == nil {

@@ -74,9 +74,9 @@ const foundElse = "another code found"
 // besideStalls is how many stalls to each side are looked at after a code was found: stickers come several at a time.
 const besideStalls = 3
 
-// openIncident records that a check found another code, tells the vendor by the next visit's slip, and has the placard taken down. One
-// that is open already is seen once more.
-func openIncident(ctx context.Context, tx pgx.Tx, by Actor, m Market, p Placard, e placardEvent, now time.Time) ([]Event, error) {
+// openIncident records that a check found another code, tells the vendor by the next visit's slip, and, where it stops the placard, has
+// that taken down. One that is open already is seen once more.
+func openIncident(ctx context.Context, tx pgx.Tx, by Actor, m Market, p Placard, e placardEvent, stops bool, now time.Time) ([]Event, error) {
 	fresh := id.New[Incident]()
 	which, err := postgres.One[IncidentID](ctx, tx, `
 		INSERT INTO incidents (market_id, id, kind, result, stall_id, vendor_id, placard_id, seen_at, opened_by, opened_at)
@@ -89,14 +89,17 @@ func openIncident(ctx context.Context, tx pgx.Tx, by Actor, m Market, p Placard,
 	if err != nil {
 		return nil, err
 	}
-	if which != fresh {
-		return []Event{{"incident.seen_again", "incident:" + which.String(), nil}}, nil
-	}
 	events := []Event{{"incident.opened", "incident:" + which.String(), []string{e.result}}}
-	tasks, err := insertTasks(ctx, tx, by, m, p.VendorID, []newTask{{kind: "take_down", stall: p.StallID, account: p.AccountID, placard: p.ID, serial: p.Serial}},
-		urgent, foundElse, now)
-	if err != nil {
-		return nil, err
+	if which != fresh {
+		events = []Event{{"incident.seen_again", "incident:" + which.String(), nil}}
+	}
+	var down []newTask
+	if stops && (which == fresh || p.State != "suspended") {
+		down = append(down, newTask{kind: "take_down", stall: p.StallID, account: p.AccountID, placard: p.ID, serial: p.Serial})
+	}
+	tasks, err := insertTasks(ctx, tx, by, m, p.VendorID, down, urgent, foundElse, now)
+	if err != nil || which != fresh {
+		return slices.Concat(events, tasks), err
 	}
 	a := Account{RecordID: p.AccountID, VendorID: p.VendorID}
 	told, err := queueNotice(ctx, tx, m, "code_found", a, a, now)
@@ -136,7 +139,7 @@ func stallsAround(i, s string) string {
 	return `ARRAY(SELECT n.code FROM (` + beside("<", "DESC") + ` UNION ALL ` + beside(">", "ASC") + `) n
 		WHERE EXISTS (SELECT FROM placards h WHERE h.market_id = @market AND h.stall_id = n.id AND h.state = 'installed'
 		              AND NOT EXISTS (SELECT FROM placard_events e WHERE e.market_id = @market AND e.placard_id = h.id AND e.kind = 'checked'
-		                              AND e.recorded_at >= ` + i + `.opened_at))
+		                              AND e.recorded_at >= ` + i + `.opened_at AND e.at >= ` + i + `.seen_at))
 		ORDER BY n.position, n.code_key)`
 }
 

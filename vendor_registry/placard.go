@@ -82,8 +82,8 @@ const placardColumns = `
 		SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS installed_at,
 		       max(e.at) FILTER (WHERE e.kind = 'checked') AS checked_at,
 		       max(e.at) FILTER (WHERE e.kind = 'removed') AS removed_at,
-		       (array_agg(e.heard_name ORDER BY e.seq DESC) FILTER (WHERE e.heard_name IS NOT NULL))[1] AS heard,
-		       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
+		       (array_agg(e.heard_name ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.heard_name IS NOT NULL))[1] AS heard,
+		       (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
 		FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON true
 	LEFT JOIN LATERAL (
 		SELECT bool_or(d.decision = 'approved') AS approved, bool_or(d.decision <> 'approved') AS ended
@@ -314,10 +314,16 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		at, ahead := in.onOurClock(now)
 		// Two phones bring home what they did in whatever order: it was handed over before it was hung.
 		late := in.Kind == "handed_over" && p.State == "installed" && at.Before(*p.InstalledAt)
-		if !late && !slices.Contains(move.from, p.State) {
-			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(p.State), word(in.Kind))
+		was := moment{At: at, State: p.State}
+		if in.Kind == "checked" {
+			if was, err = momentOf(ctx, tx, m.ID, which, at); err != nil {
+				return err
+			}
 		}
-		if (p.State == "replaced" || p.State == "void") && p.RemovedAt != nil {
+		if !late && !slices.Contains(move.from, was.State) {
+			return fault.New(fault.Conflict, "placard-state", "This placard is %s, so it cannot be %s.", word(was.State), word(in.Kind))
+		}
+		if !was.Late && (p.State == "replaced" || p.State == "void") && p.RemovedAt != nil {
 			return fault.New(fault.Conflict, "placard-state", "This placard was taken down before.")
 		}
 		var events []Event
@@ -330,7 +336,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := allow(ctx, tx, m, p, in); err != nil {
 			return err
 		}
-		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: at, ahead: ahead, result: in.Result}
+		e := placardEvent{id: in.ID, kind: in.Kind, state: move.to, heard: in.HeardName, reason: in.Reason, content: content, at: was.At, ahead: ahead, result: in.Result, late: was.Late}
 		if late {
 			e.state = p.State
 		}
@@ -339,8 +345,8 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 			if in.Payload != "" {
 				e.result = compare(in.Payload, p.Payload)
 			}
-			e.state = p.State
-			if e.result == "other_account" || e.result == "not_ours" {
+			e.state = was.State
+			if e.stops() && !was.Late {
 				e.state = "suspended" // stopping is a one-person act
 			}
 		case "removed":
@@ -350,7 +356,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		case "resumed":
 			e.state, err = postgres.One[string](ctx, tx, `
 				SELECT state FROM placard_events WHERE market_id = @market AND placard_id = @id AND state <> 'suspended'
-				ORDER BY seq DESC LIMIT 1`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+				ORDER BY at DESC, seq DESC LIMIT 1`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 			if err != nil {
 				return err
 			}
@@ -366,8 +372,17 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := fulfil(ctx, tx, by, m, p, in.Kind, now); err != nil {
 			return err
 		}
-		if e.result == "other_account" || e.result == "not_ours" {
-			opened, err := openIncident(ctx, tx, by, m, p, e, now)
+		if e.stops() {
+			// What was seen long ago stops what hangs now, unless somebody found the right code there since.
+			stops := p.Live() && !was.Right
+			if stops && was.Late && p.State != "suspended" {
+				stop := placardEvent{id: id.New[NewPlacardEvent](), kind: "suspended", state: "suspended", reason: foundElse, at: now}
+				if err := stop.insert(ctx, tx, by, m.ID, which, now); err != nil {
+					return err
+				}
+				events = append(events, Event{"placard.suspended", "placard:" + which.String(), []string{"state"}})
+			}
+			opened, err := openIncident(ctx, tx, by, m, p, e, stops, now)
 			if err != nil {
 				return err
 			}
@@ -483,16 +498,41 @@ func compare(scanned, printed string) string {
 	return "match"
 }
 
+// moment is a placard at the time of a look that may have come in late.
+type moment struct {
+	At    time.Time // when it was, not before the placard hung
+	State string    // in which the placard was then
+	Late  bool      // something was recorded since
+	Right bool      // the last look since found the right code
+}
+
+func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.Time) (moment, error) {
+	return postgres.One[moment](ctx, tx, `
+		WITH event AS (
+			SELECT e.seq, e.kind, e.state, e.result, e.at FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @id
+		), look AS (
+			SELECT greatest(@at::timestamptz, min(e.at), max(e.at) FILTER (WHERE e.kind = 'installed')) AS at FROM event e
+		)
+		SELECT l.at, (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) AS state,
+		       EXISTS (SELECT FROM event e WHERE e.at > l.at) AS late,
+		       coalesce((SELECT e.result = 'match' FROM event e WHERE e.kind = 'checked' AND e.at > l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1), false) AS "right"
+		FROM look l`, pgx.StrictNamedArgs{"market": m, "id": p, "at": at})
+}
+
 type placardEvent struct {
 	id                                 PlacardEventID
 	kind, state, result, heard, reason string
 	content                            []byte
 	at                                 time.Time
 	ahead                              *int // seconds by which the sender's clock is ahead of ours
+	late                               bool // a look of before the last event: it keeps its day, and the placard the state that it is in since
 }
 
+// stops reports whether a look found a code that buyers should not pay to.
+func (e placardEvent) stops() bool { return e.result == "other_account" || e.result == "not_ours" }
+
 // insert stores an event after the last one and moves the placard's state. Its time never runs back: a clock that was
-// behind does not make "installed" older than "printed".
+// behind does not make "installed" older than "printed". Only a look may be one of before: what is known of a placard follows at, then seq.
 func (e placardEvent) insert(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, p PlacardID, now time.Time) error {
 	b := &pgx.Batch{}
 	e.queue(b, by, m, p, now)
@@ -504,14 +544,16 @@ func (e placardEvent) queue(b *pgx.Batch, by Actor, m MarketID, p PlacardID, now
 		e.content = []byte{}
 	}
 	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": null(e.result),
-		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "ahead": e.ahead, "by": by.ID, "now": now}
+		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "ahead": e.ahead, "late": e.late, "by": by.ID, "now": now}
 	b.Queue(`
 		INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, result, heard_name, reason, content, at, clock_ahead, recorded_by, recorded_at)
 		SELECT @market, @id, @placard, coalesce(max(e.seq), 0) + 1, @kind, @state, @result, @heard, @reason, @content,
-		       greatest(@at::timestamptz, max(e.at)), @ahead::int, @by, @now
+		       CASE WHEN @late THEN @at::timestamptz ELSE greatest(@at::timestamptz, max(e.at)) END, @ahead::int, @by, @now
 		FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @placard`, args)
-	b.Queue(`UPDATE placards SET state = @state WHERE market_id = @market AND id = @placard`,
-		pgx.StrictNamedArgs{"state": e.state, "market": m, "placard": p})
+	if !e.late {
+		b.Queue(`UPDATE placards SET state = @state WHERE market_id = @market AND id = @placard`,
+			pgx.StrictNamedArgs{"state": e.state, "market": m, "placard": p})
+	}
 }
 
 // endPlacardsOf stops every live placard of an account; how is both the event and the state it leads to: replaced, suspended.

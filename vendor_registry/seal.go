@@ -350,7 +350,7 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 	// A placard is in the state that the last of its events led to.
 	moved, err := postgres.All[pgtype.UUID](ctx, tx, `
 		SELECT p.id FROM placards p LEFT JOIN LATERAL (
-			SELECT e.state FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id ORDER BY e.seq DESC LIMIT 1) e ON true
+			SELECT e.state FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id ORDER BY e.at DESC, e.seq DESC LIMIT 1) e ON true
 		WHERE p.market_id = @market AND p.state IS DISTINCT FROM e.state ORDER BY p.id LIMIT 1`, pgx.StrictNamedArgs{"market": chainID(m)})
 	if err != nil || len(moved) == 0 {
 		return 0, "", err

@@ -123,12 +123,12 @@ func stageOf(vendor string) string {
 				       coalesce(e.looked > e.hung AND e.result = 'match', false) AS matched,
 				       coalesce(e.looked > e.hung AND e.result <> 'match', false) AS failed, -- missing, damaged, or wrong and resumed since
 				       CASE WHEN e.looked > e.hung THEN e.looked_at + @next_check::interval ELSE e.hung_at + @first_check::interval END AS due
-				FROM (SELECT (array_agg(e.state ORDER BY e.seq DESC))[1] AS state,
+				FROM (SELECT (array_agg(e.state ORDER BY e.at DESC, e.seq DESC))[1] AS state,
 				             max(e.at) FILTER (WHERE e.kind = 'installed') AS hung_at,
 				             max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,
 				             max(e.at) FILTER (WHERE e.kind = 'checked') AS looked_at,
 				             max(e.seq) FILTER (WHERE e.kind = 'checked') AS looked,
-				             (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
+				             (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
 				      FROM placard_events e
 				      WHERE e.market_id = @market AND e.placard_id = p.id AND e.at <= @at) e
 				WHERE e.state IN ('issued', 'printed', 'handed_over', 'installed', 'suspended')) e ON true

@@ -185,7 +185,7 @@ func (s *Service) points(ctx context.Context, markets []registry.Market, provide
 		                     count(*) FILTER (WHERE e.state IN ('issued', 'printed', 'handed_over')) AS not_hung
 		              FROM placards p
 		              CROSS JOIN LATERAL (SELECT e.state FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id AND e.at <= @at
-		                                  ORDER BY e.seq DESC LIMIT 1) e
+		                                  ORDER BY e.at DESC, e.seq DESC LIMIT 1) e
 		              WHERE p.market_id = a.market_id AND p.account_id = a.id) p ON true
 		WHERE a.market_id = ANY (@markets) AND a.provider = @provider AND a.proposed_at <= @at
 		GROUP BY a.market_id`,

@@ -281,7 +281,7 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 		FROM placards p
 		JOIN LATERAL (SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS hung_at, max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,
 		                     max(e.at) FILTER (WHERE e.kind = 'checked') AS looked_at, max(e.seq) FILTER (WHERE e.kind = 'checked') AS looked,
-		                     (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result,
+		                     (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result,
 		                     coalesce(bool_or(e.kind IN ('handed_over', 'installed')), false) AS out, max(e.at) FILTER (WHERE e.kind = 'suspended') AS stopped
 		              FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e ON true
 		WHERE p.market_id = @market AND p.state IN ('issued', 'printed', 'handed_over', 'installed', 'suspended') ORDER BY p.issued_at, p.id`, of)

@@ -2,6 +2,7 @@ package fieldwork_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -448,6 +449,124 @@ func TestFormerVendorsPlacard(t *testing.T) {
 				t.Errorf("taken down, and still to be: %q", got)
 			}
 			w.whole()
+		})
+	}
+}
+
+// A look that comes in late keeps its day, and a newer one stands.
+func TestLateLook(t *testing.T) {
+	t.Parallel()
+	look := func(result string, p registry.Placard) registry.NewPlacardEvent {
+		switch result {
+		case "match":
+			return registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload}
+		case "other_account":
+			return registry.NewPlacardEvent{Kind: "checked", Payload: payload(t, "0719999999")}
+		case "damaged":
+			return registry.NewPlacardEvent{Kind: "checked", Result: "damaged"}
+		}
+		return registry.NewPlacardEvent{Kind: result}
+	}
+	for _, tt := range []struct {
+		name, newer, older string
+		state, result      string // afterwards
+		incidents          int
+		down               bool // it is to be taken down
+	}{
+		{"damaged, and right since", "match", "damaged", "installed", "match", 0, false},
+		{"right, and damaged since", "damaged", "match", "installed", "damaged", 0, false},
+		{"another code, and the right one since", "match", "other_account", "installed", "match", 1, false},
+		{"another code, and damaged since", "damaged", "other_account", "suspended", "damaged", 1, true},
+		{"right, and another code since", "other_account", "match", "suspended", "other_account", 1, true},
+		{"right, and taken down since", "removed", "match", "void", "match", 0, false},
+		{"another code, and taken down since", "removed", "other_account", "void", "other_account", 1, false},
+		{"right, and suspended since", "suspended", "match", "suspended", "match", 0, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			pl := w.placard("A-1", 1)
+			w.event(pl.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+			w.clock.pass(10 * day)
+			phone := w.phone(w.second)
+			early := phone.item("placard_event", pl.Serial.String(), look(tt.older, pl))
+			seen := w.clock.now()
+			w.clock.pass(10 * day)
+			w.event(pl.Serial, look(tt.newer, pl))
+			w.clock.pass(day)
+			if got := told(phone.send(early)); got[0] != "ok" {
+				t.Fatalf("the late look: %v", got)
+			}
+			p, err := w.reg.Placard(t.Context(), w.clerk, pl.Serial.String())
+			if err != nil || p.State != tt.state || *p.CheckResult != tt.result {
+				t.Errorf("it is %s, last look %s, %v; want %s, %s", p.State, *p.CheckResult, err, tt.state, tt.result)
+			}
+			if n := w.count(`SELECT count(*) FROM placard_events WHERE kind = 'checked' AND at = $1`, seen); n != 1 {
+				t.Error("the look lost its day")
+			}
+			is, err := w.reg.Incidents(t.Context(), w.leader, "VT", true, registry.List{})
+			if err != nil || len(is.Items) != tt.incidents {
+				t.Errorf("%d incidents, %v; want %d", len(is.Items), err, tt.incidents)
+			}
+			down := slices.ContainsFunc(at(w.plan(fieldwork.PlanFilter{}), "A-1"), func(s string) bool { return strings.HasPrefix(s, "take_down") })
+			if down != tt.down {
+				t.Errorf("to be taken down: %v", down)
+			}
+			w.whole()
+		})
+	}
+}
+
+// The stalls beside a code that was found are looked at afterwards: what was seen there before clears nothing, whenever it comes in.
+func TestLooksBesideAnIncident(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		seen, heard time.Duration // after another code was found beside it
+		clear       bool
+	}{
+		{"looked at a year ago", -360 * day, -360 * day, false},
+		{"looked at the day before", -day, -day, false},
+		{"looked at the day before, and heard of since", -day, day, false},
+		{"looked at since", day, day, true},
+		{"looked at since, and heard of later", day, 2 * day, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a, b := w.placard("A-1", 1), w.placard("A-2", 2)
+			for _, p := range []registry.Placard{a, b} {
+				w.event(p.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+			}
+			start := w.clock.now().Add(361 * day)
+			phone := w.phone(w.second)
+			var it fieldwork.Item
+			type step struct {
+				at time.Duration
+				do func()
+			}
+			steps := []step{
+				{tt.seen, func() {
+					it = phone.item("placard_event", b.Serial.String(), registry.NewPlacardEvent{Kind: "checked", Payload: b.Payload})
+				}},
+				{tt.heard, func() {
+					if got := told(phone.send(it)); got[0] != "ok" {
+						t.Error(got)
+					}
+				}},
+				{0, func() {
+					w.event(a.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: payload(t, "0710000099")})
+				}},
+			}
+			slices.SortStableFunc(steps, func(x, y step) int { return cmp.Compare(x.at, y.at) })
+			for _, x := range steps {
+				w.clock.pass(start.Add(x.at).Sub(w.clock.now()))
+				x.do()
+			}
+			is, err := w.reg.Incidents(t.Context(), w.leader, "VT", false, registry.List{})
+			if err != nil || len(is.Items) != 1 || (len(is.Items[0].Around) == 0) != tt.clear {
+				t.Errorf("still to be looked at: %+v, %v", is.Items, err)
+			}
 		})
 	}
 }
