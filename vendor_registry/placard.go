@@ -241,6 +241,14 @@ var moves = map[string]struct {
 	"lost":        {liveStates, "lost", RecordField},
 }
 
+// PlacardAction is what somebody must be allowed to do who records an event of this kind.
+func PlacardAction(kind string) Action {
+	if move, ok := moves[kind]; ok {
+		return move.do
+	}
+	return RecordField
+}
+
 // RecordPlacard records an event of a placard's life. The same id and content sent again changes nothing.
 //
 // Faults: Invalid; NotFound; Forbidden; Conflict placard-state (the move does not fit the state), consent-missing,

@@ -199,7 +199,17 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 		}
 		p.Cursor = strconv.FormatInt(head, 10)
 		from, err := strconv.ParseInt(since, 10, 64)
-		p.Full = err != nil || from < 0 || from > head // a cursor from before a restore means nothing
+		taken := registry.Event{Action: "pack.taken", Object: "device:" + device.String(), Fields: []string{"vendor"}}
+		p.Full = err != nil || from <= 0 || from > head // a cursor from before a restore means nothing
+		if !p.Full {                                    // nor does one of a phone that never had the whole: it was guessed
+			known, err := postgres.One[bool](ctx, tx, `
+				SELECT EXISTS (SELECT FROM audit_events WHERE market_id = @market AND object = @device AND action = @taken AND actor = @by)`,
+				pgx.StrictNamedArgs{"market": m.ID, "device": taken.Object, "taken": taken.Action, "by": by.ID})
+			if err != nil {
+				return err
+			}
+			p.Full = !known
+		}
 		for _, l := range lines {
 			if p.Full || changed[l.ID] > from {
 				p.Stalls = append(p.Stalls, l.PackStall)
@@ -210,10 +220,10 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 				p.Gone = append(p.Gone, g.StallID.String())
 			}
 		}
-		if !p.Full {
+		if !p.Full && (len(lines) == 0 || len(p.Stalls) < len(lines)) {
 			return nil
 		}
-		return registry.Audit(ctx, tx, now, by, m.ID, registry.Event{Action: "pack.taken", Object: "device:" + device.String(), Fields: []string{"vendor"}})
+		return registry.Audit(ctx, tx, now, by, m.ID, taken)
 	})
 	if err != nil {
 		return SignedPack{}, wrap("pack of", clip(marketCode, 20), err)

@@ -302,10 +302,24 @@ func TestPack(t *testing.T) {
 	if e, _ := w.pack(w.volunteer, phone, d.Cursor); len(e.Stalls)+len(e.Gone) != 0 {
 		t.Errorf("%+v", e)
 	}
-	for _, since := range []string{"999", "-1", "abc"} {
-		if e, _ := w.pack(w.volunteer, phone, since); !e.Full || len(e.Stalls) != 3 {
-			t.Errorf("since %s: %+v", since, e)
+	taken := func() int { return w.count(`SELECT count(*) FROM audit_events WHERE action = 'pack.taken'`) }
+	for _, since := range []string{"999", "-1", "abc", "0"} {
+		before := taken()
+		if e, _ := w.pack(w.volunteer, phone, since); !e.Full || len(e.Stalls) != 3 || taken() != before+1 {
+			t.Errorf("since %s: %+v, %d events", since, e, taken()-before)
 		}
+	}
+	// Whoever gets the names of all is on the record, by whatever cursor: guessed by a phone that has nothing, or because all changed.
+	before := taken()
+	if e, _ := w.pack(w.volunteer, id.New[fieldwork.Device](), p.Cursor); !e.Full || taken() != before+1 {
+		t.Errorf("a cursor that was guessed: %+v, %d events", e, taken()-before)
+	}
+	if e, _ := w.pack(w.second, phone, p.Cursor); e.Full || taken() != before+1 { // who had this phone's whole
+		t.Errorf("a phone that has the whole: %+v, %d events", e, taken()-before)
+	}
+	w.exec(`UPDATE stalls SET goods = 'Cá'`)
+	if e, _ := w.pack(w.volunteer, phone, d.Cursor); e.Full || len(e.Stalls) != 3 || taken() != before+2 {
+		t.Errorf("all of them changed: %+v, %d events", e, taken()-before)
 	}
 
 	_, err = w.field.Pack(t.Context(), w.volunteer, "VT", id.ID[fieldwork.Device]{}, "")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -89,13 +90,17 @@ func (s *Service) Sync(ctx context.Context, by registry.Actor, b Batch) ([]Resul
 	slices.SortStableFunc(left, func(x, y int) int {
 		return int(max(-1, min(1, b.Items[x].Seq-b.Items[y].Seq)))
 	})
+	before, err := s.sentBefore(ctx, by, b.Items)
+	if err != nil {
+		return nil, wrap("sync", b.Device.String(), err)
+	}
 	for len(left) > 0 {
 		var waiting []int
 		for _, i := range left {
 			if err := ctx.Err(); err != nil { // nobody is there any more to be answered
 				return nil, err
 			}
-			results[i] = s.take(ctx, by, b, b.Items[i])
+			results[i] = s.take(ctx, by, b, b.Items[i], before)
 			if waits(results[i].Err) {
 				waiting = append(waiting, i)
 			}
@@ -117,8 +122,65 @@ func waits(err error) bool {
 	return false
 }
 
-// take is one item.
-func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item) Result {
+// sentBefore are the markets for which items of a batch were sent before, of those that the sender's roles over markets and teams reach.
+func (s *Service) sentBefore(ctx context.Context, by registry.Actor, items []Item) (map[id.ID[Item]]registry.MarketID, error) {
+	var codes, teams []string
+	for _, g := range by.Grants {
+		switch g.Kind {
+		case registry.OverMarket:
+			codes = append(codes, g.Code)
+		case registry.OverTeam:
+			teams = append(teams, g.Code)
+		}
+	}
+	markets, err := postgres.All[registry.MarketID](ctx, s.db, `
+		SELECT m.id FROM markets m WHERE m.code = ANY (@codes) UNION SELECT w.market_id FROM team_markets w WHERE w.team_code = ANY (@teams)`,
+		pgx.StrictNamedArgs{"codes": append([]string{}, codes...), "teams": append([]string{}, teams...)})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]id.ID[Item], len(items))
+	for i, it := range items {
+		ids[i] = it.ID
+	}
+	type sending struct {
+		ID       id.ID[Item]
+		MarketID registry.MarketID
+	}
+	sendings, err := postgres.All[sending](ctx, s.db, `SELECT id, market_id FROM phone_sendings WHERE market_id = ANY (@markets) AND id = ANY (@ids)`,
+		pgx.StrictNamedArgs{"markets": append([]registry.MarketID{}, markets...), "ids": ids})
+	before := map[id.ID[Item]]registry.MarketID{}
+	for _, n := range sendings {
+		before[n.ID] = n.MarketID
+	}
+	return before, err
+}
+
+// action is what somebody must be allowed to do who sends such an item: nobody else learns whether there is a record of its id.
+func (it Item) action() registry.Action {
+	switch it.Kind {
+	case "stall", "change", "status":
+		return registry.RegisterStall
+	case "account":
+		return registry.ProposeAccount
+	case "placard_event":
+		var e struct {
+			Kind string `json:"kind"`
+		}
+		_ = json.Unmarshal(it.Body, &e) // what cannot be read is told by apply
+		return registry.PlacardAction(e.Kind)
+	}
+	return registry.RecordField
+}
+
+func (it Item) differs() error {
+	return registry.Differs(fault.New(fault.Conflict, "record-differs",
+		"A record with this id was sent before, with other content. Nothing was overwritten: this version is kept for whoever leads the team."),
+		it.Kind, it.ID, it.place(), it.Body)
+}
+
+// take is one item. elsewhere is where what was sent under an id stands; it adds to it.
+func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item, elsewhere map[id.ID[Item]]registry.MarketID) Result {
 	r := Result{ID: it.ID, Kind: it.Kind}
 	if err := it.check(); err != nil {
 		r.Err = err
@@ -131,6 +193,7 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item)
 	}
 	_, r.ClockAhead = registry.OnOurClock(now, it.At, sent)
 	market := it.Market
+	var where registry.MarketID
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		in := s.On(tx)
 		if it.Kind == "placard_event" { // its serial says where
@@ -140,9 +203,12 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item)
 			}
 			market = p.Market
 		}
-		m, err := registry.Allowed(ctx, tx, by, registry.SeeMarket, market)
+		m, err := registry.Allowed(ctx, tx, by, it.action(), market)
 		if err != nil {
 			return err
+		}
+		if elsewhere[it.ID] != (registry.MarketID{}) && elsewhere[it.ID] != m.ID {
+			return it.differs()
 		}
 		before, err := in.note(ctx, tx, by, m, b, it, r.ClockAhead, now)
 		if err != nil {
@@ -155,9 +221,7 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item)
 			r.Again = true
 			switch own := slices.Contains(ownID, it.Kind); {
 			case before.Kind != it.Kind || !own && string(before.Content) != string(it.content()):
-				return registry.Differs(fault.New(fault.Conflict, "record-differs",
-					"A record with this id was sent before, with other content. Nothing was overwritten: this version is kept for whoever leads the team."),
-					it.Kind, it.ID, it.place(), it.Body)
+				return it.differs()
 			case !own:
 				r.Record, err = in.standing(ctx, by, it)
 				return err
@@ -165,15 +229,19 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item)
 		}
 		r.Record, r.Again, err = in.apply(ctx, by, it, sent)
 		r.Again = r.Again || before != nil
+		where = m.ID
 		return err
 	})
-	if err != nil {
+	if err == nil {
+		elsewhere[it.ID] = where
+	} else {
 		r.Record, r.Again, r.Err = nil, false, s.reg.KeepBoth(ctx, by, market, err)
 	}
 	return r
 }
 
-func (it Item) check() error {
+// check also holds how far a phone thinks its clock to be ahead to what is kept of it: whatever is beyond was never set.
+func (it *Item) check() error {
 	var bad []fault.Field
 	if it.ID.IsZero() {
 		bad = append(bad, fault.At("id", "required", "This must be filled in."))
@@ -188,6 +256,10 @@ func (it Item) check() error {
 		if it.Stall == "" {
 			bad = append(bad, fault.At("stall", "required", "This must be filled in."))
 		}
+	}
+	if it.Ahead != nil {
+		ahead := max(math.MinInt32, min(math.MaxInt32, *it.Ahead))
+		it.Ahead = &ahead
 	}
 	if len(it.Body) == 0 {
 		bad = append(bad, fault.At("body", "required", "This must be filled in."))

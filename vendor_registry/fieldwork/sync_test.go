@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -241,6 +242,8 @@ func TestSyncClocks(t *testing.T) {
 		{"1970 all along", item(time.Unix(60, 0), nil), time.Unix(3660, 0), now.Add(-time.Hour), true},
 		{"1970, set before it was sent", item(time.Unix(60, 0), nil), now, now, true},
 		{"known to be three hours ahead then, set since", item(now.Add(2*time.Hour), hours(3)), now, now.Add(-time.Hour), true},
+		{"of a year so far off that no count holds it", item(now, hours(1<<40)), now, now, true},
+		{"behind by as much", item(now, hours(-1<<40)), now, now, true},
 		{"a year that no calendar has", item(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), nil), now, now, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -254,11 +257,11 @@ func TestSyncClocks(t *testing.T) {
 			}
 		})
 	}
-	if n := w.count(`SELECT count(DISTINCT seq) FROM phone_sendings WHERE device = $1 AND phone_at IS NOT NULL`, p.id); n != 5 {
+	if n := w.count(`SELECT count(DISTINCT seq) FROM phone_sendings WHERE device = $1 AND phone_at IS NOT NULL`, p.id); n != 7 {
 		t.Errorf("%d counts and times of the phone's are kept", n)
 	}
 	p2, err := w.field.Visits(t.Context(), w.leader, "VT", fieldwork.VisitFilter{Flagged: true})
-	if err != nil || len(p2.Items) != 4 {
+	if err != nil || len(p2.Items) != 6 {
 		t.Errorf("%d flagged, %v", len(p2.Items), err)
 	}
 }
@@ -310,4 +313,89 @@ func TestSyncLateHandOver(t *testing.T) {
 		t.Errorf("handed over after it was hung: %v", got)
 	}
 	w.whole()
+}
+
+// Who may not do a thing is told so before anything is said of its id, and leaves nothing behind.
+func TestSyncRightsComeFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pl := w.placard("A-1", 1)
+	p := w.phone(w.volunteer)
+	sent := p.item("visit", "A-1", fieldwork.NewVisit{Outcome: "done"})
+	if got := told(p.send(sent)); got[0] != "ok" {
+		t.Fatal(got)
+	}
+	event := func(kind string) any { return registry.NewPlacardEvent{Kind: kind, Reason: "nghi mã lạ"} }
+	for _, tt := range []struct {
+		name, kind, place string
+		body              any
+		by                registry.Actor
+		want              string
+	}{
+		{"an auditor", "visit", "A-1", fieldwork.NewVisit{Outcome: "refused"}, w.auditor, "not-allowed"},
+		{"an officer", "visit", "A-1", fieldwork.NewVisit{Outcome: "refused"}, w.officer, "not-allowed"},
+		{"an officer with a consent", "consent", "A-1", agreed, w.officer, "not-allowed"},
+		{"an officer with an account", "account", "A-1", account(9), w.officer, "not-allowed"},
+		{"an officer with a stall", "stall", "", registry.NewStall{Code: "N-1"}, w.officer, "not-allowed"},
+		{"an officer with a status", "status", "A-1", registry.NewStatus{Status: "closed", Reason: "illness"}, w.officer, "not-allowed"},
+		{"an officer who hangs", "placard_event", pl.Serial.String(), event("installed"), w.officer, "not-allowed"},
+		{"an officer who suspends", "placard_event", pl.Serial.String(), event("suspended"), w.officer, "record-differs"},
+		{"a volunteer who resumes", "placard_event", pl.Serial.String(), event("resumed"), w.volunteer, "not-allowed"},
+		{"another market's board", "visit", "A-1", fieldwork.NewVisit{Outcome: "refused"}, w.stranger, "market-not-found"},
+		{"a member of the team", "visit", "A-1", fieldwork.NewVisit{Outcome: "refused"}, w.second, "visit-differs"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			clashes := w.count(`SELECT count(*) FROM clashes`)
+			q := w.phone(tt.by)
+			it := q.item(tt.kind, tt.place, tt.body)
+			it.ID = sent.ID
+			if got := told(q.send(it)); got[0] != tt.want {
+				t.Errorf("%v, want %s", got, tt.want)
+			}
+			kept := w.count(`SELECT count(*) FROM clashes`) - clashes
+			if want := strings.HasSuffix(tt.want, "-differs"); (kept == 1) != want {
+				t.Errorf("%d second versions are kept", kept)
+			}
+		})
+	}
+}
+
+// An id is of one record: under it comes no record of another kind, and none of another market that the sender reaches.
+func TestSyncOneIDOneRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("A-1")
+	if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "V2", Name: "Chợ Hai", Area: "31321"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.field.AssignMarket(t.Context(), registry.Console(), "T1", "V2", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.reg.Register(t.Context(), registry.Console(), "V2", registry.NewStall{Code: "A-1", Section: "K", Goods: "g"}); err != nil {
+		t.Fatal(err)
+	}
+	p := w.phone(w.volunteer)
+	visit, consent := p.item("visit", "A-1", fieldwork.NewVisit{Outcome: "done"}), p.item("consent", "A-1", agreed)
+	far, other, wrong := visit, consent, consent
+	far.Market = "V2"
+	other.Kind, other.Body = "account", body(account(9))
+	wrong.Kind, wrong.Body = "visit", visit.Body
+	for _, tt := range []struct {
+		name  string
+		items []fieldwork.Item
+		want  []string
+	}{
+		{"two markets in a batch, the first of which has no such stall", []fieldwork.Item{func() fieldwork.Item { i := visit; i.Stall = "Z-9"; return i }(), visit, far}, []string{"stall-not-found", "ok", "record-differs"}},
+		{"another market, later", []fieldwork.Item{far, visit}, []string{"record-differs", "again"}},
+		{"other kinds under the id of a consent", []fieldwork.Item{consent, other, wrong}, []string{"ok", "record-differs", "record-differs"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := told(p.send(tt.items...)); !slices.Equal(got, tt.want) {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+	if n := w.count(`SELECT count(*) FROM visits`); n != 1 {
+		t.Errorf("%d visits", n)
+	}
 }
