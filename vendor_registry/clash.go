@@ -100,6 +100,7 @@ func (s *Service) Clashes(ctx context.Context, by Actor, marketCode string, sett
 func (s *Service) SettleClash(ctx context.Context, by Actor, marketCode string, which ClashID, note string) (Clash, error) {
 	var bad []fault.Field
 	note = text(&bad, "note", note, maxReason, true)
+	Harmless(&bad, "note", note)
 	if err := fault.Check("clash-invalid", bad); err != nil {
 		return Clash{}, err
 	}

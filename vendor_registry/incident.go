@@ -200,6 +200,7 @@ func (s *Service) CloseIncident(ctx context.Context, by Actor, ref IncidentRef, 
 		bad = append(bad, fault.At("closing", "unknown", "One of: %s.", "code_removed, replaced, vendors_own, mistake"))
 	}
 	note = text(&bad, "note", note, maxReason, true)
+	Harmless(&bad, "note", note)
 	if err := fault.Check("incident-invalid", bad); err != nil {
 		return Incident{}, err
 	}

@@ -261,6 +261,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 	}
 	in.HeardName = text(&bad, "heard_name", in.HeardName, maxName, false)
 	in.Reason = text(&bad, "reason", in.Reason, maxReason, in.Kind == "resumed")
+	Harmless(&bad, "reason", in.Reason)
 	if len(in.Payload) > maxPayload {
 		bad = append(bad, fault.At("payload", "too-long", "It has %d characters; at most %d fit.", len(in.Payload), maxPayload))
 	}

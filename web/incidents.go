@@ -37,7 +37,7 @@ func (s *Server) getIncident(c echo.Context) error {
 	return tagged(c, http.StatusOK, i.ETag(), i)
 }
 
-// postClosure answers POST /api/v1/incidents/{incident}/closure: how it ended.
+// postIncidentClosure answers POST /api/v1/incidents/{incident}/closure: how it ended.
 func (s *Server) postIncidentClosure(c echo.Context) error {
 	in, err := bindJSON[struct {
 		Closing string `json:"closing"`

@@ -53,16 +53,25 @@ func (s *Server) incidents(c echo.Context, code int, w wrong) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.reg(c).Incidents(ctx, by, m.Code, true, registry.List{})
+	all, err := s.openIncidents(c, m.Code)
 	if err != nil {
 		return err
+	}
+	newest, err := s.reg(c).Incidents(ctx, by, m.Code, true, registry.List{})
+	if err != nil {
+		return err
+	}
+	for _, i := range newest.Items {
+		if i.State == "closed" {
+			all = append(all, i)
+		}
 	}
 	p := incidentsPage{frame: s.frame(c, l.T("Other codes and second versions"), &m, "market"), Market: m, Home: marketPath(m.Code), Action: marketPath(m.Code, "incidents"),
 		Closes: by.Can(registry.CloseIncident, m), Settles: by.Can(registry.SettleClashes, m), Wrong: w}
 	for _, closing := range registry.Closings {
 		p.Closings = append(p.Closings, choice{Value: closing.Code, Words: l.T(closing.Words)})
 	}
-	for _, i := range all.Items {
+	for _, i := range all {
 		shown := incidentShown{ID: i.Ref.String(), Version: i.ETag(), Stall: i.Stall, StallPath: stallPath(m.Code, i.Stall), Serial: i.Serial.String(), SerialPath: placardPath(i.Serial),
 			Vendor: i.Vendor, Who: i.Who, At: i.SeenAt, Times: i.Times, Head: l.T(checkWords[i.Result]), Around: strings.Join(i.Around, ", "), Note: i.Note}
 		if i.State == "open" {
@@ -83,6 +92,21 @@ func (s *Server) incidents(c echo.Context, code int, w wrong) error {
 		}
 	}
 	return s.show(c, code, "incidents.html", p)
+}
+
+// openIncidents are all that are open in a market, however many were closed since.
+func (s *Server) openIncidents(c echo.Context, market string) (all []registry.Incident, err error) {
+	for l := (registry.List{Limit: 200}); ; {
+		page, err := s.reg(c).Incidents(c.Request().Context(), actor(c), market, false, l)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all, nil
+		}
+		l.Cursor = *page.Next
+	}
 }
 
 // contentLines are what a second version says, a line a field, in the fields' own names.

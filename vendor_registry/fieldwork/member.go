@@ -271,6 +271,9 @@ type Roster struct {
 // most rows of a roster: the largest commune of the sources has 655 members in all its teams.
 const mostRoster = 1000
 
+// overRoster is how many rows may stand over and between them: the head of the sheet, sections.
+const overRoster = 100
+
 // Headings of a roster, folded.
 var (
 	rosterName     = []string{"ho va ten", "ho ten", "ten", "thanh vien", "name", "full name"}
@@ -300,13 +303,13 @@ func rosterWord(s string, among []string) string {
 // ImportRoster takes the members of a file, XLSX or CSV, into a team: a column with names, and where there are any with phones,
 // positions and where people come from. Rows with a fault are told and left out; who is there already stays as they are.
 //
-// Faults: Invalid roster-no-heading, and those of reading a file; NotFound; Forbidden; Conflict team-ended.
+// Faults: Invalid roster-no-heading, roster-too-long, and those of reading a file; NotFound; Forbidden; Conflict team-ended.
 func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, file string, r io.Reader) (Roster, error) {
 	table, err := ledger.Open(ctx, file, r, ledger.DefaultLimits, ledger.Mapping{})
 	if err != nil && fault.CodeOf(err) != "ledger-no-heading" || table == nil {
 		return Roster{}, err
 	}
-	rows := table.Top(mostRoster + 20)
+	rows := table.Top(mostRoster + overRoster + 1)
 	column := map[string]int{}
 	first := -1
 	for i, row := range rows {
@@ -357,6 +360,9 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 			m.ID = id.New[Member]()
 			in = append(in, m)
 		}
+	}
+	if out.Rows > mostRoster || len(rows) > mostRoster+overRoster { // what was not read is not left out in silence
+		return Roster{}, fault.New(fault.Invalid, "roster-too-long", "A list of members has %d rows at most. Split the file; nothing of it was taken in.", mostRoster)
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		t, err := s.lockTeam(ctx, tx, by, registry.ManageTeams, code)

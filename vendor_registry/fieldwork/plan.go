@@ -68,9 +68,10 @@ type Todo struct {
 
 // Load is how much of the plan falls to a member.
 type Load struct {
-	Member string `json:"member"`
-	Tasks  int    `json:"tasks"`
-	Late   int    `json:"late"`
+	Member   string   `json:"member"`
+	MemberID MemberID `json:"member_id"` // two may have one name
+	Tasks    int      `json:"tasks"`
+	Late     int      `json:"late"`
 }
 
 // Plan is whom to see next in a market: what presses first, then by market day, then in walking order.
@@ -136,20 +137,20 @@ func (s *Service) Plan(ctx context.Context, by registry.Actor, marketCode string
 	}
 	ahead := today.Plus(cmp.Or(f.Days, planAhead))
 	me := who(by).String()
-	load := map[string]*Load{}
+	load := map[MemberID]*Load{}
 	for _, st := range rows {
 		for _, todo := range view.todo(m, st, now) {
 			if todo.On.After(ahead) || f.Kind != "" && todo.Kind != f.Kind || f.Mine && (todo.person == "" || todo.person != me) {
 				continue
 			}
 			p.Items = append(p.Items, todo)
-			if todo.Member != "" {
-				if load[todo.Member] == nil {
-					load[todo.Member] = &Load{Member: todo.Member}
+			if !st.memberID.IsZero() {
+				if load[st.memberID] == nil {
+					load[st.memberID] = &Load{Member: todo.Member, MemberID: st.memberID}
 				}
-				load[todo.Member].Tasks++
+				load[st.memberID].Tasks++
 				if today.After(todo.Due) {
-					load[todo.Member].Late++
+					load[st.memberID].Late++
 				}
 			}
 		}
@@ -160,13 +161,16 @@ func (s *Service) Plan(ctx context.Context, by registry.Actor, marketCode string
 	for _, l := range load {
 		p.Load = append(p.Load, *l)
 	}
-	slices.SortFunc(p.Load, func(a, b Load) int { return cmp.Or(b.Tasks-a.Tasks, strings.Compare(a.Member, b.Member)) })
+	slices.SortFunc(p.Load, func(a, b Load) int {
+		return cmp.Or(b.Tasks-a.Tasks, strings.Compare(a.Member, b.Member), strings.Compare(a.MemberID.String(), b.MemberID.String()))
+	})
 	return p, nil
 }
 
 // share gives a team's members their stretches of the rows that the team walks. A team with nobody in the field has no stretches.
 func (s *Service) share(ctx context.Context, m registry.Market, team string, all []surveyed) ([]surveyed, error) {
 	type member struct {
+		ID     MemberID
 		Name   string
 		Person string
 	}
@@ -176,7 +180,7 @@ func (s *Service) share(ctx context.Context, m registry.Market, team string, all
 		return nil, err
 	}
 	members, err := postgres.All[member](ctx, s.db, `
-		SELECT name, coalesce(person_id::text, '') AS person FROM team_members WHERE team_code = @team AND ended IS NULL ORDER BY began, id`, pgx.StrictNamedArgs{"team": team})
+		SELECT id, name, coalesce(person_id::text, '') AS person FROM team_members WHERE team_code = @team AND ended IS NULL ORDER BY began, id`, pgx.StrictNamedArgs{"team": team})
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +193,7 @@ func (s *Service) share(ctx context.Context, m registry.Market, team string, all
 	for i := range rows {
 		if len(members) > 0 {
 			whose := members[i*len(members)/len(rows)]
-			rows[i].member, rows[i].person = whose.Name, whose.Person
+			rows[i].memberID, rows[i].member, rows[i].person = whose.ID, whose.Name, whose.Person
 		}
 	}
 	return rows, nil
@@ -212,6 +216,7 @@ type surveyed struct {
 	Barrier        *string
 	AgainOn        *registry.Day
 	VisitedAt      *time.Time
+	memberID       MemberID // whose row it is
 	member, person string
 }
 

@@ -70,6 +70,11 @@ func TestPlanFollowsTheRecord(t *testing.T) {
 
 	pl := w.placard("C-1", 1)
 	expect("printed", "C-1", "hang normal 2026-11-25")
+	asked := w.visit("C-1", fieldwork.NewVisit{Outcome: "helped", AgainOn: mustDay(t, "2026-11-30")})
+	expect("printed, and asked to come later", "C-1", "ask_again normal 2026-11-30")
+	if _, err := w.field.VoidVisit(t.Context(), w.volunteer, asked.Ref, "nhầm"); err != nil {
+		t.Fatal(err)
+	}
 	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
 	expect("hung", "C-1", "first_check normal 2026-11-29")
 	w.clock.pass(22 * day)
@@ -84,6 +89,11 @@ func TestPlanFollowsTheRecord(t *testing.T) {
 	}
 	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Result: "damaged"})
 	expect("damaged", "C-1", "check high 2026-12-21")
+	w.clock.pass(time.Minute)
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload})
+	w.clock.pass(day)
+	w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Result: "missing"})
+	expect("missing", "C-1", "check high 2026-12-22")
 	if _, err := w.reg.SetStatus(t.Context(), w.clerk, "VT", "C-1", registry.NewStatus{Status: "closed", Reason: "illness"}); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +148,10 @@ func TestIncident(t *testing.T) {
 	isFault(t, err, "version-needed")
 	_, err = w.reg.CloseIncident(t.Context(), w.leader, in.Ref, in.ETag(), "gone", "đã gỡ")
 	isFault(t, err, "incident-invalid")
+	_, err = w.reg.CloseIncident(t.Context(), w.leader, in.Ref, in.ETag(), "code_removed", "CCCD 092085001234")
+	isFault(t, err, "incident-invalid")
+	_, err = w.reg.RecordPlacard(t.Context(), w.volunteer, ps[3].Serial.String(), registry.NewPlacardEvent{Kind: "suspended", Reason: "mật khẩu 123456"})
+	isFault(t, err, "event-invalid")
 	_, err = w.reg.CloseIncident(t.Context(), w.volunteer, in.Ref, in.ETag(), "code_removed", "đã gỡ")
 	isFault(t, err, "not-allowed")
 	_, err = w.reg.CloseIncident(t.Context(), w.stranger, in.Ref, in.ETag(), "code_removed", "đã gỡ")
@@ -202,6 +216,24 @@ func TestPlanDaysAndMembers(t *testing.T) {
 	isFault(t, err, "query-invalid")
 	_, err = w.field.Plan(t.Context(), w.stranger, "VT", fieldwork.PlanFilter{})
 	isFault(t, err, "market-not-found")
+}
+
+// Two members of one name have each their own load.
+func TestPlanLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, phone := range []string{"0710000101", "0710000102"} {
+		if _, _, err := w.field.AddMember(t.Context(), w.manager, "T1", fieldwork.NewMember{Name: "Nguyễn Văn An", Phone: phone}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		w.stall(fmt.Sprintf("A-%d", i))
+	}
+	p := w.plan(fieldwork.PlanFilter{Team: "T1"})
+	if len(p.Load) != 5 || slices.ContainsFunc(p.Load, func(l fieldwork.Load) bool { return l.Tasks != 2 }) {
+		t.Errorf("five members with two stalls each: %+v", p.Load)
+	}
 }
 
 // pack is one as a phone takes it: its signature is checked against the key of the first.

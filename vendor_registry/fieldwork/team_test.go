@@ -262,6 +262,19 @@ func TestRoster(t *testing.T) {
 	}
 	_, err = w.field.ImportRoster(t.Context(), w.leader, "T1", "to.csv", strings.NewReader("a;b\n1;2\n"))
 	isFault(t, err, "roster-no-heading")
+	for _, tt := range []struct {
+		name string
+		file string
+	}{
+		{"more people than a commune has", "Họ tên\n" + strings.Repeat("Nguyễn Văn Ba\n", 1001)},
+		{"more rows than are read", "Họ tên\n" + strings.Repeat("Nguyễn Văn Ba\nTổ\n", 600)},
+	} {
+		before := w.count(`SELECT count(*) FROM team_members`)
+		_, err = w.field.ImportRoster(t.Context(), w.leader, "T1", "to.csv", strings.NewReader(tt.file))
+		if isFault(t, err, "roster-too-long"); w.count(`SELECT count(*) FROM team_members`) != before {
+			t.Errorf("%s: some were taken in", tt.name)
+		}
+	}
 	_, err = w.field.ImportRoster(t.Context(), w.volunteer, "T1", "to.csv", strings.NewReader(file))
 	isFault(t, err, "not-allowed")
 	if _, err = w.field.ImportRoster(t.Context(), w.leader, "T1", "to.xlsx", strings.NewReader("PK\x03\x04nothing")); fault.KindOf(err) == fault.Unknown {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -114,25 +113,6 @@ type NewVisit struct {
 	SentAt    time.Time         `json:"sent_at,omitzero"` // what the sender's clock says now; zero: not told
 }
 
-// What nobody may write into a note: an identity card's number (nine digits in the older form, twelve in the newer), and PINs, OTPs
-// and passwords beside their digits. The note is folded before it is looked at, so separators are single blanks.
-var (
-	idCard = regexp.MustCompile(`\b(\d{9}|\d{12}|\d{3}( \d{3}){2,3})\b`)
-	secret = regexp.MustCompile(`\b(pin|otp|mat khau|password|passcode|mpin|ma xac thuc|ma xac nhan)\b( [a-z]+){0,3} (\d{3,8}|\d( \d){3,7})\b`)
-	papers = regexp.MustCompile(`\b(cccd|cmnd|cmtnd|can cuoc|chung minh|ho chieu|passport)\b( [a-z]+){0,4} [a-z]?\d{6,12}\b`)
-)
-
-// harmless refuses what is never collected. Faults in bad.
-func harmless(bad *[]fault.Field, pointer, note string) {
-	folded := qrgen.Search(note)
-	switch {
-	case secret.MatchString(folded):
-		*bad = append(*bad, fault.At(pointer, "secret", "This looks like a PIN, an OTP or a password. Take it out: nobody from the team ever writes one down."))
-	case papers.MatchString(folded) || idCard.MatchString(folded):
-		*bad = append(*bad, fault.At(pointer, "identity-card", "This looks like the number of an identity card. Take it out: it is never collected."))
-	}
-}
-
 // maxAgain is how far ahead a next visit may be planned, in days.
 const maxAgain = 400
 
@@ -158,7 +138,7 @@ func (in *NewVisit) check(today registry.Day) error {
 		bad = append(bad, fault.At("barrier", "required", "Say which reason is the main one."))
 	}
 	in.Note = registry.Clean(&bad, "note", in.Note, maxNote, in.Barrier == "other" || slices.Contains(also, "other"))
-	harmless(&bad, "note", in.Note)
+	registry.Harmless(&bad, "note", in.Note)
 	if !in.AgainOn.IsZero() && (in.AgainOn.After(today.Plus(maxAgain)) || today.Plus(-maxAgain).After(in.AgainOn)) {
 		bad = append(bad, fault.At("again_on", "range", "A day within the next year."))
 	}
@@ -181,7 +161,7 @@ func (in *NewVisit) check(today registry.Day) error {
 	return fault.Check("visit-invalid", bad)
 }
 
-// content is what makes two sendings of one visit the same: everything in it, the stall it was at, and who sent it.
+// content is what makes two sendings of one visit the same: everything in it, and the stall it was at.
 func (in NewVisit) content(stall string) []byte {
 	at := in.At.UTC().Format(time.RFC3339Nano)
 	in.At, in.SentAt = time.Time{}, time.Time{} // in another zone it is the same moment
@@ -345,7 +325,7 @@ func compare(ctx context.Context, db postgres.Querier, m registry.Market, v *reg
 func (s *Service) VoidVisit(ctx context.Context, by registry.Actor, ref VisitRef, reason string) (Visit, error) {
 	var bad []fault.Field
 	reason = registry.Clean(&bad, "reason", reason, maxNote, true)
-	harmless(&bad, "reason", reason)
+	registry.Harmless(&bad, "reason", reason)
 	if err := fault.Check("visit-invalid", bad); err != nil {
 		return Visit{}, err
 	}

@@ -41,6 +41,10 @@ func TestVisitFaults(t *testing.T) {
 		{"a password", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "done", Note: "mật khẩu 123456"}, "visit-invalid", "note secret"},
 		{"a talk about PINs is none", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "helped", Note: "Dặn không đưa mã PIN, OTP cho ai, hẹn 15/12/2026"}, "", ""},
 		{"a phone number is none", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "helped", Note: "gọi 0912 345 678 trước"}, "", ""},
+		{"an amount is none", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "helped", Note: "Vốn 100.000.000 đồng, quầy 250 000 000đ, thu 1.250.000.000"}, "", ""},
+		{"an amount without groups is none", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "helped", Note: "vay 100000000 VNĐ"}, "", ""},
+		{"a card beside an amount", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "helped", Note: "100.000.000 đồng, số 092.085.001.234"}, "visit-invalid", "note identity-card"},
+		{"nine digits in groups", w.volunteer, "A-1", fieldwork.NewVisit{Outcome: "done", Note: "số cũ 362 123 456"}, "visit-invalid", "note identity-card"},
 		{"another spelling of the stall", w.volunteer, "a - 1", fieldwork.NewVisit{Outcome: "closed"}, "", ""},
 		{"no such stall", w.volunteer, "Z-9", fieldwork.NewVisit{Outcome: "done"}, "stall-not-found", ""},
 		{"who only looks", w.auditor, "A-1", fieldwork.NewVisit{Outcome: "done"}, "not-allowed", ""},
@@ -110,6 +114,10 @@ func TestVisitOnce(t *testing.T) {
 		t.Errorf("%d visits", n)
 	}
 	cs, err := w.reg.Clashes(t.Context(), w.leader, "VT", false)
+	if err == nil {
+		_, settled := w.reg.SettleClash(t.Context(), w.leader, "VT", cs[0].ID, "OTP là 839204")
+		isFault(t, settled, "clash-invalid")
+	}
 	if err != nil || len(cs) != 1 || cs[0].Kind != "visit" || cs[0].Place != "A-1" || cs[0].Content["outcome"] != "refused" || strings.Contains(cs[0].Content["payload"].(string), "0710000001") {
 		t.Errorf("clashes %+v, %v", cs, err)
 	}
@@ -158,6 +166,8 @@ func TestVoidVisit(t *testing.T) {
 	w.stall("A-1")
 	v := w.visit("A-1", fieldwork.NewVisit{Outcome: "done"})
 	_, err := w.field.VoidVisit(t.Context(), w.volunteer, v.Ref, "")
+	isFault(t, err, "visit-invalid")
+	_, err = w.field.VoidVisit(t.Context(), w.volunteer, v.Ref, "chị đọc PIN 2468")
 	isFault(t, err, "visit-invalid")
 	_, err = w.field.VoidVisit(t.Context(), w.second, v.Ref, "nhầm sạp")
 	isFault(t, err, "visit-anothers")
