@@ -89,6 +89,9 @@ func (s *Service) GroundFor(ctx context.Context, by Actor, do Action, marketCode
 	return g, err
 }
 
+// AreaNotFound is the fault of who names an area that is not there, or not in their scope.
+func AreaNotFound(code string) error { return areaNotFound(code) }
+
 func areaNotFound(code string) error {
 	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", clip(strings.ToValidUTF8(code, "�"), 20))
 }
@@ -178,12 +181,6 @@ func (a Actor) apart() (rest Actor, providers []string) {
 		}
 	}
 	return rest, providers
-}
-
-// Words cleans what a person typed for a record of another package, as the registry does its own: NFC, single blanks, at most so many
-// characters. What is wrong is added to bad.
-func Words(bad *[]fault.Field, pointer, s string, most int, required bool) string {
-	return text(bad, pointer, s, most, required)
 }
 
 // Forbidden is the fault of who may see something and not do this to it.

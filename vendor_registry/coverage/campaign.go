@@ -52,9 +52,9 @@ const maxCampaignMarkets = 200
 
 func (n *NewCampaign) check() error {
 	var bad []fault.Field
-	n.Name = registry.Words(&bad, "name", n.Name, maxTitle, true)
-	n.Terms = registry.Words(&bad, "terms", n.Terms, maxSource, false)
-	n.Document = registry.Words(&bad, "document", n.Document, maxSource, true)
+	n.Name = registry.Clean(&bad, "name", n.Name, maxTitle, true)
+	n.Terms = registry.Clean(&bad, "terms", n.Terms, maxSource, false)
+	n.Document = registry.Clean(&bad, "document", n.Document, maxSource, true)
 	if code, ok := registry.ProviderCode(n.Provider); ok {
 		n.Provider = code
 	} else if n.Provider == "" {

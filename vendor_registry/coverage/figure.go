@@ -81,8 +81,8 @@ func (n *NewFigure) check(today registry.Day) error {
 	var bad []fault.Field
 	var in Indicator
 	in, n.Provider = indicator(&bad, n.Indicator, n.Provider)
-	n.Source = registry.Words(&bad, "source", n.Source, maxSource, true)
-	n.Note = registry.Words(&bad, "note", n.Note, maxSource, false)
+	n.Source = registry.Clean(&bad, "source", n.Source, maxSource, true)
+	n.Note = registry.Clean(&bad, "note", n.Note, maxSource, false)
 	switch {
 	case n.Until.IsZero():
 		bad = append(bad, fault.At("until", "required", "This must be filled in."))
@@ -328,7 +328,7 @@ func (s *Service) newest(ctx context.Context, g registry.Ground, indicator, prov
 // Faults: Invalid; NotFound figure-not-found, also out of scope; Forbidden; Conflict figure-withdrawn.
 func (s *Service) Withdraw(ctx context.Context, by registry.Actor, which, reason string) (f Figure, err error) {
 	var bad []fault.Field
-	reason = registry.Words(&bad, "reason", reason, maxSource, true)
+	reason = registry.Clean(&bad, "reason", reason, maxSource, true)
 	if err := fault.Check("withdrawal-invalid", bad); err != nil {
 		return Figure{}, err
 	}

@@ -50,7 +50,7 @@ func (n *NewTarget) check() error {
 	var bad []fault.Field
 	var in Indicator
 	in, n.Provider = indicator(&bad, n.Indicator, n.Provider)
-	n.Document = registry.Words(&bad, "document", n.Document, maxSource, true)
+	n.Document = registry.Clean(&bad, "document", n.Document, maxSource, true)
 	if n.Due.IsZero() {
 		bad = append(bad, fault.At("due", "required", "This must be filled in."))
 	}

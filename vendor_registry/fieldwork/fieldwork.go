@@ -59,19 +59,6 @@ func one[T any](ctx context.Context, db postgres.Querier, none *fault.Error, sql
 	return v, err
 }
 
-// unchanged holds a change to the version that was seen. Faults: NeedsVersion; Stale.
-func Unchanged(match, current string) error {
-	if match == "" {
-		return fault.New(fault.NeedsVersion, "version-needed", "Say which version you saw: send its ETag as If-Match.").Current(current)
-	}
-	for tag := range strings.SplitSeq(match, ",") {
-		if strings.TrimSpace(tag) == current {
-			return nil
-		}
-	}
-	return fault.New(fault.Stale, "stale", "Somebody saved first. Look at the newest version (%s) and try again.", current).Current(current)
-}
-
 // digest is the SHA-256 of values of our own structs.
 func digest(parts ...any) []byte {
 	b, err := json.Marshal(parts)

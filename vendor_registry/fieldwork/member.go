@@ -225,7 +225,7 @@ func (s *Service) ChangeMember(ctx context.Context, by registry.Actor, code stri
 			return memberNotFound()
 		}
 		m := ms[i]
-		if err := Unchanged(match, m.ETag()); err != nil {
+		if err := registry.Unchanged(match, m.ETag()); err != nil {
 			return err
 		}
 		if in.Until != nil && m.From.After(*in.Until) {

@@ -52,14 +52,14 @@ const communesOf = `
 // Faults: NotFound area-not-found, also out of the actor's scope; Forbidden.
 func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (Spread, error) {
 	if !by.CanSomewhere(registry.SplitCoverage) {
-		return Spread{}, notAllowed()
+		return Spread{}, registry.Forbidden()
 	}
 	unit, err := s.reg.AreaFor(ctx, by, registry.SplitCoverage, area)
 	if err != nil {
 		return Spread{}, err
 	}
 	if !unit.Seen {
-		return Spread{}, areaNotFound(area)
+		return Spread{}, registry.AreaNotFound(area)
 	}
 	today := s.reg.Today()
 	args := pgx.StrictNamedArgs{"area": area, "day": today}
@@ -126,9 +126,9 @@ func (s *Service) SetHamlets(ctx context.Context, by registry.Actor, area string
 		case err != nil:
 			return err
 		case !by.InScope(ground):
-			return areaNotFound(area)
+			return registry.AreaNotFound(area)
 		case !by.Can(registry.AssignTeams, ground):
-			return notAllowed()
+			return registry.Forbidden()
 		case level != 2:
 			return fault.Check("hamlets-invalid", []fault.Field{fault.At("area", "level", "Give the official code of a commune or ward.")})
 		}

@@ -170,10 +170,10 @@ func (s *Service) AddTeam(ctx context.Context, by registry.Actor, in NewTeam) (T
 		}
 		switch {
 		case len(ground.Places) == 0:
-			return areaNotFound(in.Area)
+			return registry.AreaNotFound(in.Area)
 		case by.Can(registry.AssignTeams, ground): // an officer's own land
 		case !by.CanSomewhere(registry.AssignTeams):
-			return notAllowed()
+			return registry.Forbidden()
 		case in.Market == "":
 			return fault.Check("team-invalid", []fault.Field{fault.At("market", "required", "Name one of your markets that the team goes to.")})
 		case m.Area != in.Area:
@@ -232,14 +232,6 @@ func (s *Service) parent(ctx context.Context, tx pgx.Tx, by registry.Actor, pare
 		err = fault.Check("team-invalid", []fault.Field{fault.At("parent", "ring", "This team stands below %s itself.", of)})
 	}
 	return err
-}
-
-func areaNotFound(code string) error {
-	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", clip(code, 20))
-}
-
-func notAllowed() error {
-	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
 }
 
 func teamNotFound() error {
@@ -310,7 +302,7 @@ func (s *Service) team(ctx context.Context, db postgres.Querier, by registry.Act
 		return r, teamNotFound()
 	case do == registry.SeeTeams && slices.ContainsFunc(seen, func(m registry.Market) bool { return by.Can(do, m) }):
 	case do == registry.SeeTeams || !r.in(by, do):
-		return r, notAllowed()
+		return r, registry.Forbidden()
 	}
 	return r, nil
 }
@@ -412,7 +404,7 @@ func (s *Service) Teams(ctx context.Context, by registry.Actor, f TeamFilter) (r
 		}
 	}
 	if !by.CanSomewhere(registry.SeeTeams) {
-		return registry.Page[Team]{}, notAllowed()
+		return registry.Page[Team]{}, registry.Forbidden()
 	}
 	args := by.Reach(registry.SeeTeams)
 	args["market"], args["area"], args["ended"], args["after"], args["n"] = f.Market, f.Area, f.Ended, f.Cursor, n+1
@@ -468,7 +460,7 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 		if err != nil {
 			return err
 		}
-		if err := Unchanged(match, t.ETag()); err != nil {
+		if err := registry.Unchanged(match, t.ETag()); err != nil {
 			return err
 		}
 		if in.Hamlet != nil && t.Level != "hamlet" {
@@ -480,7 +472,7 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 			}
 		}
 		if in.Ended != nil && !t.in(by, registry.AssignTeams) {
-			return notAllowed()
+			return registry.Forbidden()
 		}
 		var hamletKey, parent *string
 		if in.Hamlet != nil {
@@ -538,7 +530,7 @@ func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, mar
 		}
 		there := func(w registry.Market) bool { return w.Code == m.Code }
 		if markets := t.ground[1:]; len(markets) > 0 && !slices.ContainsFunc(markets, there) && !t.in(by, registry.AssignTeams) { // it works for others
-			return notAllowed()
+			return registry.Forbidden()
 		}
 		rows, err := postgres.All[string](ctx, tx, `SELECT DISTINCT section FROM stalls WHERE market_id = @market AND removed_at IS NULL`,
 			pgx.StrictNamedArgs{"market": m.ID})
