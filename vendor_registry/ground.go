@@ -169,6 +169,10 @@ func (g Ground) Allows(provider string) bool {
 	return g.Only == nil || slices.Contains(g.Only, provider)
 }
 
+// Apart is the actor without the grants over providers, and the providers of those: whoever may not see something without the latter
+// sees of it what is theirs.
+func (a Actor) Apart() (rest Actor, providers []string) { return a.apart() }
+
 // apart is the actor without the grants over providers, and the providers of those.
 func (a Actor) apart() (rest Actor, providers []string) {
 	rest, providers = a, []string{}

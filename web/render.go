@@ -60,10 +60,16 @@ func funcs(l lang.Lang) template.FuncMap {
 		return template.HTML(`<svg class="` + class + `" aria-hidden="true">` + uses.String() + `</svg>`)
 	}
 	return template.FuncMap{
-		"t":      l.T,
-		"many":   func(n int, one, many string, args ...any) string { return say(l, n, one, many, args...) },
-		"n":      l.Number,
-		"whole":  whole,
+		"t":     l.T,
+		"many":  func(n int, one, many string, args ...any) string { return say(l, n, one, many, args...) },
+		"n":     l.Number,
+		"whole": whole,
+		"about": func(n *int) string { // of what is told of others; hidden: a dash
+			if n == nil {
+				return "–"
+			}
+			return l.Number(*n)
+		},
 		"pct":    func(share float64) string { return l.Percent(share) },
 		"day":    l.Day,
 		"moment": l.Moment,

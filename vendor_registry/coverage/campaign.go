@@ -205,10 +205,7 @@ type Outcome struct {
 // After a campaign's last day vendors still make up their minds for a while.
 const campaignEcho = 28
 
-// hidden is the smallest number about others' customers that a partner is told, and what is below it: nothing.
-const hidden = 5
-
-// CampaignOutcome is a campaign and what came of it. A partner is told no number from 1 to 4.
+// CampaignOutcome is a campaign and what came of it. A partner is told it as it is told of others, see Others.
 //
 // Faults: NotFound campaign-not-found, also when the actor may see figures nowhere in it; Forbidden.
 func (s *Service) CampaignOutcome(ctx context.Context, by registry.Actor, which string) (Outcome, error) {
@@ -254,14 +251,14 @@ func (s *Service) CampaignOutcome(ctx context.Context, by registry.Actor, which 
 	if after.After(now) {
 		after, out.BeganAsOf = now, registry.DayOf(now)
 	}
-	told, qualified, began := 0, 0, 0
+	told, qualified, began := map[registry.MarketID]int{}, map[registry.MarketID]int{}, map[registry.MarketID]int{}
 	in := map[registry.MarketID]map[registry.VendorID]bool{}
 	for _, k := range marks {
 		if k.Kind == "qualified" {
-			qualified++
+			qualified[k.Market]++
 			continue
 		}
-		told++
+		told[k.Market]++
 		if in[k.Market] == nil {
 			in[k.Market] = map[registry.VendorID]bool{}
 		}
@@ -281,17 +278,36 @@ func (s *Service) CampaignOutcome(ctx context.Context, by registry.Actor, which 
 		}
 		for v := range in[m.ID] {
 			if is[v] && !was[v] {
-				began++
+				began[m.ID]++
 			}
 		}
 	}
-	shown := func(n int) *int {
-		if confined && n > 0 && n < hidden {
-			return nil
+	var round rounding
+	if confined {
+		if round, err = s.rounding(ctx); err != nil {
+			return Outcome{}, err
 		}
-		return &n
 	}
-	out.Told, out.Qualified, out.Began = shown(told), shown(qualified), shown(began)
+	var sums, least [3]int
+	for _, m := range markets {
+		n := [3]int{told[m.ID], qualified[m.ID], began[m.ID]}
+		if confined { // not by campaign: two that reach the same people are rounded alike
+			for i, what := range []string{"told", "qualified", "began"} {
+				n[i] = round.of(m.Code, what, n[i])
+			}
+			n[2] = min(n[2], n[0])
+		}
+		for i := range n {
+			sums[i], least[i] = sums[i]+n[i], least[i]+atLeast(n[i])
+		}
+	}
+	tell := func(i int) *int {
+		if confined {
+			return shown(sums[i], least[i])
+		}
+		return &sums[i]
+	}
+	out.Told, out.Qualified, out.Began = tell(0), tell(1), tell(2)
 	return out, nil
 }
 

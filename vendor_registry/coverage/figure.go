@@ -264,7 +264,7 @@ type FigureQuestion struct {
 }
 
 // Figures are what others report of a market, an area or the country, the newest period first. A partner gets those of its own provider
-// and those that name none.
+// and those that name none, but for counts of vendors and customers: less its own these would be others'.
 //
 // Faults: Invalid choose-one, limit-invalid; NotFound market-not-found, area-not-found; Forbidden.
 func (s *Service) Figures(ctx context.Context, by registry.Actor, q FigureQuestion) (registry.Page[Figure], error) {
@@ -297,11 +297,11 @@ func (s *Service) Figures(ctx context.Context, by registry.Actor, q FigureQuesti
 		       OR f.market_id IN (SELECT p.market_id FROM market_places p WHERE @place IN (p.area_code, p.district, p.province) AND p.since <= f.until AND f.until < p.until)))
 		  AND (@every OR f.state = 'current')
 		  AND (@indicator = '' OR f.indicator = @indicator) AND (@provider = '' OR f.provider = @provider)
-		  AND (@only::text[] IS NULL OR f.provider = '' OR f.provider = ANY (@only))
+		  AND (@only::text[] IS NULL OR f.provider = '' AND f.indicator <> ALL (@of_vendors) OR f.provider = ANY (@only))
 		  AND (@last::uuid IS NULL OR (f.until, f.id) < (@after::date, @last))
 		ORDER BY f.until DESC, f.id DESC LIMIT @n`,
 		pgx.StrictNamedArgs{"place": g.Key(), "below": q.Below && g.Market == nil, "every": q.Every, "indicator": q.Indicator, "provider": q.Provider,
-			"only": g.Only, "after": after, "last": last, "n": n + 1})
+			"only": g.Only, "of_vendors": ofVendors, "after": after, "last": last, "n": n + 1})
 	page := registry.Page[Figure]{Items: figures}
 	if len(figures) > n {
 		page.Items = figures[:n]

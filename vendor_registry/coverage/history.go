@@ -35,6 +35,7 @@ type History struct {
 	Points        []Point    `json:"points"`
 	Series        []Series   `json:"split,omitempty"`
 	Freshness     time.Time  `json:"freshness"`
+	Providers     []string   `json:"providers,omitempty"` // as in Share
 }
 
 // Point is the figures of a day.
@@ -48,6 +49,7 @@ type Point struct {
 	Suspended int          `json:"suspended"`
 	Overdue   int          `json:"overdue"`
 	Funnel    []Step       `json:"funnel"`
+	Others    *Others      `json:"others,omitempty"`
 }
 
 // Series is the points of one part of a split; on each day the parts sum to the whole.
@@ -126,6 +128,9 @@ func (s *Service) History(ctx context.Context, by registry.Actor, q Trend) (Hist
 	if _, ok := groups[group]; !ok {
 		group = ""
 	}
+	if v.own != nil {
+		return s.ownHistory(ctx, v, q, out, group, ds, now)
+	}
 	lines, err := s.lines(ctx, v, q, group, slice{}, ds, now)
 	if err != nil {
 		return History{}, fmt.Errorf("history: %w", err)
@@ -165,6 +170,64 @@ func (s *Service) History(ctx context.Context, by registry.Actor, q Trend) (Hist
 	names, err := s.names(ctx, q.By, v.set.day, parts)
 	for _, l := range lines {
 		out.Series = append(out.Series, Series{l.Key, names[l.Key], points(ds, l, nil)})
+	}
+	return out, err
+}
+
+// ownHistory is the history for an actor who is here for providers alone: exact of their vendors, shaded of the rest.
+func (s *Service) ownHistory(ctx context.Context, v view, q Trend, out History, group string, ds []registry.Day, now time.Time) (History, error) {
+	own, err := s.lines(ctx, v, q, group, slice{"provider", v.own}, ds, now)
+	if err != nil {
+		return History{}, fmt.Errorf("history: %w", err)
+	}
+	shade := v
+	shade.shade = true
+	rest, err := s.lines(ctx, shade, q, group, slice{}, ds, now)
+	if err != nil {
+		return History{}, fmt.Errorf("history of others: %w", err)
+	}
+	known, err := s.knownOn(ctx, v, q, ds, now)
+	if err != nil {
+		return History{}, err
+	}
+	told := func(mine, all line, known []int) []Point {
+		ps := points(ds, mine, known)
+		for i := range ps {
+			ps[i].Others = others(all.at[i])
+		}
+		return ps
+	}
+	none := line{at: make([][]int, len(ds))}
+	mine, all := line{at: make([][]int, len(ds))}, line{at: make([][]int, len(ds))}
+	parts := make([]sum, len(rest))
+	ownOf := map[string]line{}
+	for i := range ds {
+		none.at[i] = make([]int, len(registry.Counted))
+		mine.at[i] = none.at[i]
+		for _, l := range own {
+			mine.at[i] = plus(mine.at[i], l.at[i][:len(registry.Counted)])
+		}
+		for _, l := range rest {
+			all.at[i] = plus(all.at[i], l.at[i])
+		}
+	}
+	for _, l := range own {
+		ownOf[l.Key] = l
+	}
+	out.Providers, out.Points = v.own, told(mine, all, known)
+	if q.By == "" {
+		return out, nil
+	}
+	for i, l := range rest {
+		parts[i] = l.sum
+	}
+	names, err := s.names(ctx, q.By, v.set.day, parts)
+	for _, l := range rest {
+		part, ok := ownOf[l.Key]
+		if !ok {
+			part = none
+		}
+		out.Series = append(out.Series, Series{l.Key, names[l.Key], told(part, l, nil)})
 	}
 	return out, err
 }
@@ -246,6 +309,18 @@ func (s *Service) runs(ctx context.Context, ds []registry.Day) ([][]registry.Day
 
 // run is lines of days on one map. What is not over yet is told as of now.
 func (s *Service) run(ctx context.Context, v view, q Trend, group string, by slice, ds []registry.Day, now time.Time) ([]line, error) {
+	if v.shade {
+		v.shade = false
+		whole, err := s.run(ctx, v, q, "market", slice{}, ds, now)
+		if err != nil {
+			return nil, err
+		}
+		own, err := s.run(ctx, v, q, "market", slice{"provider", v.own}, ds, now)
+		if err != nil {
+			return nil, err
+		}
+		return s.shaded(ctx, v, group, whole, own)
+	}
 	one := func(d registry.Day) ([]sum, error) {
 		v.on, v.past, v.at = d, true, d.End()
 		if d == registry.DayOf(now) {
@@ -314,6 +389,7 @@ func (s *Service) knownOn(ctx context.Context, v view, q Trend, ds []registry.Da
 		if err != nil {
 			return nil, err
 		}
+		reports = v.known(reports)
 		for _, l := range lines {
 			if slices.Contains(reports, l.Key) {
 				known[i] += sum{N: l.at[i]}.of("vendors")

@@ -59,6 +59,9 @@ var Indicators = []Indicator{
 	{"marketplace_visits", false, false, noProvider},
 }
 
+// ofVendors are the indicators that count vendors or customers, whoever's they are.
+var ofVendors = []string{"vendors_with_qr", "mobile_money_customers", "wallet_customers", PointsOfSale}
+
 // IndicatorOf finds an indicator by its code.
 func IndicatorOf(code string) (Indicator, bool) {
 	i := slices.IndexFunc(Indicators, func(i Indicator) bool { return i.Code == code })

@@ -66,6 +66,10 @@ type Share struct {
 	Markets       int         `json:"markets"`
 	Closed        *Closed     `json:"closed,omitempty"`     // of a day in a quarter that is closed for all its markets
 	Correction    *Correction `json:"correction,omitempty"` // what was found out after the closing
+
+	// Of an actor who is here for providers alone all figures above are of the vendors whose account is there; these are of the rest.
+	Providers []string `json:"providers,omitempty"`
+	Others    *Others  `json:"others,omitempty"`
 }
 
 // Rate is a share of vendors beside that of those who accept.
@@ -105,6 +109,7 @@ type Part struct {
 	Suspended int      `json:"suspended"`
 	Overdue   int      `json:"overdue"`
 	Funnel    []Step   `json:"funnel"`
+	Others    *Others  `json:"others,omitempty"`
 }
 
 // Question is which figure is wanted: of a market, or of an area and all below it; of everything when neither is named.
@@ -167,6 +172,15 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	if _, ok := groups[group]; !ok {
 		group = ""
 	}
+	var rest map[string][]int // of others, by part
+	if v.own != nil {
+		of, all, err := s.ofOthers(ctx, v, read, group)
+		if err != nil {
+			return Share{}, fmt.Errorf("coverage of others: %w", err)
+		}
+		rest, out.Providers, out.Others = of, v.own, others(all)
+		read = s.ownOnly(ctx, v, q, read)
+	}
 	parts, err := read(group, slice{})
 	if err != nil {
 		return Share{}, fmt.Errorf("coverage: %w", err)
@@ -179,6 +193,7 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	if err != nil {
 		return Share{}, err
 	}
+	reports = v.known(reports)
 	known := map[string]int{} // by part
 	if len(reports) > 0 {
 		of, err := read(group, slice{"provider", reports})
@@ -214,7 +229,11 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 		}
 		for _, p := range parts {
 			n, a := p.of("vendors"), p.of("accepting")
-			out.Split = append(out.Split, Part{p.Key, names[p.Key], n, a, ratio(a, n), p.of("equipped"), confirmed(p, known[p.Key]), p.of("suspended"), p.of("overdue"), funnel(p)})
+			part := Part{p.Key, names[p.Key], n, a, ratio(a, n), p.of("equipped"), confirmed(p, known[p.Key]), p.of("suspended"), p.of("overdue"), funnel(p), nil}
+			if v.own != nil {
+				part.Others = others(rest[p.Key])
+			}
+			out.Split = append(out.Split, part)
 		}
 	}
 	return out, s.closing(ctx, v, q, &out)
@@ -423,6 +442,18 @@ type view struct {
 	name  string
 	areas []string
 	by    registry.Actor
+	own   []string // of an actor who is here for providers alone: their codes; nil: it sees everything there
+	shade bool     // sums are of others, shaded
+
+	marketsInReach int
+}
+
+// known leaves of some providers those whose customers the reader may know.
+func (v view) known(providers []string) []string {
+	if v.own == nil {
+		return providers
+	}
+	return slices.DeleteFunc(providers, func(p string) bool { return !slices.Contains(v.own, p) })
 }
 
 // view finds the markets that the question is about and the actor may see figures of. A place that is no market is in none.
@@ -470,7 +501,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 			return v, notAllowed()
 		}
 		v.set.market = &m.ID
-		return v, nil
+		return v, s.confine(ctx, by, &v, &m)
 	}
 	if !by.CanSomewhere(registry.SeeCoverage) {
 		return v, notAllowed()
@@ -480,8 +511,8 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 			return v, err
 		}
 	}
-	if !inside {
-		return v, nil
+	if err := s.confine(ctx, by, &v, nil); err != nil || !inside {
+		return v, err
 	}
 	narrower := v.set
 	narrower.reach = by.Reach(registry.SplitCoverage)

@@ -1,0 +1,269 @@
+package coverage
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"cho40/internal/postgres"
+	registry "cho40/vendor_registry"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RoundedTo is the base to which figures about others are rounded, and the smallest number that is told of them.
+const RoundedTo = 5
+
+// Others is what an actor who is here for its providers alone is told of all other vendors: rounded totals, null where they
+// might be under RoundedTo. docs/coverage.md says why nothing smaller can be worked out from them.
+type Others struct {
+	RoundedTo int          `json:"rounded_to"`
+	Vendors   *int         `json:"vendors"`
+	Accepting *int         `json:"accepting"`
+	Share     *float64     `json:"share"` // of the two above
+	Equipped  *int         `json:"equipped"`
+	Used      *int         `json:"used"`
+	Funnel    []OthersStep `json:"funnel"`
+}
+
+// OthersStep is about how many others came at least as far as a stage.
+type OthersStep struct {
+	Stage   registry.Stage `json:"stage"`
+	Vendors *int           `json:"vendors"`
+}
+
+// inOrder are the figures of which a market's others are told, each with one that holds it: no figure is rounded above that. What has no
+// place here (barriers, what is suspended or overdue) would add up with the rest, and is not told of others at all.
+var inOrder = []struct{ figure, within string }{
+	{"vendors", ""}, {"account", "vendors"}, {"approved", "account"}, {"printed", "approved"}, {"installed", "printed"}, {"checked", "installed"},
+	{"accepting", "installed"}, {"equipped", "vendors"}, {"used", "vendors"},
+}
+
+// rounding shades figures: it moves each by an offset from 0 to 4 that is its market's and figure's own, always the same and never
+// told, and rounds down to a multiple of RoundedTo.
+type rounding struct{ key []byte }
+
+func (s *Service) rounding(ctx context.Context) (rounding, error) {
+	const read = `SELECT key FROM rounding_keys`
+	key, err := postgres.One[[]byte](ctx, s.db, read, nil)
+	if errIsNoRows(err) { // the copy that was brought back is older than the table
+		fresh := make([]byte, sha256.Size)
+		_, _ = rand.Read(fresh) // never fails
+		if _, err = s.db.Exec(ctx, `INSERT INTO rounding_keys (key) VALUES (@key) ON CONFLICT DO NOTHING`, pgx.StrictNamedArgs{"key": fresh}); err == nil {
+			key, err = postgres.One[[]byte](ctx, s.db, read, nil)
+		}
+	}
+	return rounding{key}, err
+}
+
+// of is a figure of a market's, rounded.
+func (r rounding) of(market, figure string, n int) int {
+	h := hmac.New(sha256.New, r.key)
+	fmt.Fprintf(h, "%d:%s%s", len(market), market, figure)
+	offset := int(binary.BigEndian.Uint64(h.Sum(nil)) % RoundedTo)
+	return (max(n, 0) + offset) / RoundedTo * RoundedTo
+}
+
+// atLeast is what a rounded figure certainly comes to.
+func atLeast(rounded int) int { return max(rounded-(RoundedTo-1), 0) }
+
+// shade rounds the figures of one market's others. The answer holds them twice, as they are told and what they certainly come to,
+// since only the sum of the latter over markets says whether the sum of the former may be told.
+func (r rounding) shade(market string, n []int) []int {
+	out := make([]int, 2*len(registry.Counted))
+	for _, f := range inOrder {
+		i := column(f.figure)
+		rounded := r.of(market, f.figure, n[i])
+		if f.within != "" {
+			rounded = min(rounded, out[column(f.within)])
+		}
+		if f.figure == "equipped" {
+			rounded = max(rounded, out[column("printed")])
+		}
+		out[i], out[len(registry.Counted)+i] = rounded, atLeast(rounded)
+	}
+	return out
+}
+
+// shown is a rounded sum, nil where it might be under RoundedTo.
+func shown(rounded, least int) *int {
+	if least < RoundedTo {
+		return nil
+	}
+	return &rounded
+}
+
+// others tells what shade made of the markets of a group, summed.
+func others(n []int) *Others {
+	if n == nil {
+		n = make([]int, 2*len(registry.Counted))
+	}
+	at := func(figure string) *int {
+		i := column(figure)
+		return shown(n[i], n[len(registry.Counted)+i])
+	}
+	o := &Others{RoundedTo: RoundedTo, Vendors: at("vendors"), Accepting: at("accepting"), Equipped: at("equipped"), Used: at("used")}
+	if o.Vendors != nil && o.Accepting != nil {
+		o.Share = ratio(*o.Accepting, *o.Vendors)
+	}
+	for i, figure := range []string{"vendors", "account", "approved", "printed", "installed", "checked"} {
+		o.Funnel = append(o.Funnel, OthersStep{registry.Stage(i), at(figure)})
+	}
+	return o
+}
+
+// shaded are the figures of others by group: whole, which is by market, less own, shaded market by market and only then summed.
+func (s *Service) shaded(ctx context.Context, v view, group string, whole, own []line) ([]line, error) {
+	round, err := s.rounding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	groupOf := map[string]string{}
+	if group == "commune" || group == "province" {
+		type lies struct{ Code, Key string }
+		where, args := v.set.where(nil)
+		all, err := postgres.All[lies](ctx, s.db, `SELECT t.code, `+groups[group]+` AS key FROM market_tracks t WHERE `+where, args)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range all {
+			groupOf[l.Code] = l.Key
+		}
+	}
+	mine := map[string]line{}
+	for _, l := range own {
+		mine[l.Key] = l
+	}
+	var out []line
+	for _, l := range whole {
+		key := groupOf[l.Key]
+		if group == "market" {
+			key = l.Key
+		}
+		i := slices.IndexFunc(out, func(o line) bool { return o.Key == key })
+		if i < 0 {
+			i, out = len(out), append(out, line{sum: sum{Key: key, First: l.Key}, at: make([][]int, len(l.at))})
+		}
+		for d := range l.at {
+			rest := plus(l.at[d], make([]int, len(registry.Counted)))
+			if m, ok := mine[l.Key]; ok && m.at[d] != nil {
+				rest = plus(rest, negative(m.at[d]))
+			}
+			out[i].at[d] = plus(out[i].at[d], round.shade(l.Key, rest))
+		}
+		out[i].Markets += l.Markets
+	}
+	return out, nil
+}
+
+// asLines are sums as lines of one day.
+func asLines(sums []sum) []line {
+	lines := make([]line, len(sums))
+	for i, n := range sums {
+		lines[i] = line{n, [][]int{n.N}}
+	}
+	return lines
+}
+
+// ofOthers are the figures of others that a reader knows, by group.
+func (s *Service) ofOthers(ctx context.Context, v view, read reader, group string) (map[string][]int, []int, error) {
+	whole, err := read("market", slice{})
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := read("market", slice{"provider", v.own})
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, err := s.shaded(ctx, v, group, asLines(whole), asLines(own))
+	if err != nil {
+		return nil, nil, err
+	}
+	by, all := map[string][]int{}, []int(nil)
+	for _, l := range lines {
+		by[l.Key], all = l.at[0], plus(all, l.at[0])
+	}
+	return by, all, nil
+}
+
+// ownOnly narrows a reader to the vendors of an actor's own providers.
+func (s *Service) ownOnly(ctx context.Context, v view, q Question, read reader) reader {
+	return func(group string, by slice) ([]sum, error) {
+		switch {
+		case by.split == "barrier":
+			return s.ownBarriers(ctx, v, q)
+		case by.split != "":
+			return read(group, by)
+		}
+		all, err := read(group, slice{})
+		if err != nil {
+			return nil, err
+		}
+		own, err := read(group, slice{"provider", v.own})
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range all {
+			all[i].N = make([]int, len(registry.Counted))
+			for _, m := range own {
+				if m.Key == l.Key {
+					all[i].N = m.N[:len(registry.Counted)]
+				}
+			}
+		}
+		return all, nil
+	}
+}
+
+// ownBarriers counts why vendors of an actor's own providers do not accept. There are no counters of it, so of the whole country it is not told.
+func (s *Service) ownBarriers(ctx context.Context, v view, q Question) ([]sum, error) {
+	if v.set.market == nil && v.set.wanted == nil {
+		return nil, nil
+	}
+	more := pgx.StrictNamedArgs{"own": v.own, "at": v.at, "known": any("infinity")}
+	if !q.RecordedUntil.IsZero() {
+		more["known"] = q.RecordedUntil
+	}
+	since := `c.since <= @at`
+	if v.past && q.RecordedUntil.IsZero() { // what came too late for a closed quarter counts behind it
+		more["at"], since = v.on, `c.day <= @at`
+	}
+	where, args := v.set.where(more)
+	return postgres.All[sum](ctx, s.db, `
+		SELECT c.barrier AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(c.%)", "stands")+`]::int[] AS n
+		FROM market_tracks t JOIN vendor_changes c ON c.market_id = t.market_id
+		WHERE `+where+` AND c.provider = ANY (@own) AND c.barrier <> '' AND `+since+` AND c.recorded_at <= @known::timestamptz GROUP BY 1 ORDER BY 1`, args)
+}
+
+// confine finds the providers for which alone an actor may see the figures of a view; nil: it may see all of them.
+func (s *Service) confine(ctx context.Context, by registry.Actor, v *view, m *registry.Market) error {
+	rest, own := by.Apart()
+	if len(own) == 0 {
+		return nil
+	}
+	if m != nil {
+		if !rest.Can(registry.SeeCoverage, *m) {
+			v.own = own
+		}
+		return nil
+	}
+	more := v.set
+	more.reach = rest.Reach(registry.SeeCoverage)
+	for i, reach := range []set{v.set, more} {
+		where, args := reach.where(nil)
+		n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM market_tracks t WHERE `+where, args)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			v.marketsInReach = n
+		} else if v.marketsInReach != n || n == 0 {
+			v.own = own
+		}
+	}
+	return nil
+}
