@@ -17,7 +17,6 @@ COMMENT ON TABLE rounding_keys IS 'from which it follows where each figure about
 CREATE TABLE account_stages (
 	market_id  uuid        NOT NULL,
 	account_id uuid        NOT NULL,
-	vendor_id  uuid        NOT NULL,
 	provider   text        NOT NULL,
 	stage      text        NOT NULL CONSTRAINT account_stages_stage CHECK (stage IN ('account', 'approved', 'printed', 'installed', 'checked')),
 	suspended  boolean     NOT NULL,
@@ -42,6 +41,7 @@ CREATE TABLE stage_changes (
 	noticed_at    timestamptz NOT NULL
 );
 CREATE INDEX stage_changes_of_market ON stage_changes (market_id, n);
+CREATE INDEX stage_changes_of_account ON stage_changes (market_id, account_id, n);
 CREATE INDEX stage_changes_of_provider ON stage_changes (provider, n) WHERE shared OR was_shared;
 COMMENT ON COLUMN stage_changes.n IS 'given one after the other under a lock that is held until the commit: what comes later has a higher one';
 COMMENT ON COLUMN stage_changes.stage IS 'null: the account is over, or its vendor holds no stall any more';

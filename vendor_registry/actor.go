@@ -170,6 +170,8 @@ const (
 	SeeTeams         Action = "see-teams"        // who is in a team, where it goes, what it did
 	ManageTeams      Action = "manage-teams"     // members, training, statements
 	AssignTeams      Action = "assign-teams"     // new teams, and the markets that a team reaches
+	FollowChanges    Action = "follow-changes"   // the feed of stages
+	KeepWebhooks     Action = "keep-webhooks"    // addresses to which a provider's part of the feed is sent
 	CloseIncident    Action = "close-incident"   // a code that was found and is not the vendor's
 )
 
@@ -214,6 +216,8 @@ var rights = map[Action][]Role{
 	SeeTeams:         {Clerk, Manager, Volunteer, Leader, Officer},
 	ManageTeams:      {Manager, Leader, Officer},
 	AssignTeams:      {Manager, Officer},
+	FollowChanges:    {Manager, Officer, Partner},
+	KeepWebhooks:     {Partner, Admin},
 	CloseIncident:    {Manager, Leader, Officer},
 }
 

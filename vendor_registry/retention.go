@@ -20,19 +20,19 @@ const RetainEvery = 24 * time.Hour
 
 // LetGo is how many rows of a sort were too old and went.
 type LetGo struct {
-	What string `json:"what"` // visits, answers, previews; of package auth: sessions, links …
+	What string `json:"what"` // visits, answers, previews, changes, deliveries; of package auth: sessions, links …
 	Rows int    `json:"rows"`
 }
 
 // Retain lets go of what is older than it need be: visits become counts by month, outcome and main reason, answers kept for who sends a
-// request again go, and the cells of ledgers that nobody committed. Doing it again changes nothing.
+// request again go, the cells of ledgers that nobody committed, changes of the feed that later ones overtook, and deliveries of webhooks. Doing it again changes nothing.
 func (s *Service) Retain(ctx context.Context) ([]LetGo, error) {
 	now := s.now()
 	visits, err := s.countOldVisits(ctx, now)
 	if err != nil {
 		return nil, fmt.Errorf("retention of visits: %w", err)
 	}
-	gone := []LetGo{{"visits", visits}, {"answers", 0}, {"previews", 0}}
+	gone := []LetGo{{"visits", visits}, {"answers", 0}, {"previews", 0}, {"changes", 0}, {"deliveries", 0}}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		for i, t := range []struct {
 			sql  string
@@ -43,12 +43,21 @@ func (s *Service) Retain(ctx context.Context) ([]LetGo, error) {
 			  WHERE state = 'preview' AND expires_at <= @now
 			    AND (ledger IS NOT NULL OR sheet IS NOT NULL OR mended <> '{}' OR mapping <> '{}' OR problem IS NOT NULL
 			         OR report -> 'faults' <> '[]' OR report -> 'warnings' <> '[]')`, pgx.StrictNamedArgs{"now": now}},
+			{`DELETE FROM stage_changes c WHERE c.noticed_at <= @before
+			  AND EXISTS (SELECT FROM stage_changes l WHERE l.market_id = c.market_id AND l.account_id = c.account_id AND l.n > c.n)`, pgx.StrictNamedArgs{"before": now.Add(-FeedLives)}},
+			{`DELETE FROM webhook_deliveries WHERE next_at IS NULL AND coalesce(done_at, tried_at, made_at) <= @before`, pgx.StrictNamedArgs{"before": now.Add(-DeliveriesLive)}},
 		} {
 			tag, err := tx.Exec(ctx, t.sql, t.args)
 			if err != nil {
 				return err
 			}
 			gone[1+i].Rows = int(tag.RowsAffected())
+		}
+		if gone[3].Rows > 0 { // what is first of its account now tells where that stands, whoever reads
+			if _, err := tx.Exec(ctx, `UPDATE stage_changes c SET was = NULL, was_suspended = false WHERE c.was IS NOT NULL
+				AND NOT EXISTS (SELECT FROM stage_changes e WHERE e.market_id = c.market_id AND e.account_id = c.account_id AND e.n < c.n)`); err != nil {
+				return err
+			}
 		}
 		return AuditRetention(ctx, tx, now, id.ID[Market]{}, gone[1:]...)
 	})

@@ -37,7 +37,7 @@ func TestRetain(t *testing.T) {
 	if _, err := w.reg.PreviewImport(t.Context(), w.clerk, "VT", "so.csv", stream("Mã quầy;Tên hộ kinh doanh;Số điện thoại\nB-1;Lý Minh Tâm;0912\nB-2;Trần Văn Bê;0710000002\n"), true); err != nil {
 		t.Fatal(err)
 	}
-	want := []registry.LetGo{{"visits", 5}, {"answers", 1}, {"previews", 0}}
+	want := []registry.LetGo{{"visits", 5}, {"answers", 1}, {"previews", 0}, {"changes", 0}, {"deliveries", 0}}
 	if got, err := w.reg.Retain(t.Context()); err != nil || !slices.Equal(got, want) {
 		t.Errorf("let go of %v, %v; want %v", got, err, want)
 	}
@@ -49,7 +49,7 @@ func TestRetain(t *testing.T) {
 		t.Errorf("%d visits are left", n)
 	}
 	w.clock.pass(25 * time.Hour)
-	want = []registry.LetGo{{"visits", 1}, {"answers", 1}, {"previews", 1}}
+	want = []registry.LetGo{{"visits", 1}, {"answers", 1}, {"previews", 1}, {"changes", 0}, {"deliveries", 0}}
 	if got, err := w.reg.Retain(t.Context()); err != nil || !slices.Equal(got, want) {
 		t.Errorf("a day later: %v, %v; want %v", got, err, want)
 	}

@@ -27,7 +27,7 @@ type NewUses struct {
 // maxUses is how many uses one call may hold.
 const maxUses = 10_000
 
-// ConfirmUses records on which days accounts were paid. Only a provider's own key may say it, of its own accounts; a day told
+// ConfirmUses records on which days accounts were paid. Only a provider's own key may say it, of accounts there whose vendors agreed that it may know of them; a day told
 // again is as it was told last. What helpers recorded as test payments of the same day is taken off where figures count.
 //
 // Faults: Invalid; NotFound, also for an account of another provider; Forbidden.
@@ -71,8 +71,10 @@ func (s *Service) ConfirmUses(ctx context.Context, by Actor, marketCode string, 
 			VendorID VendorID
 			Provider string
 		}
-		owners, err := postgres.All[owned](ctx, tx, `SELECT vendor_id, provider FROM accounts WHERE market_id = @market AND id = ANY (@ids)`,
-			pgx.StrictNamedArgs{"market": m.ID, "ids": ids})
+		owners, err := postgres.All[owned](ctx, tx, `
+			SELECT a.vendor_id, a.provider FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
+			WHERE a.market_id = @market AND a.id = ANY (@ids) AND `+sharesWith,
+			pgx.StrictNamedArgs{"market": m.ID, "ids": ids, "provider": in.Provider})
 		if err != nil {
 			return err
 		}

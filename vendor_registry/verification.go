@@ -153,8 +153,8 @@ type NewStep struct {
 const maxHow = 200
 
 // Verified records a step on the ladder, by whom and how. A name that differs from the holder's is recorded too, and from then on
-// stands beside the account as a warning. What a wallet or bank confirms comes from its own key alone, which learns nothing but that
-// it was recorded.
+// stands beside the account as a warning. What a wallet or bank confirms comes from its own key alone, where the vendor agreed that it
+// may know of them; it learns nothing but that it was recorded.
 //
 // Faults: Invalid; NotFound, also for a key of another provider; Forbidden, also when nobody is known who did it; Conflict
 // account-over, code-differs (the scanned code pays another account; nothing is recorded).
@@ -197,9 +197,15 @@ func (s *Service) Verified(ctx context.Context, by Actor, ref AccountRef, in New
 		if err != nil {
 			return err
 		}
+		shares, err := sharedWith(ctx, tx, m.ID, a.VendorID, a.Provider)
+		if err != nil {
+			return err
+		}
 		switch {
 		case step == RungConfirmed && !by.confirms(a):
 			return accountNotFound() // another wallet's customer is as if he did not exist
+		case step == RungConfirmed && !shares: // as is one who did not agree
+			return accountNotFound()
 		case !strings.HasPrefix(by.ID, "person:") && !strings.HasPrefix(by.ID, "key:"):
 			return fault.New(fault.Forbidden, "who-missing", "A step on the ladder has a name behind it. Sign in, or use a key.")
 		case a.State != StateProposed && a.State != StateApproved:

@@ -89,6 +89,7 @@ func TestLadder(t *testing.T) {
 			n++
 			stall := fmt.Sprint("A-", n)
 			a := w.approve(w.stall(stall, in).Accounts[0])
+			w.share(stall, "viettel_money")
 			for _, act := range tt.acts {
 				by := w.volunteer
 				if act.in.Step == "provider_confirmed" {
@@ -203,6 +204,9 @@ func TestStepFaults(t *testing.T) {
 			w.same(before)
 		})
 	}
+	_, err = w.reg.Verified(t.Context(), own, a.ID, registry.NewStep{Step: "provider_confirmed", How: "x"})
+	isFault(t, err, "account-not-found") // nobody agreed that it may know
+	w.share("A-1", "viettel_money")
 	// The provider's own key may say this one thing, and nothing else there.
 	w.verified(own, a, registry.NewStep{Step: "provider_confirmed"})
 	ctx := t.Context()

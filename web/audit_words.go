@@ -84,6 +84,7 @@ var serviceWords = []traceKind{
 		"person.added": "Person added", "person.linked": "Link for one use made", "person.password": "Password chosen", "person.granted": "Roles changed",
 		"person.disabled": "Person shut out", "person.enabled": "Person let in again", "person.left_market": "Roles at a market ended", "set_up.linked": "Link for the first administrator made",
 		"key.added": "Key made", "key.rotated": "Key exchanged", "key.revoked": "Key ended",
+		"webhook.added": "Webhook asked for", "webhook.approved": "Webhook approved", "webhook.switched_off": "Webhook switched off", "webhook.replayed": "Changes sent to a webhook again",
 	}},
 	{"Teams and campaigns", map[string]string{
 		"campaign.added":      "Campaign entered",

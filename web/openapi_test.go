@@ -67,7 +67,7 @@ func TestDocumentAndRoutes(t *testing.T) {
 }
 
 // secretive are the operations whose answer holds a secret, and so is kept under no key.
-var secretive = []string{"signIn", "signInByPIN", "stepUp", "enrolPhone", "beginSecondFactor", "confirmSecondFactor", "makeRecoveryCodes", "addPerson", "makeLink", "addKey", "rotateKey", "revealNumber", "copyOfPerson"}
+var secretive = []string{"signIn", "signInByPIN", "stepUp", "enrolPhone", "beginSecondFactor", "confirmSecondFactor", "makeRecoveryCodes", "addPerson", "makeLink", "addKey", "addWebhook", "rotateKey", "revealNumber", "copyOfPerson"}
 
 // TestDocumentOperations holds every operation to the same habits.
 func TestDocumentOperations(t *testing.T) {

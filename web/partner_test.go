@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -480,4 +481,69 @@ func TestPartnerPagesAndWays(t *testing.T) {
 	p.take(t, step{as: "officer everywhere", do: "POST /api/v1/coverage/quarters", body: `{"quarter":"2026-Q4"}`, status: 200})
 	p.take(t, step{as: "officer everywhere", do: "GET /api/v1/coverage?market=P1&as_of=2026-12-31", status: 200, want: []string{`"hash"`}})
 	p.take(t, step{as: "partner key", do: "GET /api/v1/coverage?market=P1&as_of=2026-12-31", status: 200, want: []string{"!hash", "!correction", `"others"`}})
+}
+
+// What a wallet's program says and hears, from the first word to a signed delivery.
+func TestPartnersThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	w := stalled(t)
+	w.approveAll(t, "manager")
+	const confirm, webhooks = "POST /api/v1/confirmations", "POST /api/v1/webhooks"
+	st := w.take(t, step{as: "manager", do: "GET " + near + "/stalls/A-12", status: 200})
+	w.vars["account"] = st.at(t, "accounts.0.id")
+	one := `{"items":[{"account":"$account","status":"active","holder":"LY MINH TAM","uses":[{"day":"2026-11-21","payments":2}]},{"account":"x","status":"active"}]}`
+	share := step{as: "manager", do: "POST " + near + "/stalls/A-12/sharing", body: `{"provider":"viettel_money","version":"vi-share-1","given":"face_to_face"}`, status: 201}
+	shareAgain, withdrawn := share, share
+	shareAgain.name = "and agrees again"
+	withdrawn.body = `{"provider":"viettel_money","version":"vi-share-1","given":"face_to_face","withdrawn":true}`
+	share.name, withdrawn.name = "the vendor agrees", "and takes it back"
+	w.walk(t, []step{
+		{name: "nobody agreed", as: "partner key", do: confirm, body: one, status: 200, want: []string{`"status":404`, "account-not-found", "!recorded"}},
+		{name: "nothing to hear", as: "partner key", do: "GET /api/v1/changes", status: 200, want: []string{`"items":[]`}},
+		share,
+		{name: "said", as: "partner key", do: confirm, body: one, header: []string{"Idempotency-Key", "k1"}, status: 200, want: []string{`{"items":[{"account":"$account","status":200,"result":"recorded"},{"account":".","status":404,`, "!Tâm"}},
+		{name: "sent twice", as: "partner key", do: confirm, body: one, header: []string{"Idempotency-Key", "k1"}, status: 200, want: []string{`"result":"recorded"`}},
+		{name: "said again", as: "partner key", do: confirm, body: one, status: 200, want: []string{`"result":"unchanged"`}},
+		{name: "the ladder", as: "manager", do: "GET /api/v1/accounts/$account", status: 200, want: []string{`"rung":"provider_confirmed"`}},
+		{name: "another wallet's program", as: "partner elsewhere key", do: confirm, body: one, status: 200, want: []string{"account-not-found", "!result"}},
+		{name: "a person of the wallet's", as: "partner", do: confirm, body: one, status: 403},
+		{name: "a manager", as: "manager", do: confirm, body: one, status: 403},
+		{name: "a field that there is not", as: "partner key", do: confirm, body: `{"items":[{"account":"$account","pin":"1"}]}`, status: 422, want: []string{"#/items/0/pin"}},
+		{name: "the feed", as: "partner key", do: "GET /api/v1/changes", status: 200, want: []string{`"account":"$account"`, `"stage":"approved"`, `"was":null`, "!Tâm", "!A-12"}, keep: map[string]string{"cursor": "next_cursor"}},
+		{name: "and nothing behind it", as: "partner key", do: "GET /api/v1/changes?cursor=$cursor", status: 200, want: []string{`"items":[]`, `"next_cursor":"$cursor"`}},
+		{name: "another wallet's feed", as: "partner elsewhere key", do: "GET /api/v1/changes", status: 200, want: []string{"!$account"}},
+		{name: "the officer's", as: "officer", do: "GET /api/v1/changes?provider=viettel_money&limit=1", status: 200, want: []string{`"provider":"viettel_money"`}},
+		{name: "the other province's officer", as: "officer far", do: "GET /api/v1/changes", status: 200, want: []string{`"items":[]`}},
+		withdrawn,
+		{name: "the feed ends there", as: "partner key", do: "GET /api/v1/changes?cursor=$cursor", status: 200, want: []string{`"account":"$account"`, `"stage":null`}},
+		{name: "and holds nothing from before", as: "partner key", do: "GET /api/v1/changes", status: 200, want: []string{`"stage":null`, "!approved"}},
+		{name: "no confirming either", as: "partner key", do: confirm, body: one, status: 200, want: []string{"account-not-found", "!result"}},
+		{name: "an address over http", as: "partner", do: webhooks, body: `{"url":"http://partner.example/"}`, status: 422, want: []string{"#/url"}},
+		{name: "an address", as: "partner", do: webhooks, body: `{"url":"https://partner.example/cho40"}`, status: 201, want: []string{`"state":"waiting"`, `"secret":"whsec_`}, keep: map[string]string{"webhook": "id", "secret": "secret"}},
+		{name: "its secret once", as: "partner", do: "GET /api/v1/webhooks", status: 200, want: []string{"$webhook", "!whsec_"}},
+		{name: "another wallet's", as: "partner elsewhere", do: "GET /api/v1/webhooks/$webhook", status: 404},
+		{name: "not by who asked", as: "partner", do: "POST /api/v1/webhooks/$webhook/approval", status: 403, want: []string{"own-webhook"}},
+		{name: "not by a program", as: "partner key", do: "POST /api/v1/webhooks/$webhook/approval", status: 403},
+		{name: "by somebody else", as: "partner second", do: "POST /api/v1/webhooks/$webhook/approval", status: 200, want: []string{`"state":"active"`}},
+		shareAgain,
+		{name: "which is a change", as: "partner key", do: "GET /api/v1/changes?cursor=$cursor", status: 200, want: []string{`"stage":"approved"`}},
+	})
+	w.secret(w.vars["secret"])
+	sent := 0
+	send := func(_ context.Context, url string, header map[string]string, body []byte) (int, error) {
+		sent++
+		if url != "https://partner.example/cho40" || !strings.Contains(string(body), w.vars["account"]) || !strings.HasPrefix(header[registry.SignatureHeader], "t=") {
+			t.Errorf("%s %v %s", url, header, body)
+		}
+		return 200, nil
+	}
+	if err := w.reg.Deliver(t.Context(), send); err != nil || sent != 1 {
+		t.Errorf("%d deliveries, %v", sent, err)
+	}
+	w.walk(t, []step{
+		{name: "the log", as: "partner", do: "GET /api/v1/webhooks/$webhook/deliveries", status: 200, want: []string{`"state":"delivered"`, `"status":200`, `"tries":1`}},
+		{name: "sent again", as: "partner", do: "POST /api/v1/webhooks/$webhook/replay", body: `{"after":"0"}`, status: 202, want: []string{`"replay":true`}},
+		{name: "off", as: "partner", do: "DELETE /api/v1/webhooks/$webhook", status: 204},
+		{name: "its trail", as: "officer everywhere", do: "GET /api/v1/audit", status: 200, want: []string{"webhook.added", "webhook.approved", "webhook.replayed", "webhook.switched_off"}},
+	})
 }

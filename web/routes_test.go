@@ -45,6 +45,8 @@ var matrix = map[string]string{
 	"report figures":             "-+--++--",
 	"campaigns":                  "----++--",
 	"settle a clash":             "-+-+----",
+	"follow changes":             "-+--++--",
+	"webhooks":                   "-----+-+",
 	"see teams":                  "+++++---",
 	"look after a team":          "-+-++---",
 	"make and send teams":        "-+--+---",
@@ -251,6 +253,14 @@ var tries = []try{
 	{route: "GET /api/v1/figures/reconciliation", row: "coverage", path: "/api/v1/figures/reconciliation?market=NEAR&provider=viettel_money", other: "/api/v1/figures/reconciliation?market=NONE&provider=viettel_money", status: 200},
 	{route: "GET /api/v1/campaigns", row: "coverage", path: "/api/v1/campaigns?market=NEAR", other: "/api/v1/campaigns?market=NONE", status: 200},
 	{route: "POST /api/v1/campaigns", row: "campaigns", path: "/api/v1/campaigns", body: `{"provider":"viettel_money","name":"Đi chợ","from":"2026-10-01","until":"2026-10-31","markets":["NEAR"],"buyer_benefit":50000,"document":"TB"}`, status: 201},
+	{route: "GET /api/v1/changes", row: "follow changes", path: "/api/v1/changes?market=NEAR", other: "/api/v1/changes?market=NONE", status: 200},
+	{route: "GET /api/v1/webhooks", row: "webhooks", path: "/api/v1/webhooks", status: 200},
+	{route: "POST /api/v1/webhooks", row: "webhooks", path: "/api/v1/webhooks", body: `{"provider":"viettel_money","url":"https://partner.example/"}`, status: 201, people: true},
+	{route: "GET /api/v1/webhooks/{webhook}", row: "webhooks", path: "/api/v1/webhooks/$webhook", status: 200, fresh: "webhook"},
+	{route: "DELETE /api/v1/webhooks/{webhook}", row: "webhooks", path: "/api/v1/webhooks/$webhook", status: 204, fresh: "webhook"},
+	{route: "POST /api/v1/webhooks/{webhook}/approval", row: "webhooks", path: "/api/v1/webhooks/$webhook/approval", status: 200, people: true, fresh: "webhook"},
+	{route: "GET /api/v1/webhooks/{webhook}/deliveries", row: "webhooks", path: "/api/v1/webhooks/$webhook/deliveries", status: 200, fresh: "webhook"},
+	{route: "POST /api/v1/webhooks/{webhook}/replay", row: "webhooks", path: "/api/v1/webhooks/$webhook/replay", body: `{"after":"0"}`, status: 409, fresh: "webhook"}, // it waits for its second person
 	{route: "GET /api/v1/campaigns/{campaign}", row: "coverage", path: "/api/v1/campaigns/$campaign", other: "/api/v1/campaigns/" + nobody, status: 200, fresh: "campaign"},
 	{route: "DELETE /api/v1/campaigns/{campaign}", row: "campaigns", path: "/api/v1/campaigns/$campaign", other: "/api/v1/campaigns/" + nobody, status: 204, fresh: "campaign"},
 	{route: "POST /api/v1/markets/{market}/campaigns/{campaign}/marks", row: "consent, placard at stall", path: near + "/campaigns/$campaign/marks", other: "/api/v1/markets/NONE/campaigns/$campaign/marks", body: `{"stall":"A-12","kind":"told"}`, status: 201, fresh: "campaign"},
@@ -259,8 +269,9 @@ var tries = []try{
 // open are the routes that need no sign-in; what they do is tried elsewhere.
 var open = []string{"POST /api/v1/session", "POST /api/v1/session/pin", "DELETE /api/v1/session/pin", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
 
-// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages, TestReports).
-var elsewhere = []string{"POST /api/v1/session/recovery-codes", "GET /api/v1/team-coverage", "GET /api/v1/areas/{area}/reports/{file}", "PUT /api/v1/areas/{area}/hamlets"}
+// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages, TestReports),
+// being a provider's program and no person (TestPartnersThroughTheAPI).
+var elsewhere = []string{"POST /api/v1/session/recovery-codes", "POST /api/v1/confirmations", "GET /api/v1/team-coverage", "GET /api/v1/areas/{area}/reports/{file}", "PUT /api/v1/areas/{area}/hamlets"}
 
 var smallLedger = upload{"so.csv", []byte("Mã quầy;Tên hộ kinh doanh\nL-1;Trần Văn Bê\n")}
 
@@ -334,6 +345,8 @@ func (s *scene) prepare(t *testing.T, what string) {
 	switch what {
 	case "market":
 		s.take(t, step{as: "officer", do: "GET " + near, status: 200, keep: map[string]string{"marketetag": "=ETag"}})
+	case "webhook":
+		s.take(t, step{as: "admin asking", do: "POST /api/v1/webhooks", body: `{"provider":"viettel_money","url":"https://partner.example/"}`, status: 201, keep: map[string]string{"webhook": "id"}})
 	case "walk":
 		s.take(t, step{as: "manager bringing in", do: "POST " + near + "/stalls", body: `{"code":"$code","section":"$code"}`, status: 201})
 		s.take(t, step{as: "manager bringing in", do: "GET " + near + "/sections", status: 200, keep: map[string]string{"walketag": "=ETag"}})

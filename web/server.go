@@ -36,6 +36,7 @@ type Config struct {
 	Erased  func(context.Context) error // writes down outside the database who was erased; nil: nobody does
 	// Checkpoints are what chains are compared with when somebody asks whether they are whole; nil: only with themselves and the record.
 	Checkpoints *registry.Checkpoints
+	Loopback    bool          // webhooks may lead to this machine, over http: for trying out
 	HTTPS       time.Duration // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
 
 	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
@@ -60,13 +61,14 @@ type Server struct {
 	meter     *meter
 	erased    func(context.Context) error
 	points    *registry.Checkpoints
+	loopback  bool
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
-		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints}
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)
 	s.shell = newShell(s.pages)
 	e := s.door()
@@ -125,6 +127,7 @@ func (s *Server) routes(e *echo.Echo) {
 	secret.POST("/keys", s.postKey)
 	secret.POST("/keys/:key/rotation", s.postRotation)
 	secret.DELETE("/keys/:key", s.deleteKey)
+	secret.POST("/webhooks", s.postWebhook)
 	own := behind{api, []echo.MiddlewareFunc{s.signedIn, s.enrolled, s.idempotent}}
 	own.GET("/markets", s.getMarkets)
 	own.POST("/markets", s.postMarket)
@@ -259,6 +262,14 @@ func (s *Server) routes(e *echo.Echo) {
 	own.DELETE("/campaigns/:campaign", s.deleteCampaign)
 	own.POST("/markets/:market/campaigns/:campaign/marks", s.postMark)
 	own.POST("/qr/decode", s.postDecode)
+	own.POST("/confirmations", s.postConfirmations)
+	own.GET("/changes", s.getChanges)
+	own.GET("/webhooks", s.getWebhooks)
+	own.GET("/webhooks/:webhook", s.getWebhook)
+	own.DELETE("/webhooks/:webhook", s.deleteWebhook)
+	own.POST("/webhooks/:webhook/approval", s.postWebhookApproval)
+	own.GET("/webhooks/:webhook/deliveries", s.getDeliveries)
+	own.POST("/webhooks/:webhook/replay", s.postReplay)
 
 	e.GET(appPath, s.appFile("text/html; charset=utf-8", func(a shell) []byte { return a.page }))
 	e.GET(workerPath, s.appFile(mediaOf[".js"], func(a shell) []byte { return a.worker }))

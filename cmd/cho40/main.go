@@ -36,6 +36,7 @@ type cli struct {
 	User        userCmd        `cmd:"" help:"People who sign in."`
 	Key         keyCmd         `cmd:"" help:"API keys for programs."`
 	QR          qrCmd          `cmd:"" name:"qr" help:"Write and read payment codes."`
+	Webhook     webhookCmd     `cmd:"" help:"Addresses that are told of changes: list them, look at what was sent, switch one off."`
 	Audit       auditCmd       `cmd:"" help:"Check the record of what happened."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Does every live placard pay the account that was approved? Suspends those that do not."`
 	Backup      backupCmd      `cmd:"" help:"Take a whole, checked copy of everything, while the service runs."`

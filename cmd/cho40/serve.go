@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/outbound"
 	"cho40/internal/postgres"
 	"cho40/internal/transport"
 	registry "cho40/vendor_registry"
@@ -33,6 +34,7 @@ type serveCmd struct {
 	tlsFlags   `group:"HTTPS"`
 	PublicURL  string   `name:"public-url" env:"CHO40_PUBLIC_URL" placeholder:"URL" help:"Where people open the service, such as https://cho.example.vn; requests for other hosts are sent there."`
 	TrustProxy []string `name:"trust-proxy" env:"CHO40_TRUST_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.5 or 10.0.0.0/24."`
+	Loopback   bool     `name:"webhook-loopback" env:"CHO40_WEBHOOK_LOOPBACK" help:"Let webhooks lead to this machine, over http too: for trying out."`
 	Insecure   bool     `env:"CHO40_INSECURE" help:"Do not warn of plain HTTP that others on the network can read."`
 }
 
@@ -91,7 +93,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 	}
 	checkpoints, noCheckpoints := a.checkpoints()
-	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public, Checkpoints: checkpoints}
+	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public, Checkpoints: checkpoints, Loopback: s.Loopback}
 	erased, err := a.erasures()
 	if err != nil { // as with the checkpoints below
 		log.Error("no list of who was erased is kept", "error", err)
@@ -132,6 +134,9 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	jobs := []job{{"proposals", proposalsEvery, func(ctx context.Context) error { _, err := a.registry.Expire(ctx); return err }}}
 	jobs = append(jobs, job{"retention", registry.RetainEvery, func(ctx context.Context) error { _, err := a.retain(ctx); return err }})
 	jobs = append(jobs, job{"counts", countsEvery, func(ctx context.Context) error { _, err := a.registry.KeepCounts(ctx); return err }})
+	jobs = append(jobs, job{"changes", leaderEvery, a.follow}, job{"webhooks", leaderEvery, func(ctx context.Context) error {
+		return a.registry.Deliver(ctx, outbound.NewPoster(s.Loopback, nil).Post)
+	}})
 	if copies != nil {
 		jobs = append(jobs, job{"backup", copiesEvery, func(ctx context.Context) error { return copies.take(ctx, a) }})
 	}

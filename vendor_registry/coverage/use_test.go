@@ -16,6 +16,9 @@ func TestUsed(t *testing.T) {
 	m := open(t, pgtest.New(t), "VT", "")
 	p := m.hang(t, "A-1", true)
 	m.hang(t, "A-2", true)
+	if _, err := m.reg.RecordSharing(t.Context(), m.clerk, "VT", "A-1", registry.NewSharing{Provider: "viettel_money", Version: "vi-share-1", Given: "face_to_face"}); err != nil {
+		t.Fatal(err)
+	}
 	start := registry.DayOf(m.at)
 	wallet := registry.Actor{ID: "key:" + id.New[registry.Actor]().String(), Name: "Viettel", Via: "api", Grants: []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "viettel_money"}}}
 	tell := func(by registry.Actor, in registry.NewUses, want string) {
