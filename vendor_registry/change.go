@@ -137,7 +137,7 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 // provider's accounts whose vendors agree that it may know of them. Where one takes that back, the partner hears so, once, and
 // from then on not what was before.
 //
-// Faults: Invalid limit-invalid, cursor-invalid; NotFound market-not-found, provider-not-found; Forbidden.
+// Faults: Invalid limit-invalid, cursor-invalid, cursor-ahead (behind the restore of an older copy); NotFound market-not-found, provider-not-found; Forbidden.
 func (s *Service) Changes(ctx context.Context, by Actor, q ChangeQuestion) (Changes, error) {
 	n, err := q.Size()
 	if err != nil {
@@ -182,11 +182,15 @@ func (s *Service) Changes(ctx context.Context, by Actor, q ChangeQuestion) (Chan
 	if err != nil {
 		return Changes{}, err
 	}
+	if after > upto {
+		return Changes{}, fault.New(fault.Invalid, "cursor-ahead", "This cursor is ahead of the feed: an older copy of the record was brought back. Begin again without a cursor.").
+			With(fault.At("cursor", "ahead", "Begin again without a cursor."))
+	}
 	items, err := view.read(ctx, s.db, after, endless, n)
 	if err != nil {
 		return Changes{}, err
 	}
-	next := max(after, upto)
+	next := upto
 	if len(items) > 0 && (len(items) == n || items[len(items)-1].Number > next) {
 		next = items[len(items)-1].Number
 	}

@@ -105,7 +105,7 @@ func TestChanges(t *testing.T) {
 	}{
 		{w.clerk, registry.ChangeQuestion{}, "not-allowed"}, {w.admin, registry.ChangeQuestion{}, "not-allowed"},
 		{w.stranger, registry.ChangeQuestion{Market: "VT"}, "market-not-found"}, {w.partner, registry.ChangeQuestion{Provider: "vnpt_money"}, "provider-not-found"},
-		{w.partner, registry.ChangeQuestion{List: registry.List{Cursor: "x"}}, "cursor-invalid"}, {w.partner, registry.ChangeQuestion{List: registry.List{Limit: 201}}, "limit-invalid"},
+		{w.partner, registry.ChangeQuestion{List: registry.List{Cursor: "x"}}, "cursor-invalid"}, {w.partner, registry.ChangeQuestion{List: registry.List{Cursor: "99999"}}, "cursor-ahead"}, {w.partner, registry.ChangeQuestion{List: registry.List{Limit: 201}}, "limit-invalid"},
 	} {
 		if _, err := w.reg.Changes(t.Context(), tt.by, tt.q); fault.CodeOf(err) != tt.want {
 			t.Errorf("%+v: %v, want %s", tt.q, err, tt.want)

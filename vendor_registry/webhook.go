@@ -29,9 +29,11 @@ const (
 	DeliveriesLive  = 90 * 24 * time.Hour // in the log, once they are done
 	firstRetry      = time.Minute         // doubled with each try
 	lastRetry       = 6 * time.Hour
-	perDelivery     = 100 // changes
-	perRound        = 20  // deliveries to one address in a round
-	maxWebhookURL   = 500 // bytes
+	perDelivery     = 100              // changes
+	perRound        = 20               // deliveries to one address in a round
+	roundTakes      = 30 * time.Second // after which the next round goes on, so that other jobs have their turn
+	webhooksEach    = 10               // of a provider, those that are off left out
+	maxWebhookURL   = 500              // bytes
 )
 
 // WebhookID names a webhook.
@@ -103,7 +105,7 @@ func webhookURL(bad *[]fault.Field, s string, loopback bool) {
 // AddWebhook asks for an address to be told; a second person approves it before anything is sent. The secret with which deliveries are
 // signed is returned here and never again.
 //
-// Faults: Invalid webhook-invalid; NotFound provider-not-found, also for another's; Forbidden, also for keys.
+// Faults: Invalid webhook-invalid; NotFound provider-not-found, also for another's; Forbidden, also for keys; Conflict webhooks-many.
 func (s *Service) AddWebhook(ctx context.Context, by Actor, in NewWebhook, loopback bool) (w Webhook, secret string, err error) {
 	provider, err := by.webhooksOf(in.Provider)
 	if err != nil {
@@ -125,6 +127,16 @@ func (s *Service) AddWebhook(ctx context.Context, by Actor, in NewWebhook, loopb
 	secret = "whsec_" + base64.RawURLEncoding.EncodeToString(key)
 	now, which := s.now(), id.New[Webhook]()
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := oneAtATime(ctx, tx, MarketID{}, "webhooks of "+provider); err != nil {
+			return err
+		}
+		there, err := postgres.One[int](ctx, tx, `SELECT count(*)::int FROM webhooks WHERE provider = @provider AND off_at IS NULL`, pgx.StrictNamedArgs{"provider": provider})
+		if err == nil && there >= webhooksEach {
+			err = fault.New(fault.Conflict, "webhooks-many", "There are %d webhooks already. Switch one off first.", there)
+		}
+		if err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO webhooks (id, provider, url, secret, made_by, made_at, cursor)
 			SELECT @id, @provider, @url, @secret, @by, @now, CASE WHEN @from < 0 THEN (SELECT coalesce(max(n), 0) FROM stage_changes) ELSE @from END`,
@@ -426,9 +438,12 @@ type openDelivery struct {
 }
 
 func (s *Service) deliverTo(ctx context.Context, w Webhook, send Send) error {
-	view := providerFeed(w.Provider)
+	view, begun := providerFeed(w.Provider), s.now()
 	for range perRound {
 		now := s.now()
+		if now.Sub(begun) > roundTakes {
+			return nil
+		}
 		if err := s.nextStretch(ctx, w.ID, view, now); err != nil {
 			return err
 		}

@@ -211,6 +211,11 @@ func TestWebhookFaults(t *testing.T) {
 			}
 		})
 	}
+	var err error
+	for range 11 {
+		_, _, err = w.reg.AddWebhook(t.Context(), w.partner, registry.NewWebhook{URL: "https://partner.example/"}, false)
+	}
+	isFault(t, err, "webhooks-many")
 	// The database keeps two people apart, although no code of ours is in the way.
 	if _, err := w.db.Exec(t.Context(), `UPDATE webhooks SET approved_by = made_by, approved_at = made_at`); err == nil || !strings.Contains(err.Error(), "webhooks_two_people") {
 		t.Errorf("approved by who asked: %v", err)

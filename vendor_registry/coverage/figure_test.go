@@ -218,6 +218,17 @@ func TestFigureCorrected(t *testing.T) {
 			t.Errorf("%s reads %q, want %q", tt.by.Grants[0].Role, got, tt.want)
 		}
 	}
+	// What counts vendors, whoever's they are, would less its own be others'.
+	n := int64(33)
+	say(l.manager, func(f *coverage.NewFigure) {
+		f.Area, f.Market, f.Indicator, f.Numerator, f.Denominator = "", "VT", "vendors_with_qr", &n, nil
+	})
+	if got := list(coverage.FigureQuestion{Market: "VT", Indicator: "vendors_with_qr"}, l.manager); got != "33 current" {
+		t.Errorf("the manager reads %q of the vendors", got)
+	}
+	if got := list(coverage.FigureQuestion{Market: "VT", Indicator: "vendors_with_qr"}, l.partner); got != "" {
+		t.Errorf("a partner reads %q of the vendors", got)
+	}
 	both := l.rival
 	both.Grants = append(slices.Clone(both.Grants), actor("manager", "market:TN").Grants...)
 	if got := list(market, both); got != "40 current, 70 current" {

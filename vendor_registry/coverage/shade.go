@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
@@ -60,41 +59,54 @@ func (s *Service) rounding(ctx context.Context) (rounding, error) {
 	return rounding{key}, err
 }
 
-// of is a figure of a market's, rounded.
-func (r rounding) of(market, figure string, n int) int {
+// offset is that of a figure of a market's.
+func (r rounding) offset(market, figure string) int {
 	h := hmac.New(sha256.New, r.key)
 	fmt.Fprintf(h, "%d:%s%s", len(market), market, figure)
-	offset := int(binary.BigEndian.Uint64(h.Sum(nil)) % RoundedTo)
-	return (max(n, 0) + offset) / RoundedTo * RoundedTo
+	return int(binary.BigEndian.Uint64(h.Sum(nil)) % RoundedTo)
+}
+
+// of is a figure of a market's, rounded.
+func (r rounding) of(market, figure string, n int) int { return rounded(n, r.offset(market, figure)) }
+
+func rounded(n, offset int) int { return (max(n, 0) + offset) / RoundedTo * RoundedTo }
+
+// market are the offsets of a market's figures, as inOrder.
+func (r rounding) market(code string) []int {
+	out := make([]int, len(inOrder))
+	for i, f := range inOrder {
+		out[i] = r.offset(code, f.figure)
+	}
+	return out
 }
 
 // atLeast is what a rounded figure certainly comes to.
-func atLeast(rounded int) int { return max(rounded-(RoundedTo-1), 0) }
+func atLeast(about int) int { return max(about-(RoundedTo-1), 0) }
 
-// shade rounds the figures of one market's others. The answer holds them twice, as they are told and what they certainly come to,
+// shade rounds the figures of one market's others by its offsets. The answer holds them twice, as they are told and what they certainly come to,
 // since only the sum of the latter over markets says whether the sum of the former may be told.
-func (r rounding) shade(market string, n []int) []int {
+func shade(offsets, n []int) []int {
 	out := make([]int, 2*len(registry.Counted))
-	for _, f := range inOrder {
+	for o, f := range inOrder {
 		i := column(f.figure)
-		rounded := r.of(market, f.figure, n[i])
+		about := rounded(n[i], offsets[o])
 		if f.within != "" {
-			rounded = min(rounded, out[column(f.within)])
+			about = min(about, out[column(f.within)])
 		}
-		if f.figure == "equipped" {
-			rounded = max(rounded, out[column("printed")])
+		if f.figure == "equipped" { // which every printed one is
+			about = max(about, out[column("printed")])
 		}
-		out[i], out[len(registry.Counted)+i] = rounded, atLeast(rounded)
+		out[i], out[len(registry.Counted)+i] = about, atLeast(about)
 	}
 	return out
 }
 
 // shown is a rounded sum, nil where it might be under RoundedTo.
-func shown(rounded, least int) *int {
+func shown(about, least int) *int {
 	if least < RoundedTo {
 		return nil
 	}
-	return &rounded
+	return &about
 }
 
 // others tells what shade made of the markets of a group, summed.
@@ -139,21 +151,24 @@ func (s *Service) shaded(ctx context.Context, v view, group string, whole, own [
 		mine[l.Key] = l
 	}
 	var out []line
+	at := map[string]int{}
 	for _, l := range whole {
 		key := groupOf[l.Key]
 		if group == "market" {
 			key = l.Key
 		}
-		i := slices.IndexFunc(out, func(o line) bool { return o.Key == key })
-		if i < 0 {
-			i, out = len(out), append(out, line{sum: sum{Key: key, First: l.Key}, at: make([][]int, len(l.at))})
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key], out = i, append(out, line{sum: sum{Key: key, First: l.Key}, at: make([][]int, len(l.at))})
 		}
+		offsets := round.market(l.Key)
 		for d := range l.at {
 			rest := plus(l.at[d], make([]int, len(registry.Counted)))
 			if m, ok := mine[l.Key]; ok && m.at[d] != nil {
 				rest = plus(rest, negative(m.at[d]))
 			}
-			out[i].at[d] = plus(out[i].at[d], round.shade(l.Key, rest))
+			out[i].at[d] = plus(out[i].at[d], shade(offsets, rest))
 		}
 		out[i].Markets += l.Markets
 	}
@@ -207,13 +222,12 @@ func (s *Service) ownOnly(ctx context.Context, v view, q Question, read reader) 
 		if err != nil {
 			return nil, err
 		}
+		mine := map[string][]int{}
+		for _, m := range own {
+			mine[m.Key] = m.N
+		}
 		for i, l := range all {
-			all[i].N = make([]int, len(registry.Counted))
-			for _, m := range own {
-				if m.Key == l.Key {
-					all[i].N = m.N[:len(registry.Counted)]
-				}
-			}
+			all[i].N = plus(make([]int, len(registry.Counted)), mine[l.Key])[:len(registry.Counted)]
 		}
 		return all, nil
 	}
