@@ -468,6 +468,8 @@ func TestPartnerPagesAndWays(t *testing.T) {
 			p.take(t, step{as: "partner", do: "GET " + page, status: 200, want: append(want, "!tiểu thương nhận tiền không dùng tiền mặt<")})
 		}
 	}
+	p.take(t, step{as: "partner", do: "GET /api/v1/coverage?market=P1", status: 200, want: []string{`"barriers":[{"code":"never_asked"`}})
+	p.take(t, step{as: "partner", do: "GET /api/v1/coverage", status: 200, want: []string{`"barriers":[]`}})
 	p.take(t, step{as: "partner", do: "GET /", status: 200, want: []string{"người khác: "}})
 	for _, path := range []string{"/api/v1/coverage?by=section", "/api/v1/coverage?by=goods&market=P1", "/api/v1/coverage?by=provider", "/api/v1/coverage/history?by=provider",
 		"/api/v1/targets?market=P1", "/api/v1/markets/P1/exports/stalls.csv", "/api/v1/team-coverage?area=92", "/targets?market=P1"} {

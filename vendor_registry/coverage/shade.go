@@ -233,11 +233,8 @@ func (s *Service) ownOnly(ctx context.Context, v view, q Question, read reader) 
 	}
 }
 
-// ownBarriers counts why vendors of an actor's own providers do not accept. There are no counters of it, so of the whole country it is not told.
+// ownBarriers counts why vendors of an actor's own providers do not accept. There are no counters of it, so nobody asks it of the whole country.
 func (s *Service) ownBarriers(ctx context.Context, v view, q Question) ([]sum, error) {
-	if v.set.market == nil && v.set.wanted == nil {
-		return nil, nil
-	}
 	more := pgx.StrictNamedArgs{"own": v.own, "at": v.at, "known": any("infinity")}
 	if !q.RecordedUntil.IsZero() {
 		more["known"] = q.RecordedUntil

@@ -216,8 +216,10 @@ func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Sha
 	if out.Used.Numerator = confirmed(total, all); out.Used.Numerator != nil {
 		out.Used.Share = ratio(*out.Used.Numerator, out.Vendors)
 	}
-	if out.Barriers, err = barriers(read, out, v.on); err != nil {
-		return Share{}, fmt.Errorf("coverage: %w", err)
+	if v.own == nil || v.set.market != nil || v.set.wanted != nil { // of a partner's own in the whole country there are no counters
+		if out.Barriers, err = barriers(read, out, v.on); err != nil {
+			return Share{}, fmt.Errorf("coverage: %w", err)
+		}
 	}
 	if q.By != "" {
 		if parts, known, err = s.parts(ctx, v, q, read, parts, total, known, reports); err != nil {
