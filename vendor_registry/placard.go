@@ -325,7 +325,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		late := in.Kind == "handed_over" && p.State == "installed" && at.Before(*p.InstalledAt)
 		was := moment{At: at, State: p.State}
 		if in.Kind == "checked" {
-			if was, err = momentOf(ctx, tx, m.ID, which, at); err != nil {
+			if was, err = momentOf(ctx, tx, m.ID, which, at, move.from); err != nil {
 				return err
 			}
 		}
@@ -509,23 +509,27 @@ func compare(scanned, printed string) string {
 
 // moment is a placard at the time of a look that may have come in late.
 type moment struct {
-	At    time.Time // when it was, not before the placard hung
+	At    time.Time // when it was, not before the placard hung or was in a state to be looked at
 	State string    // in which the placard was then
 	Late  bool      // something was recorded since
 	Right bool      // the last look since found the right code
 }
 
-func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.Time) (moment, error) {
+func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.Time, from []string) (moment, error) {
 	return postgres.One[moment](ctx, tx, `
 		WITH event AS (
 			SELECT e.seq, e.kind, e.state, e.result, e.at FROM placard_events e WHERE e.market_id = @market AND e.placard_id = @id
-		), look AS (
+		), claimed AS (
 			SELECT greatest(@at::timestamptz, min(e.at), max(e.at) FILTER (WHERE e.kind = 'installed')) AS at FROM event e
+		), look AS (
+			SELECT CASE WHEN (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) = ANY (@from) THEN l.at
+			            ELSE coalesce((SELECT min(e.at) FROM event e WHERE e.at > l.at AND e.state = ANY (@from)), l.at) END AS at
+			FROM claimed l
 		)
 		SELECT l.at, (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) AS state,
 		       EXISTS (SELECT FROM event e WHERE e.at > l.at) AS late,
 		       coalesce((SELECT e.result = 'match' FROM event e WHERE e.kind = 'checked' AND e.at > l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1), false) AS "right"
-		FROM look l`, pgx.StrictNamedArgs{"market": m, "id": p, "at": at})
+		FROM look l`, pgx.StrictNamedArgs{"market": m, "id": p, "at": at, "from": from})
 }
 
 type placardEvent struct {
