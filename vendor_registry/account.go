@@ -636,9 +636,9 @@ func (s *Service) Expire(ctx context.Context) (ended int, err error) {
 	args := pgx.StrictNamedArgs{"now": now, "proposal_lives": ProposalLives}
 	markets, err := postgres.All[string](ctx, s.db, `
 		SELECT m.code FROM markets m
-		WHERE EXISTS (SELECT FROM accounts a WHERE a.market_id = m.id AND a.proposed_at <= @now::timestamptz - @proposal_lives::interval
+		WHERE m.id IN (SELECT a.market_id FROM accounts a WHERE a.proposed_at <= @now::timestamptz - @proposal_lives::interval
 		              AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id))
-		   OR EXISTS (SELECT FROM default_proposals p WHERE p.market_id = m.id AND p.proposed_at <= @now::timestamptz - @proposal_lives::interval
+		   OR m.id IN (SELECT p.market_id FROM default_proposals p WHERE p.proposed_at <= @now::timestamptz - @proposal_lives::interval
 		              AND NOT EXISTS (SELECT FROM default_decisions d WHERE d.market_id = p.market_id AND d.proposal_id = p.id))
 		ORDER BY m.id`, args)
 	if err != nil {

@@ -21,7 +21,7 @@ func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
 	now := s.now()
 	due, err := postgres.All[MarketID](ctx, s.db, `
 		SELECT n.market_id FROM market_now n WHERE n.counted_at IS NULL
-		UNION SELECT m.id FROM markets m WHERE NOT EXISTS (SELECT FROM market_now n WHERE n.market_id = m.id)
+		UNION SELECT m.id FROM markets m WHERE m.id NOT IN (SELECT n.market_id FROM market_now n)
 		UNION SELECT c.market_id FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
 		UNION SELECT d.market_id FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id WHERE NOT d.rolled AND n.track IS NOT NULL
 		UNION SELECT n.market_id FROM market_now n WHERE n.rolled_track IS NOT NULL AND n.rolled_track IS DISTINCT FROM n.track

@@ -83,7 +83,7 @@ func AuditRetention(ctx context.Context, tx pgx.Tx, now time.Time, in id.ID[Mark
 func (s *Service) countOldVisits(ctx context.Context, now time.Time) (all int, err error) {
 	before := Day{DayOf(now).t.AddDate(-VisitYears, 0, -1)}.End()
 	markets, err := postgres.All[MarketID](ctx, s.db, `
-		SELECT m.id FROM markets m WHERE EXISTS (SELECT FROM visits v WHERE v.market_id = m.id AND v.at <= @before) ORDER BY m.id`,
+		SELECT m.id FROM markets m WHERE m.id IN (SELECT v.market_id FROM visits v WHERE v.at <= @before) ORDER BY m.id`,
 		pgx.StrictNamedArgs{"before": before})
 	if err != nil {
 		return 0, err

@@ -58,7 +58,13 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, at: "A-1", db: pgtest.New(t), clock: &clock{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}}
+	return newWorldOn(t, pgtest.New(t))
+}
+
+// newWorldOn is a world on a database without markets.
+func newWorldOn(t testing.TB, db *pgxpool.Pool) *world {
+	t.Helper()
+	w := &world{TB: t, at: "A-1", db: db, clock: &clock{at: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}}
 	w.owner = sync.OnceValue(func() *pgxpool.Pool { return pgtest.Owner(t, w.db) })
 	w.reg = registry.New(w.db, w.clock.now)
 	for code, name := range map[string]string{"VT": "Chợ Vị Thanh", "XX": "Chợ Xa"} {

@@ -152,10 +152,12 @@ func (c *config) open(ctx context.Context) (*app, error) {
 	return a, nil
 }
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Citus bool `help:"Lay the tables out over the servers of Citus, market by market; serve is stopped meanwhile. See docs/scale.md."`
+}
 
 // Run answers `cho40 migrate`.
-func (migrateCmd) Run(ctx context.Context, c *config, out output) error {
+func (cmd migrateCmd) Run(ctx context.Context, c *config, out output) error {
 	p, err := c.database(ctx)
 	if err != nil {
 		return err
@@ -173,6 +175,13 @@ func (migrateCmd) Run(ctx context.Context, c *config, out output) error {
 	if err := registry.New(db, time.Now).LoadAreas(ctx); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "schema %d -> %d\n", from, to)
+	if _, err = fmt.Fprintf(out, "schema %d -> %d\n", from, to); err != nil || !cmd.Citus {
+		return err
+	}
+	moved, err := migrations.Distribute(ctx, p.owner)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "citus: %d tables moved\n", moved)
 	return err
 }

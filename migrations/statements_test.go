@@ -1,0 +1,295 @@
+package migrations_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"cho40/migrations"
+)
+
+// statement is SQL in the program's text: a string, or strings put together, as far as they are constants. What is put in
+// when the program runs stands as … in it.
+type statement struct {
+	file string // from the module's folder
+	line int
+	in   string // the function that it stands in
+	sql  string
+}
+
+// wide are the statements about distributed tables that do not name one market themselves, and why each is right on Citus.
+var wide = map[string]string{
+	"vendor_registry/account.go Expire":                 "a job: in which markets there is something to end; each is then a transaction of its own",
+	"vendor_registry/checkpoint.go Checkpoint":          "a job: the heads of all chains, one row a market",
+	"vendor_registry/design.go design":                  "market_id = @market stands without its table's letter",
+	"vendor_registry/track.go placeUnplaced":            "is a market on the map that has no track yet: one row a market and time",
+	"vendor_registry/coverage/history.go runs":          "days on which a market changed its province: one row a market and time",
+	"vendor_registry/coverage/quarter.go Close":         "a job: which markets lie in an area, one row a market and time",
+	"vendor_registry/coverage/share.go view":            "which markets lie in an area, one row a market and time",
+	"vendor_registry/coverage/share.go sumFacts":        "the same",
+	"vendor_registry/coverage/sum.go where":             "the same",
+	"vendor_registry/default.go defaults":               "the condition that every caller adds begins with the market",
+	"vendor_registry/design.go Designs":                 "market_id = @market stands without its table's letter",
+	"vendor_registry/duplicate.go sameAccounts":         "the market's own people and those of the markets in reach, a list of ids",
+	"vendor_registry/erasure.go Erasures":               "the console's list of all who were erased",
+	"vendor_registry/keep.go KeepCounts":                "a job: in which markets counters wait; each is then a transaction of its own",
+	"vendor_registry/placard.go placards":               "the condition that every caller adds begins with the market",
+	"vendor_registry/retention.go Retain":               "a job: what is too old, in every market",
+	"vendor_registry/retention.go countOldVisits":       "a job: in which markets visits are too old; each is then a transaction of its own",
+	"vendor_registry/search.go wide":                    "a condition of the search over the country, joined to a vendor",
+	"vendor_registry/search.go candidates":              "the search over the country asks every shard, for a bounded number of rows",
+	"vendor_registry/search.go codedWide":               "the same",
+	"vendor_registry/search.go findings":                "rows that were found, by market and id",
+	"vendor_registry/coverage/history.go run":           "is a market not counted yet: one row a market",
+	"vendor_registry/coverage/quarter.go closed":        "a figure of many markets, one row each",
+	"vendor_registry/coverage/quarter.go closing":       "a figure of many markets, joined by market_id",
+	"vendor_registry/coverage/share.go reading":         "is a market not counted yet: one row a market",
+	"vendor_registry/coverage/share.go sumToday":        "a figure of many markets, joined by market_id",
+	"vendor_registry/coverage/sum.go sumNow":            "the same",
+	"vendor_registry/coverage/sum.go sumOn":             "the same",
+	"vendor_registry/coverage/sum.go rolled":            "is a market's day not added to its province's yet: one row a market",
+	"internal/backup/restore.go empty":                  "is there anything at all",
+	"vendor_registry/fieldwork/spread.go Spread":        "in which communes somebody was: a report over a province",
+	"vendor_registry/fieldwork/statement.go statements": "a team's month in its markets, a list of ids",
+}
+
+var (
+	sqlish     = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE)\s+[a-z_]+`)
+	tableNamed = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE|USING)\s+([a-z_]+)\b(?:\s+AS)?(?:\s+([a-z_][a-z_0-9]*)\b)?`)
+	// market_id = @market, = ANY (@markets), = $1, = %[1]s, = another table's
+	equality = regexp.MustCompile(`(?:\b([a-z_0-9]+)\.)?\bmarket_id\s*=\s*(?:ANY\s*\(\s*)?(?:(@\w+|\$\d|%\[?|…)|([a-z_0-9]+)\.[a-z_]+)`)
+	reversed = regexp.MustCompile(`(?:\b([a-z_0-9]+)\.id|(@\w+))\s*=\s*([a-z_0-9]+)\.market_id\b`)
+	into     = regexp.MustCompile(`\bINTO\s+([a-z_]+)\b(?:\s+AS\s+\w+)?\s*\(\s*([a-z_]+)`)
+	locks    = regexp.MustCompile(`\bFOR (NO KEY )?(UPDATE|SHARE)\b`)
+	writes   = regexp.MustCompile(`\b(INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)`)
+	volatile = regexp.MustCompile(`\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(`)
+	nested   = regexp.MustCompile(`\(\s*SELECT\b[^()]*?\bFROM\s+([a-z_]+)\s+([a-z_0-9]+)\b[^()]*?\b([a-z_0-9]+)\.market_id\s*=\s*([a-z_0-9]+)\.id\b`)
+)
+
+// Every statement is kept to the rules of Citus (docs/scale.md), in the text of the program, since no test runs on Citus by itself.
+func TestStatementsFitCitus(t *testing.T) {
+	t.Parallel()
+	found, used := 0, map[string]bool{}
+	for _, s := range statements(t) {
+		at := s.file + " " + s.in
+		names, tables := rules(s.sql)
+		if tables {
+			found++
+		}
+		for _, rule := range names {
+			if strings.HasPrefix(rule, "no market") && wide[at] != "" {
+				used[at] = true
+				continue
+			}
+			t.Errorf("%s:%d: %s: %s\n%s", s.file, s.line, s.in, rule, s.sql)
+		}
+	}
+	if found < 300 {
+		t.Errorf("only %d statements name a distributed table: are they read at all?", found)
+	}
+	for at := range wide {
+		if !used[at] {
+			t.Errorf("%s is on the list of exceptions and needs none", at)
+		}
+	}
+}
+
+// rules are those that a statement breaks, and whether it speaks of a distributed table at all.
+func rules(sql string) (broken []string, concerned bool) {
+	alias, reference := map[string]string{}, map[string]bool{}
+	for _, m := range tableNamed.FindAllStringSubmatch(sql, -1) {
+		name := m[3]
+		if name == "" || slices.Contains([]string{"set", "on", "where"}, name) {
+			name = m[2]
+		}
+		switch migrations.Places[m[2]] {
+		case migrations.Distributed:
+			concerned = true
+			if m[1] != "INTO" {
+				alias[name] = m[2]
+			}
+		case migrations.Reference:
+			reference[name] = true
+		}
+	}
+	if strings.Contains(sql, "SERIALIZABLE") {
+		broken = append(broken, "SERIALIZABLE promises nothing over several servers")
+	}
+	if !concerned {
+		return broken, false
+	}
+	tied := tiedIn(sql)
+	for _, a := range slices.Sorted(maps.Keys(alias)) {
+		if !tied[a] && (!tied[""] || a != alias[a]) {
+			broken = append(broken, "no market is named for "+alias[a]+" "+a)
+		}
+	}
+	for _, m := range into.FindAllStringSubmatch(sql, -1) {
+		if migrations.Places[m[1]] == migrations.Distributed && m[2] != "market_id" {
+			broken = append(broken, "a row of "+m[1]+" begins with its market")
+		}
+	}
+	if len(broken) > 0 && locks.MatchString(sql) {
+		broken = append(broken, "rows are locked in one market only")
+	}
+	if strings.Contains(sql, "SKIP LOCKED") {
+		broken = append(broken, "SKIP LOCKED is for plain tables")
+	}
+	for _, m := range writes.FindAllStringSubmatch(sql, -1) {
+		if migrations.Places[m[2]] == migrations.Distributed && volatile.MatchString(sql) {
+			broken = append(broken, "what is written to "+m[2]+" is the same on every server: "+volatile.FindString(sql))
+		}
+	}
+	for _, m := range nested.FindAllStringSubmatch(sql, -1) {
+		if migrations.Places[m[1]] == migrations.Distributed && reference[m[4]] && !tied[m[4]] {
+			broken = append(broken, "subquery into "+m[1]+" for each row of a reference table")
+		}
+	}
+	return broken, true
+}
+
+// tiedIn are the tables, by the letters they have in a statement, whose market is a parameter, or that of one of those.
+func tiedIn(sql string) map[string]bool {
+	tied := map[string]bool{}
+	for range 6 { // as far as a chain of joins goes
+		for _, m := range equality.FindAllStringSubmatch(sql, -1) {
+			switch {
+			case m[2] != "" || tied[m[3]]:
+				tied[m[1]] = true
+			case tied[m[1]]:
+				tied[m[3]] = true
+			}
+		}
+		for _, m := range reversed.FindAllStringSubmatch(sql, -1) {
+			switch {
+			case m[2] != "" || tied[m[1]]:
+				tied[m[3]] = true
+			case tied[m[3]] && m[1] != "":
+				tied[m[1]] = true
+			}
+		}
+	}
+	return tied
+}
+
+func TestRulesFindWhatBreaksThem(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, sql, want string }{
+		{"one market", `SELECT v.name FROM vendors v JOIN accounts a ON a.market_id = v.market_id AND a.vendor_id = v.id WHERE v.market_id = @market`, ""},
+		{"no market", `SELECT name FROM vendors WHERE id = @id`, "no market"},
+		{"joined without", `SELECT v.name FROM vendors v JOIN accounts a ON a.vendor_id = v.id WHERE v.market_id = @market`, "accounts a"},
+		{"a local table", `SELECT name FROM people WHERE id = @id`, ""},
+		{"another order of columns", `INSERT INTO visits (id, market_id) VALUES (@id, @market)`, "begins with its market"},
+		{"locked in all markets", `SELECT id FROM vendors WHERE id = @id FOR UPDATE`, "one market only"},
+		{"the servers' clocks", `UPDATE vendors SET removed_at = clock_timestamp() WHERE market_id = @market`, "clock_timestamp"},
+		{"a queue", `SELECT id FROM tasks WHERE market_id = @market FOR UPDATE SKIP LOCKED`, "SKIP LOCKED"},
+		{"below a reference table", `SELECT m.code FROM markets m WHERE EXISTS (SELECT FROM visits v WHERE v.market_id = m.id)`, "subquery into visits"},
+		{"serializable", `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`, "SERIALIZABLE"},
+	} {
+		got, _ := rules(tt.sql)
+		if all := strings.Join(got, "; "); tt.want == "" && all != "" || !strings.Contains(all, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, all, tt.want)
+		}
+	}
+}
+
+// statements reads every string with SQL in it that the program's own packages hold, tests and benchmarks left out.
+func statements(t *testing.T) (all []statement) {
+	t.Helper()
+	const root = ".."
+	folders, files := map[string][]*ast.File{}, token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "bench", "pgtest", "migrations"}, name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(files, path, nil, 0)
+		folders[filepath.Dir(path)] = append(folders[filepath.Dir(path)], file)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parsed := range folders {
+		texts := texts{}
+		for _, f := range parsed {
+			ast.Inspect(f, func(n ast.Node) bool {
+				if v, ok := n.(*ast.ValueSpec); ok && len(v.Names) == len(v.Values) {
+					for i, name := range v.Names {
+						texts[name.Name] = v.Values[i]
+					}
+				}
+				return true
+			})
+		}
+		for _, f := range parsed {
+			for _, d := range f.Decls {
+				function, ok := d.(*ast.FuncDecl)
+				if !ok { // a constant is looked at where it is used
+					continue
+				}
+				ast.Inspect(function, func(n ast.Node) bool {
+					e, ok := n.(ast.Expr)
+					if !ok || !texts.are(e, 0) {
+						return true
+					}
+					if sql := texts.of(e, 0); sqlish.MatchString(sql) {
+						at := files.Position(e.Pos())
+						path := filepath.ToSlash(strings.TrimPrefix(at.Filename, root+string(filepath.Separator)))
+						all = append(all, statement{path, at.Line, function.Name.Name, sql})
+					}
+					return false
+				})
+			}
+		}
+	}
+	return all
+}
+
+// texts are a package's constants and variables, by name.
+type texts map[string]ast.Expr
+
+// are reports whether an expression is text, in part at least.
+func (c texts) are(e ast.Expr, deep int) bool {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		return e.Op == token.ADD && (c.are(e.X, deep) || c.are(e.Y, deep))
+	case *ast.Ident:
+		return c[e.Name] != nil && deep < 8 && c.are(c[e.Name], deep+1)
+	}
+	return false
+}
+
+func (c texts) of(e ast.Expr, deep int) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if s, err := strconv.Unquote(e.Value); err == nil {
+			return s
+		}
+	case *ast.BinaryExpr:
+		return c.of(e.X, deep) + c.of(e.Y, deep)
+	case *ast.Ident:
+		if c.are(e, deep) {
+			return c.of(c[e.Name], deep+1)
+		}
+	}
+	return "…"
+}
