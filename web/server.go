@@ -13,6 +13,7 @@ import (
 
 	"cho40/internal/auth"
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	"cho40/migrations"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
@@ -38,6 +39,8 @@ type Config struct {
 	Checkpoints *registry.Checkpoints
 	Loopback    bool          // webhooks may lead to this machine, over http: for trying out
 	HTTPS       time.Duration // how long a browser that came over HTTPS comes back over HTTPS only; 0: a year
+
+	Replica *postgres.Replica // that shares and series are read from while it is not too far behind; nil: there is none
 
 	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
 }
@@ -66,7 +69,7 @@ type Server struct {
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
-	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now),
+	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now).From(c.Replica),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
 		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)

@@ -21,6 +21,7 @@ type config struct {
 	DatabaseURL string `env:"DATABASE_URL" hidden:"" help:"PostgreSQL to use, as a role that owns nothing; empty: the embedded one in CHO40_DATA."`
 	OwnerURL    string `env:"DATABASE_OWNER_URL" hidden:"" help:"The same database as the role that owns the tables, for migrations; empty: as DATABASE_URL."`
 	DirectURL   string `env:"DATABASE_DIRECT_URL" hidden:"" help:"The way to the same database past a pooling proxy, for migrations."`
+	ReplicaURL  string `env:"DATABASE_REPLICA_URL" hidden:"" help:"A replica of the same database, for reading figures while it is at most 30 seconds behind."`
 	Data        string `env:"CHO40_DATA" hidden:"" help:"Folder of the embedded database and of certificates; default: cho40 in the user's data folder, as root /var/lib/cho40."`
 	Format      string `enum:"table,json,csv,xlsx" default:"table" help:"How lists and figures are printed: table, json, csv; xlsx for export only."`
 }

@@ -122,6 +122,9 @@ func (cmd doctorCmd) look(ctx context.Context, c *config, d *doctor) {
 		return
 	}
 	d.rights(ctx, db, p)
+	if c.ReplicaURL != "" {
+		d.replica(ctx, c.ReplicaURL, db)
+	}
 	d.runs(ctx, db, time.Now())
 	d.evidence(dir, time.Now())
 	if cmd.BackupTo != "" {
@@ -283,6 +286,26 @@ func (d *doctor) rights(ctx context.Context, db *pgxpool.Pool, p place) {
 		d.finds("rights", careful, "The service may change accounts and the record of what happened, since it works as the role that owns the tables. Give it a role of its own in DATABASE_URL, and the owner's address in DATABASE_OWNER_URL.")
 	default:
 		d.finds("rights", fine, "The service may not change accounts nor the record of what happened.")
+	}
+}
+
+// replica looks how far the replica is behind.
+func (d *doctor) replica(ctx context.Context, url string, main *pgxpool.Pool) {
+	r, err := postgres.OpenReplica(ctx, url, main)
+	if err != nil {
+		d.sayFault("replica", err)
+		return
+	}
+	defer r.Close()
+	switch _, age, err := r.Reader(ctx); {
+	case errors.Is(err, postgres.ErrBehind) && age == 0:
+		d.finds("replica", careful, "The server of DATABASE_REPLICA_URL follows the main one no more. Figures are read from the main one.")
+	case errors.Is(err, postgres.ErrBehind):
+		d.finds("replica", careful, "The replica is %s behind. Until it is within %s, figures are read from the main server.", age.Round(time.Second), postgres.ReplicaWithin)
+	case err != nil:
+		d.finds("replica", careful, "The replica does not answer. Figures are read from the main server.")
+	default:
+		d.finds("replica", fine, "The replica is %s behind.", age.Round(time.Second))
 	}
 }
 

@@ -94,6 +94,12 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	}
 	checkpoints, noCheckpoints := a.checkpoints()
 	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public, Checkpoints: checkpoints, Loopback: s.Loopback}
+	if c.ReplicaURL != "" {
+		if settings.Replica, err = postgres.OpenReplica(ctx, c.ReplicaURL, a.db); err != nil {
+			return err
+		}
+		defer settings.Replica.Close()
+	}
 	erased, err := a.erasures()
 	if err != nil { // as with the checkpoints below
 		log.Error("no list of who was erased is kept", "error", err)

@@ -37,37 +37,43 @@ const (
 )
 
 // Open makes a pool on the server at url and tries it. Beside what pgx reads in a url, pgbouncer=true says that there is
-// a PgBouncer in transaction mode in between; pool_max_conns overrides 4 connections a core.
+// a PgBouncer in transaction mode in between, and so does default_query_exec_mode=cache_describe; pool_max_conns overrides 4 connections a core.
 //
 // Behind PgBouncer the limits cannot travel with the connection, they belong to the role (ALTER ROLE … SET
 // statement_timeout = '10s'); Open warns in the log when they are not set.
 //
 // Faults: Invalid database-url; Busy database-unreachable; Conflict database-encoding.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, badURL(err)
-	}
-	proxied, err := session(cfg.ConnConfig)
+	pool, proxied, err := newPool(ctx, url)
 	if err != nil {
 		return nil, err
+	}
+	err = pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return check(ctx, c.Conn(), proxied) })
+	if err != nil {
+		pool.Close()
+		return nil, unreachable(pool.Config().ConnConfig, err)
+	}
+	return pool, nil
+}
+
+// newPool is a pool that was not tried yet, and whether PgBouncer is in between.
+func newPool(ctx context.Context, url string) (pool *pgxpool.Pool, proxied bool, err error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, false, badURL(err)
+	}
+	if proxied, err = session(cfg.ConnConfig); err != nil {
+		return nil, false, err
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		cfg.MaxConns = min(int32(connsPerCore*runtime.GOMAXPROCS(0)), mostConns)
 	}
 	cfg.PingTimeout = connectTimeout
 	cfg.ConnConfig.Tracer = boundedWait{}
-
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, badURL(err)
+	if pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, false, badURL(err)
 	}
-	err = pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return check(ctx, c.Conn(), proxied) })
-	if err != nil {
-		pool.Close()
-		return nil, unreachable(cfg.ConnConfig, err)
-	}
-	return pool, nil
+	return pool, proxied, nil
 }
 
 // Connect opens one session outside any pool, for what needs the same session from beginning to end: migrations, LISTEN,
@@ -108,6 +114,7 @@ func session(cfg *pgx.ConnConfig) (proxied bool, err error) {
 		return false, fault.New(fault.Invalid, "database-url", "In the database's address, pgbouncer is true or false, not %s.", v)
 	}
 	delete(cfg.RuntimeParams, "pgbouncer")
+	proxied = proxied || cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe // which nobody asks for otherwise
 	if cfg.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return false, fault.New(fault.Invalid, "database-url", "The simple protocol is not safe here: take default_query_exec_mode out of the database's address.")
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // On is the same service inside the caller's transaction.
-func (s *Service) On(tx pgx.Tx) *Service { return &Service{tx, s.now} }
+func (s *Service) On(tx pgx.Tx) *Service { return &Service{db: tx, now: s.now} }
 
 func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 

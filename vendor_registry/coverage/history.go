@@ -102,6 +102,11 @@ func days(every string, from, to registry.Day) ([]registry.Day, error) {
 //
 // Faults: those of Share; Invalid every-unknown, range-invalid, split-not-then.
 func (s *Service) History(ctx context.Context, by registry.Actor, q Trend) (History, error) {
+	return fromReplica(ctx, s, func(s *Service, age time.Duration) (History, error) { return s.history(ctx, by, q, age) })
+}
+
+// history is History on a database whose content may be of some time ago.
+func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age time.Duration) (History, error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	if q.Every == "" {
 		q.Every = "week"
@@ -120,7 +125,7 @@ func (s *Service) History(ctx context.Context, by registry.Actor, q Trend) (Hist
 	if err != nil {
 		return History{}, err
 	}
-	out := History{Every: q.Every, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: v.name, Map: v.of, Areas: v.areas, Points: []Point{}, Freshness: now}
+	out := History{Every: q.Every, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: v.name, Map: v.of, Areas: v.areas, Points: []Point{}, Freshness: now.Add(-age)}
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}

@@ -130,7 +130,7 @@ func (s *Service) Close(ctx context.Context, by registry.Actor, in NewClosing) (
 
 func (s *Service) close(ctx context.Context, by registry.Actor, code, quarter string, ends registry.Day, now time.Time) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		reg, in := registry.New(tx, s.now), &Service{tx, s.now}
+		reg, in := registry.New(tx, s.now), &Service{db: tx, now: s.now}
 		m, err := reg.MarketFor(ctx, by, registry.CloseQuarter, code)
 		if err != nil {
 			return err

@@ -33,12 +33,13 @@ const (
 
 // Service computes figures on a database.
 type Service struct {
-	db  postgres.DB
-	now func() time.Time
+	db      postgres.DB
+	now     func() time.Time
+	replica *postgres.Replica // nil: none
 }
 
 // New makes the figures of a database, as of the clock's time.
-func New(db postgres.DB, now func() time.Time) *Service { return &Service{db, now} }
+func New(db postgres.DB, now func() time.Time) *Service { return &Service{db: db, now: now} }
 
 // Share is the figure everybody asks for, with what it means. Share is null, not 0, where there are no vendors.
 type Share struct {
@@ -56,7 +57,7 @@ type Share struct {
 	Overdue    int          `json:"overdue"`   // hang, but nobody has looked for too long
 	Funnel     []Step       `json:"funnel"`
 	Barriers   []Barrier    `json:"barriers"`
-	Freshness  time.Time    `json:"freshness"`
+	Freshness  time.Time    `json:"freshness"` // what was recorded by then is in it
 	AreaName   string       `json:"area_name,omitempty"`
 	Map        string       `json:"map,omitempty"`   // of a figure of an area: then or today
 	Areas      []string     `json:"areas,omitempty"` // of a former unit on today's map: the units that it became
@@ -154,13 +155,18 @@ func ratio(part, whole int) *float64 {
 // Faults: Invalid split-unknown, map-unknown, day-future, site-no-market, split-not-then; NotFound market-not-found, area-not-found;
 // Forbidden.
 func (s *Service) Share(ctx context.Context, by registry.Actor, q Question) (Share, error) {
+	return fromReplica(ctx, s, func(s *Service, age time.Duration) (Share, error) { return s.share(ctx, by, q, age) })
+}
+
+// share is Share on a database whose content may be of some time ago.
+func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age time.Duration) (Share, error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	v, err := s.view(ctx, by, &q, now)
 	if err != nil {
 		return Share{}, err
 	}
 	out := Share{AsOf: v.on, Definition: Definition, Method: "counted", Market: q.Market, Area: q.Area, AreaName: v.name, Map: v.of, Areas: v.areas,
-		Barriers: []Barrier{}, Freshness: now}
+		Barriers: []Barrier{}, Freshness: now.Add(-age)}
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}
