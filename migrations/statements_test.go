@@ -102,6 +102,39 @@ func TestStatementsFitCitus(t *testing.T) {
 	}
 }
 
+// lasting is what a session keeps after its transaction.
+var lasting = regexp.MustCompile(`\bpg_(try_)?advisory_(lock|unlock)\b|^\s*(LISTEN|UNLISTEN|NOTIFY|PREPARE)\s|^\s*(RE)?SET\s+[a-z_]+\s*(=|TO\b|$)|set_config\([^()]*,\s*false\)|\bTEMP(ORARY)? TABLE\b|\bWITH HOLD\b`)
+
+// Behind PgBouncer in transaction mode the next transaction has another session, so that nothing may be left in one but by who has the
+// direct address.
+func TestNothingIsLeftInSessions(t *testing.T) {
+	t.Parallel()
+	direct := map[string]bool{"cmd/cho40/jobs.go term": false}
+	for _, s := range statements(t) {
+		if !lasting.MatchString(s.sql) {
+			continue
+		}
+		at := s.file + " " + s.in
+		if _, ok := direct[at]; !ok {
+			t.Errorf("%s:%d: %s: it stays in the session:\n%s", s.file, s.line, s.in, s.sql)
+		}
+		direct[at] = true
+	}
+	for at, used := range direct {
+		if !used {
+			t.Errorf("%s leaves nothing in its session", at)
+		}
+	}
+	for sql, want := range map[string]bool{
+		"SET lock_timeout = 0": true, "SET search_path TO x": true, "SELECT pg_advisory_lock(1)": true, "LISTEN news": true, "CREATE TEMP TABLE t ()": true,
+		"SELECT set_config('jit', 'off', false)": true, "SELECT set_config('jit', 'off', true)": false, "SET LOCAL jit = off": false, "SELECT pg_advisory_xact_lock(1)": false,
+	} {
+		if lasting.MatchString(sql) != want {
+			t.Errorf("%q lasts: %v, want %v", sql, !want, want)
+		}
+	}
+}
+
 // rules are those that a statement breaks, and whether it speaks of a distributed table at all.
 func rules(sql string) (broken []string, concerned bool) {
 	alias, reference := map[string]string{}, map[string]bool{}
@@ -249,7 +282,7 @@ func statements(t *testing.T) (all []statement) {
 					if !ok || !texts.are(e, 0) {
 						return true
 					}
-					if sql := texts.of(e, 0); sqlish.MatchString(sql) {
+					if sql := texts.of(e, 0); sqlish.MatchString(sql) || lasting.MatchString(sql) {
 						at := files.Position(e.Pos())
 						path := filepath.ToSlash(strings.TrimPrefix(at.Filename, root+string(filepath.Separator)))
 						all = append(all, statement{path, at.Line, function.Name.Name, sql})
