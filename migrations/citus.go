@@ -30,7 +30,7 @@ var Places = placed(map[Place][]string{
 		"campaign_marks", "clashes", "consents", "default_decisions", "default_proposals", "designs", "disclosures", "erasures", "imports",
 		"incidents", "ledger_mappings", "market_day_delta", "market_now", "market_split_day_delta", "market_split_now", "market_tracks", "notices", "occupancies",
 		"occupancy_statuses", "old_barriers", "pack_heads", "pack_lines", "phone_sendings", "placard_events", "placards", "print_batches", "printers",
-		"quarter_closes", "requests", "sendings", "sheets", "stalls", "tasks", "vendor_changes", "vendor_merges", "vendors", "visit_counts", "visits",
+		"quarter_closes", "requests", "sendings", "sheets", "stalls", "tasks", "team_grounds", "vendor_changes", "vendor_merges", "vendors", "visit_counts", "visits",
 	},
 	// Beside the map, markets and providers, what a statement about one market joins with them: on which map it lay when, which teams
 	// and campaigns go there.
@@ -38,11 +38,13 @@ var Places = placed(map[Place][]string{
 		"area_pasts", "area_successions", "areas", "campaign_markets", "campaigns", "market_areas", "markets", "providers",
 		"team_markets", "teams",
 	},
-	// placard_serials is a claim that must be unique over all markets, and found without one. The figures of provinces are sums over markets.
+	// placard_serials is a claim that must be unique over all markets, and found without one. The figures of provinces are sums over markets,
+	// the feed of stages and what webhooks deliver of it one queue of all.
 	Local: {
-		"card_reads", "doors", "figure_withdrawals", "grants", "hamlets", "idempotency", "job_runs", "keys", "links", "pack_seeds", "people", "phones",
-		"placard_serials", "province_day_delta", "province_tracks", "province_week_delta", "recovery_codes", "reported_figures", "schema_migrations",
-		"sessions", "set_up_links", "sign_in_failures", "statements", "targets", "team_members", "trainings", "use_reports",
+		"account_stages", "card_reads", "doors", "feed_heads", "figure_withdrawals", "grants", "hamlets", "idempotency", "job_runs", "keys", "links", "pack_seeds", "people", "phones",
+		"placard_serials", "province_day_delta", "province_tracks", "province_week_delta", "recovery_codes", "reported_figures", "rounding_keys", "schema_migrations",
+		"sessions", "set_up_links", "sign_in_failures", "stage_changes", "statements", "targets", "team_members", "trainings", "use_reports", "webhook_deliveries",
+		"webhooks",
 	},
 })
 

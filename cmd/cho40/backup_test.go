@@ -144,7 +144,7 @@ func TestOneLeads(t *testing.T) {
 	for _, f := range found {
 		verdicts[f.Of] += f.Verdict + " "
 	}
-	for of, want := range map[string]string{"schema": "ok ", "rights": "ok ", "jobs": "ok ok ok ok ", "copies": "ok ", "checkpoints": "ok ", "safety": "fault "} { // the tests' server does not sync
+	for of, want := range map[string]string{"schema": "ok ", "rights": "ok ", "jobs": "ok ok ok ok ok ok ", "copies": "ok ", "checkpoints": "ok ", "safety": "fault "} { // the tests' server does not sync
 		if verdicts[of] != want {
 			t.Errorf("the doctor says of %s %q, want %q: %s", of, verdicts[of], want, a.out)
 		}

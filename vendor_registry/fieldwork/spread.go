@@ -77,6 +77,7 @@ func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (S
 		       (SELECT count(DISTINCT area_code) FROM team)::int AS communes_with_team,
 		       (SELECT count(*) FROM commune c
 		        WHERE EXISTS (SELECT FROM markets m JOIN visits v ON v.market_id = m.id WHERE m.area_code = c.code AND v.voided_at IS NULL)
+		           OR EXISTS (SELECT FROM markets m JOIN visit_counts k ON k.market_id = m.id WHERE m.area_code = c.code)
 		           OR EXISTS (SELECT FROM teams t JOIN visits v ON v.team_code = t.code WHERE t.area_code = c.code AND v.voided_at IS NULL))::int AS communes_visited,
 		       '[]'::jsonb AS without`, args)
 	if err != nil {
