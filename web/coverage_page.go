@@ -18,9 +18,14 @@ import (
 type coveragePage struct {
 	figuresFrame
 	Shares   []shareShown
+	Own      bool             // they are of a provider's own customers
+	Others   *coverage.Others // nil: nobody is told of apart
 	AsOf     string
 	Every    []navLink
 	Chart    *chartShown // nil: nobody ever traded here
+	Tiles    []tileShown // empty: not for this reader
+	Parts    []partShown // the places below; none of a market
+	By       string      // what they are
 	Rows     []pointShown
 	Quarters []quarterShown // empty: not for this reader
 	Table    bool           // the reports are tables of an area
@@ -85,14 +90,18 @@ func (s *Server) coveragePage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.AsOf = dateOf(l, share.AsOf)
+	p.AsOf, p.Own, p.Others = dateOf(l, share.AsOf), share.Providers != nil, share.Others
 	for i, n := range [3]*int{&share.Accepting, share.Equipped.Numerator, share.Used.Numerator} {
 		shown := shareShown{Name: threeWords(l)[i], Value: percentOr(l, shareOf(n, share.Vendors)), Definition: [3]string{share.Definition, share.Equipped.Definition, share.Used.Definition}[i], Whole: share.Vendors}
 		switch {
+		case share.Vendors == 0 && p.Own:
+			shown.Of = l.T("None of your customers trades here")
 		case share.Vendors == 0:
 			shown.Of = l.T("Nobody trades here yet")
 		case n == nil:
 			shown.Of = l.T("No wallet or bank reports")
+		case p.Own:
+			shown.Part, shown.Of = *n, l.T("%s of your customers", fraction(l, n, share.Vendors))
 		default:
 			shown.Part, shown.Of = *n, l.T("%s vendors", fraction(l, n, share.Vendors))
 		}
@@ -127,6 +136,14 @@ func (s *Server) coveragePage(c echo.Context) error {
 			return err
 		}
 		p.draw(l, points, campaigns, aims)
+	}
+	if g.Market == nil {
+		if p.Tiles, err = s.tiles(c, g.Area); err != nil {
+			return err
+		}
+		if p.By, p.Parts, err = s.parts(c, g.Area); err != nil {
+			return err
+		}
 	}
 	if g.Market == nil && g.Area == "" {
 		return s.show(c, http.StatusOK, "coverage.html", p)

@@ -55,7 +55,7 @@ func TestFiguresInABrowser(t *testing.T) {
 		t.Run(size.name, func(t *testing.T) {
 			name := "hanh " + size.name
 			var secret auth.Secret
-			g, err := registry.ParseGrant("manager", "market:NEAR")
+			g, err := registry.ParseGrant("officer", "all")
 			if err == nil {
 				_, _, err = w.auth.AddPerson(ctx, console, name, []registry.Grant{g}, password)
 			}
@@ -67,7 +67,7 @@ func TestFiguresInABrowser(t *testing.T) {
 			}
 			b := browse(t, server.URL, size.width, size.height)
 			b.signIn(name, password, secret.Code(w.clock.now()))
-			for _, page := range []string{"/coverage?market=NEAR&every=week", "/targets?market=NEAR", "/figures?market=NEAR", "/campaigns?market=NEAR"} {
+			for _, page := range []string{"/coverage", "/coverage?area=92", "/coverage?market=NEAR&every=week", "/targets?market=NEAR", "/figures?market=NEAR", "/campaigns?market=NEAR"} {
 				b.goes(page)
 				b.looks(page)
 			}

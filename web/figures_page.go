@@ -32,7 +32,11 @@ func (s *Server) onGround(c echo.Context, do registry.Action, title, page string
 	if err != nil {
 		return figuresFrame{}, g, err
 	}
-	p := figuresFrame{frame: s.frame(c, title, g.Market, "market"), Place: g.Name, Home: "/", HomeName: l.T("Markets")}
+	current := "coverage"
+	if g.Market != nil {
+		current = "market"
+	}
+	p := figuresFrame{frame: s.frame(c, title, g.Market, current), Place: g.Name, Home: "/", HomeName: l.T("Markets")}
 	if g.Market != nil {
 		p.Home, p.HomeName = marketPath(g.Market.Code), g.Market.Name
 	} else if g.Name == "" {

@@ -464,7 +464,7 @@ func TestPartnerPagesAndWays(t *testing.T) {
 				want = []string{fmt.Sprintf("khoảng %d trong %d", *s.Others.Accepting, *s.Others.Vendors)}
 			}
 		}
-		for _, page := range []string{"/markets/" + m, "/figures?market=" + m} {
+		for _, page := range []string{"/markets/" + m, "/figures?market=" + m, "/coverage?market=" + m} {
 			p.take(t, step{as: "partner", do: "GET " + page, status: 200, want: append(want, "!tiểu thương nhận tiền không dùng tiền mặt<")})
 		}
 	}

@@ -164,6 +164,9 @@ func (s *Server) frame(c echo.Context, title string, m *registry.Market, current
 	}
 	link("markets", "/", l.T("Markets"))
 	if m == nil {
+		if path := widest(by); path != "" {
+			link("coverage", path, l.T("Coverage"))
+		}
 		if by.CanSomewhere(registry.SeeVendors) || by.CanSomewhere(registry.SeeMaskedVendors) {
 			link("search", "/search", l.T("Find a vendor"))
 		}
@@ -191,6 +194,23 @@ func (s *Server) frame(c echo.Context, title string, m *registry.Market, current
 		link("print", marketPath(m.Code, "print"), l.T("Print"))
 	}
 	return f
+}
+
+// widest is the page of figures for the most that somebody's grants reach over, beyond single markets; empty: nothing does.
+func widest(by registry.Actor) string {
+	path := ""
+	if !by.CanSomewhere(registry.SeeCoverage) {
+		return path
+	}
+	for _, g := range by.Grants {
+		switch {
+		case g.Kind == registry.OverProvider, g.Kind == registry.OverAll && g.Role != registry.Admin:
+			return "/coverage"
+		case g.Kind == registry.OverArea && path == "":
+			path = "/coverage?" + url.Values{"area": {g.Code}}.Encode()
+		}
+	}
+	return path
 }
 
 // badge says on a link how many wait there.

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	registry "cho40/vendor_registry"
+)
+
+// Who may see the country sees each province as a tile and as a row, and goes down to communes and markets; others see what is theirs.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	if err := m.reg.LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range provinces { // and there are no others
+		var name string
+		if err := m.db.QueryRow(t.Context(), `SELECT name FROM areas WHERE code = $1 AND level = 1 AND valid_to IS NULL`, p.code).Scan(&name); err != nil || !strings.HasSuffix(name, strings.TrimPrefix(p.name, "TP. ")) {
+			t.Errorf("%s is %q, not %s: %v", p.code, name, p.name, err)
+		}
+	}
+	var all int
+	if err := m.db.QueryRow(t.Context(), `SELECT count(*) FROM areas WHERE level = 1 AND valid_to IS NULL`).Scan(&all); err != nil || all != len(provinces) {
+		t.Errorf("%d provinces, %v", all, err)
+	}
+	vt, err := m.reg.Market(t.Context(), registry.Console(), "VT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	area := "31321"
+	if _, err := m.reg.EditMarket(t.Context(), registry.Console(), "VT", vt.ETag(), registry.ChangedMarket{Area: &area}); err != nil {
+		t.Fatal(err)
+	}
+	m.approveAll()
+	province := m.get("canbo", "/coverage").is(http.StatusOK).sound().has("34 tỉnh, thành phố", "Cà Mau", "chưa có số", `<li class="p1"><a href="/coverage?area=92">Cần Thơ</a><b>0,0 %</b>`, "Theo tỉnh, thành phố")
+	if n := strings.Count(province.body, `<a href="/coverage?area=`); n != 2 {
+		t.Errorf("%d ways down, want the tile and the row of one province", n)
+	}
+	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "0 / 4")
+	m.get("canbo", "/coverage?area=31321").is(http.StatusOK).sound().has("Theo chợ", `href="/coverage?market=VT"`, "Chợ Vị Thanh")
+	m.get("canbo", "/").has(`href="/coverage"`)
+	m.get("doitac", "/coverage").is(http.StatusOK).sound().hasNot("0 / 4")
+	m.get("loan", "/coverage").is(http.StatusForbidden)
+	m.get("loan", "/").hasNot(`href="/coverage"`)
+}
