@@ -54,6 +54,8 @@ func TestReportOfAQuarter(t *testing.T) {
 		must(err)
 	}
 	near.hang(t, "B-1", true)
+	_, err = m.reg.RecordSharing(t.Context(), m.clerk, "VT", "A-1", registry.NewSharing{Provider: "viettel_money", Version: "vi-share-1", Given: "face_to_face"})
+	must(err)
 	must(m.reg.ConfirmUses(t.Context(), wallet, "VT", registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: one.AccountID, Day: at("2026-03-02"), Payments: 3}}}))
 	goal := target(coverage.NewTarget{Area: "92", Due: at("2026-12-31"), Share: share(0.7)})
 	target(coverage.NewTarget{Market: "VT", Due: at("2026-03-31"), Share: share(0.5)})
