@@ -749,7 +749,7 @@ func TestAppAtTheStall(t *testing.T) {
 		})
 	}
 	t.Run("after fourteen days the PIN opens nothing", func(t *testing.T) {
-		js[bool](p, app+`await store.changeProfile("sau", p => { p.until = sync.now() - 1000; }); return true`)
+		js[bool](p, app+`await store.changeProfile("sau", p => { p.until = 1; }); return true`)
 		p.do("again", chromedp.Reload())
 		p.until("the password is wanted", `document.querySelector("[name=password]")`)
 	})

@@ -35,7 +35,7 @@ func apiRoutes(e *echo.Echo) []string {
 }
 
 // endings are those of one route's parameter.
-var endings = regexp.MustCompile(`\}(\.slips)?\.(pdf|zip|png)$`)
+var endings = regexp.MustCompile(`\}(\.slips?)?\.(pdf|zip|png)$`)
 
 func TestDocumentAndRoutes(t *testing.T) {
 	t.Parallel()

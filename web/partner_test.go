@@ -341,7 +341,7 @@ func TestNothingSmallAboutOthersComesOut(t *testing.T) {
 		for _, m := range markets {
 			area := p.commune[m]
 			province := map[bool]string{true: "31", false: "92"}[area == "11300"]
-			if map[string]string{"market": m, "commune": area, "province": province, "team": ""}[by] == key {
+			if map[string]string{"market": m, "commune": area, "province": province}[by] == key {
 				in = append(in, m)
 			}
 		}
@@ -354,7 +354,7 @@ func TestNothingSmallAboutOthersComesOut(t *testing.T) {
 	last := len(p.days) - 1
 	for place, markets := range places {
 		for d, day := range p.days {
-			for _, by := range []string{"", "market", "commune", "province", "team"} {
+			for _, by := range []string{"", "market", "commune", "province"} {
 				if by != "" && (len(markets) < 3 || d%4 != 0) || by == "" && len(markets) > 1 && d%2 != 0 { // enough for sums on days in a row
 					continue
 				}
@@ -471,7 +471,7 @@ func TestPartnerPagesAndWays(t *testing.T) {
 	p.take(t, step{as: "partner", do: "GET /api/v1/coverage?market=P1", status: 200, want: []string{`"barriers":[{"code":"never_asked"`}})
 	p.take(t, step{as: "partner", do: "GET /api/v1/coverage", status: 200, want: []string{`"barriers":[]`}})
 	p.take(t, step{as: "partner", do: "GET /", status: 200, want: []string{"người khác: "}})
-	for _, path := range []string{"/api/v1/coverage?by=section", "/api/v1/coverage?by=goods&market=P1", "/api/v1/coverage?by=provider", "/api/v1/coverage/history?by=provider",
+	for _, path := range []string{"/api/v1/coverage?by=section", "/api/v1/coverage?by=goods&market=P1", "/api/v1/coverage?by=provider", "/api/v1/coverage?by=team", "/api/v1/coverage/history?by=provider",
 		"/api/v1/targets?market=P1", "/api/v1/markets/P1/exports/stalls.csv", "/api/v1/team-coverage?area=92", "/targets?market=P1"} {
 		p.take(t, step{as: "partner", do: "GET " + path, status: 403})
 	}
