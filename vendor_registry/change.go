@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -56,9 +57,9 @@ var stagesOfAccounts = `
 		       bool_or(e.state IN ('installed', 'suspended') AND e.looked > e.hung AND e.result = 'match') AS matched
 		FROM placards p
 		CROSS JOIN LATERAL (
-			SELECT (array_agg(e.state ORDER BY e.seq DESC))[1] AS state, max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,
+			SELECT (array_agg(e.state ORDER BY e.at DESC, e.seq DESC))[1] AS state, max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,
 			       max(e.seq) FILTER (WHERE e.kind = 'checked') AS looked,
-			       (array_agg(e.result ORDER BY e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
+			       (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
 			FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e
 		WHERE p.market_id = @market AND p.account_id = a.id AND e.state = ANY (@live)
 		  AND EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = coalesce(g.into_id, a.vendor_id) AND o.stall_id = p.stall_id AND o.ended IS NULL)
@@ -74,7 +75,7 @@ const followedAtOnce = 100
 // A market's audit chain is locked from its last event to the commit, so its numbers are in the order of commits: once a number is seen,
 // everything up to it is there to be read, and what commits later has a higher one and is found at the next look. Numbers of the feed are given
 // under a lock that is held to the commit as well, so whoever has read up to one has missed nothing below it. What came and went
-// between two looks is told as what it came to.
+// between two looks is told as what it came to. A market that cannot be followed just now holds up no other.
 func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 	type head struct {
 		MarketID MarketID
@@ -91,6 +92,7 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	now := s.now()
+	var failed []error
 	for _, h := range heads[:min(len(heads), followedAtOnce)] {
 		err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('feed', 0))`); err != nil {
@@ -127,10 +129,10 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 			return err
 		})
 		if err != nil {
-			return true, actionContext("follow", h.MarketID.String(), err)
+			failed = append(failed, actionContext("follow", h.MarketID.String(), err))
 		}
 	}
-	return len(heads) > followedAtOnce, nil
+	return len(heads) > followedAtOnce && failed == nil, errors.Join(failed...)
 }
 
 // Changes is a stretch of the feed behind a cursor, in its order: of the markets in the actor's scope, or, for a partner, of its own
@@ -175,9 +177,7 @@ func (s *Service) Changes(ctx context.Context, by Actor, q ChangeQuestion) (Chan
 		}
 		view.provider = code
 	}
-	if _, err := s.Follow(ctx); err != nil {
-		return Changes{}, err
-	}
+	_, _ = s.Follow(ctx) // what it cannot follow now is told at a later look; the job says so
 	upto, err := postgres.One[int64](ctx, s.db, `SELECT coalesce(max(n), 0) FROM stage_changes`, nil)
 	if err != nil {
 		return Changes{}, err

@@ -160,3 +160,65 @@ func TestFeedSkipsNothing(t *testing.T) {
 		t.Errorf("%d changes, then %q of what committed last", heard, got)
 	}
 }
+
+// A look that comes home late says how a placard was on its day, and changes nothing of how it is since.
+func TestChangesOfLateLooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.placard("A-1", viettel)
+	f := &feed{w, w.manager, "", map[string]string{registry.AccountRef{Market: "VT", ID: p.AccountID}.String(): "A-1"}}
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "installed", HeardName: "lý minh tâm", Consent: agreed})
+	w.clock.pass(2 * day)
+	seen := w.clock.now()
+	w.clock.pass(2 * day)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload})
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "suspended", Reason: "x"})
+	f.hears("it was looked at and stopped", "A-1 –→checked suspended")
+	w.clock.pass(day)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "checked", Result: "damaged", At: seen})
+	f.hears("what was so before that")
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "removed", Reason: "x"})
+	f.hears("taken down", "A-1 checked→approved")
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload, At: seen})
+	f.hears("one that is over does not hang again")
+}
+
+// A market that cannot be followed holds up no other, and nobody who reads the feed.
+func TestFollowGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.stall("A-1", viettel).Accounts[0]
+	st, err := w.reg.Register(t.Context(), w.stranger, "XX", registry.NewStall{Code: "B-1", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}, Accounts: []registry.NewAccount{viettel}, Consent: agreed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := st.Accounts[0]
+	stalls := map[string]string{a.ID.String(): "A-1", b.ID.String(): "B-1"}
+	board := &feed{w, w.manager, "", stalls}
+	board.hears("both are followed", "A-1 –→account")
+	other := &feed{w, w.stranger, "", stalls}
+	other.hears("each by its own board", "B-1 –→account")
+	w.approve(a)
+	if _, err := w.reg.Withdraw(t.Context(), w.stranger, b.ID, "x"); err != nil {
+		t.Fatal(err)
+	}
+	first := ask[string](w, `SELECT min(market_id::text) FROM feed_heads`)
+	tx, err := w.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT FROM feed_heads WHERE market_id = $1 FOR UPDATE`, first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.reg.Follow(t.Context()); err == nil || !strings.Contains(err.Error(), first) {
+		t.Errorf("following says %v", err)
+	}
+	if n := ask[int](w, `SELECT count(*) FROM feed_heads f JOIN audit_heads h ON h.market_id = f.market_id AND h.seq = f.seq`); n != 1 {
+		t.Errorf("%d markets are followed to their end, want the other one", n)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	board.hears("it goes on", "A-1 account→approved")
+	other.hears("and so does the other", "B-1 account→–")
+}
