@@ -56,7 +56,16 @@ func TestReportOfAQuarter(t *testing.T) {
 	near.hang(t, "B-1", true)
 	_, err = m.reg.RecordSharing(t.Context(), m.clerk, "VT", "A-1", registry.NewSharing{Provider: "viettel_money", Version: "vi-share-1", Given: "face_to_face"})
 	must(err)
-	must(m.reg.ConfirmUses(t.Context(), wallet, "VT", registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: one.AccountID, Day: at("2026-03-02"), Payments: 3}}}))
+	paid := func(day string) {
+		t.Helper()
+		answers, err := m.reg.Confirm(t.Context(), wallet, registry.NewConfirmations{Provider: "viettel_money",
+			Items: []registry.Confirmation{{Account: registry.AccountRef{Market: "VT", ID: one.AccountID}, Uses: []registry.ConfirmedUse{{Day: at(day), Payments: 3}}}}})
+		must(err)
+		if answers[0].Result != "recorded" {
+			t.Fatalf("%+v", answers[0])
+		}
+	}
+	paid("2026-03-02")
 	goal := target(coverage.NewTarget{Area: "92", Due: at("2026-12-31"), Share: share(0.7)})
 	target(coverage.NewTarget{Market: "VT", Due: at("2026-03-31"), Share: share(0.5)})
 	run := func(name, from, until string, markets ...string) coverage.Campaign {
@@ -158,7 +167,7 @@ func TestReportOfAQuarter(t *testing.T) {
 	// A year goes by.
 	m.at = m.at.Add(24 * time.Hour)
 	m.record(t, two, registry.NewPlacardEvent{Kind: "installed", Consent: agreed, At: time.Date(2026, 3, 25, 1, 0, 0, 0, time.UTC)})
-	must(m.reg.ConfirmUses(t.Context(), wallet, "VT", registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: one.AccountID, Day: at("2026-03-20"), Payments: 3}}}))
+	paid("2026-03-20")
 	must(m.cov.EndTarget(t.Context(), console, goal.ID.String()))
 	target(coverage.NewTarget{Area: "92", Due: at("2026-12-31"), Share: share(0.9)})
 	must(m.cov.EndCampaign(t.Context(), console, gift.ID.String()))

@@ -21,9 +21,14 @@ func TestUsed(t *testing.T) {
 	}
 	start := registry.DayOf(m.at)
 	wallet := registry.Actor{ID: "key:" + id.New[registry.Actor]().String(), Name: "Viettel", Via: "api", Grants: []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "viettel_money"}}}
-	tell := func(by registry.Actor, in registry.NewUses, want string) {
+	account := registry.AccountRef{Market: "VT", ID: p.AccountID}
+	tell := func(by registry.Actor, provider, want string, uses ...registry.ConfirmedUse) {
 		t.Helper()
-		if err := m.reg.ConfirmUses(t.Context(), by, "VT", in); fault.CodeOf(err) != want {
+		answers, err := m.reg.Confirm(t.Context(), by, registry.NewConfirmations{Provider: provider, Items: []registry.Confirmation{{Account: account, Uses: uses}}})
+		if err == nil && answers[0].Fault != nil {
+			err = answers[0].Fault
+		}
+		if fault.CodeOf(err) != want {
 			t.Fatalf("err = %v, want %q", err, want)
 		}
 	}
@@ -50,10 +55,12 @@ func TestUsed(t *testing.T) {
 	}
 	check("nobody reports", registry.Day{}, -1, 0)
 	m.at = m.at.Add(10 * day)
-	on := func(n int) registry.Use { return registry.Use{Account: p.AccountID, Day: start.Plus(n), Payments: 1} }
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Days: []registry.Day{start.Plus(1)}}, "")
+	on := func(n int) registry.ConfirmedUse { return registry.ConfirmedUse{Day: start.Plus(n), Payments: 1} }
+	if _, err := m.reg.Confirm(t.Context(), wallet, registry.NewConfirmations{Provider: "viettel_money", Days: []registry.Day{start.Plus(1)}}); err != nil {
+		t.Fatal(err)
+	}
 	check("reported, and not paid", registry.Day{}, 0, 2)
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(2), on(2), on(5)}}, "")
+	tell(wallet, "viettel_money", "", on(2), on(5))
 	check("paid on two days", registry.Day{}, 1, 2)
 	check("on the day of the first", start.Plus(4), 0, 2)
 	check("on the day of the second, told later", start.Plus(5), 1, 2)
@@ -61,7 +68,7 @@ func TestUsed(t *testing.T) {
 	check("the 30th day from the first", start.Plus(31), 1, 2)
 	m.at = m.at.Add(day)
 	check("the first is too long ago", registry.Day{}, 0, 2)
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(32)}}, "")
+	tell(wallet, "viettel_money", "", on(32))
 	check("paid again", registry.Day{}, 1, 2)
 	_, err := m.reg.Verified(t.Context(), m.clerk, registry.AccountRef{Market: "VT", ID: p.AccountID}, registry.NewStep{Step: "test_payment", How: "2.000 đồng"})
 	if err != nil {
@@ -70,18 +77,19 @@ func TestUsed(t *testing.T) {
 	check("a helper's own payment is no use", registry.Day{}, 0, 2)
 	twice := on(32)
 	twice.Payments = 2
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{twice}}, "")
+	tell(wallet, "viettel_money", "", twice)
 	check("another one beside it is", registry.Day{}, 1, 2)
 	m.at = m.at.Add(100 * day)
 	check("no report for long", registry.Day{}, -1, 0)
 
 	other := wallet
 	other.Grants = []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "momo"}}
-	tell(other, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(3)}}, "account-not-found")
-	tell(other, registry.NewUses{Provider: "momo", Uses: []registry.Use{on(3)}}, "account-not-found")
-	tell(m.manager, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{on(3)}}, "not-allowed")
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: p.AccountID, Day: registry.DayOf(m.at).Plus(1), Payments: 1}}}, "uses-invalid")
-	tell(wallet, registry.NewUses{Provider: "viettel_money", Uses: []registry.Use{{Account: p.AccountID, Day: start, Payments: 0}}}, "uses-invalid")
+	tell(other, "viettel_money", "provider-not-found", on(3))
+	tell(other, "momo", "account-not-found", on(3))
+	tell(m.manager, "viettel_money", "not-allowed", on(3))
+	tell(wallet, "viettel_money", "confirmation-invalid", registry.ConfirmedUse{Day: registry.DayOf(m.at).Plus(1), Payments: 1})
+	tell(wallet, "viettel_money", "confirmation-invalid", registry.ConfirmedUse{Day: start, Payments: 0})
+	tell(wallet, "viettel_money", "confirmation-invalid", on(3), on(3))
 	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
 		t.Errorf("%+v, %v", wrong, err)
 	}
