@@ -191,7 +191,7 @@ func (p *proposal) fromNumber(bad *[]fault.Field, pointer string, n NewAccount, 
 	}
 	provider, ok := qrgen.ProviderOf(n.Provider)
 	if !ok {
-		*bad = append(*bad, fault.At(below(pointer, "provider"), "unknown", "There is no wallet or bank %q in the list.", clip(strings.ToValidUTF8(n.Provider, "�"), 40)))
+		*bad = append(*bad, fault.At(below(pointer, "provider"), "unknown", "There is no wallet or bank %q in the list.", fault.Clip(n.Provider, 40)))
 		return
 	}
 	if !provider.On(day.String()) {
@@ -343,7 +343,7 @@ func describe(ctx context.Context, db postgres.Querier, m Market, as []Account, 
 func account(ctx context.Context, db postgres.Querier, m Market, which AccountID, now time.Time) (Account, error) {
 	args := accountArgs(m.ID, now)
 	args["id"] = which
-	a, err := one[Account](ctx, db, accountNotFound(), accountColumns+` WHERE a.market_id = @market AND a.id = @id AND a.number <> ''`, args)
+	a, err := postgres.Found[Account](ctx, db, accountNotFound(), accountColumns+` WHERE a.market_id = @market AND a.id = @id AND a.number <> ''`, args)
 	a.dress(m)
 	return a, err
 }
@@ -404,7 +404,7 @@ func (n NewAccount) claim(ctx context.Context, tx pgx.Tx, by Actor, m Market, st
 	if again, err = as.claim(ctx, tx, by, m, now); err != nil || !again {
 		return again, err
 	}
-	owner, err := one[VendorID](ctx, tx, accountNotFound(), `SELECT vendor_id FROM accounts WHERE market_id = @market AND id = @id`,
+	owner, err := postgres.Found[VendorID](ctx, tx, accountNotFound(), `SELECT vendor_id FROM accounts WHERE market_id = @market AND id = @id`,
 		pgx.StrictNamedArgs{"market": m.ID, "id": n.ID})
 	if err == nil && owner != v {
 		err = as.differs()
@@ -467,7 +467,7 @@ func propose(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID, p *
 // and who touched it before under another id.
 func (p *proposal) place(m Market, have []Account, in NewAccount) (amended *Account, err error) {
 	unknown := func(pointer, format, value string) error {
-		return fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown", format, clip(value, 60)))
+		return fault.New(fault.Invalid, "account-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown", format, fault.Clip(value, 60)))
 	}
 	for i, a := range have {
 		if in.Amends != "" && a.State == StateProposed && a.ID.String() == in.Amends {
@@ -790,7 +790,7 @@ func held(ctx context.Context, tx pgx.Tx, m Market, which AccountID, now time.Ti
 	if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
 		return Account{}, err
 	}
-	if _, err := one[VendorID](ctx, tx, accountNotFound(), `
+	if _, err := postgres.Found[VendorID](ctx, tx, accountNotFound(), `
 		SELECT v.id FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
 		WHERE a.market_id = @market AND a.id = @id FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": which}); err != nil {
 		return Account{}, err
@@ -826,7 +826,7 @@ func decide(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Decision, now 
 	}
 	switch {
 	case !by.Can(needs, m):
-		return fail(forbidden())
+		return fail(Forbidden())
 	case d.Decision == "approve" && slices.Contains(a.TouchedBy, by.ID):
 		return fail(ownProposal())
 	case a.State == StateExpired:
@@ -1052,7 +1052,7 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 			return err
 		}
 		if ok := by.Can(ApproveFirst, m); !ok {
-			return forbidden()
+			return Forbidden()
 		}
 		var all []Event
 		var vendors []VendorID

@@ -286,7 +286,7 @@ func market(ctx context.Context, db postgres.Querier, by Actor, do Action, code 
 	case !inScope:
 		return m, marketNotFound(code)
 	case !ok:
-		return m, forbidden()
+		return m, Forbidden()
 	}
 	return m, nil
 }
@@ -303,7 +303,8 @@ func marketNotFound(code string) error {
 	return fault.New(fault.NotFound, "market-not-found", "There is no market %q here.", strings.ToValidUTF8(code, "�"))
 }
 
-func forbidden() error {
+// Forbidden is the fault of who may see something and not do this to it.
+func Forbidden() error {
 	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
 }
 

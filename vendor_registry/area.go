@@ -118,7 +118,7 @@ func (t *areaTable) readUnits(data string) error {
 		return err
 	}
 	for _, row := range rows {
-		u := areaRow{Code: row[0], Name: row[1], Fold: qrgen.Search(row[1]), Kind: row[2], Parent: null(row[4])}
+		u := areaRow{Code: row[0], Name: row[1], Fold: qrgen.Search(row[1]), Kind: row[2], Parent: postgres.Null(row[4])}
 		level, err := strconv.ParseInt(row[3], 10, 16)
 		if err != nil {
 			return fmt.Errorf("%s: level: %w", u.Code, err)
@@ -161,14 +161,14 @@ func (t *areaTable) readFormer(data string) error {
 		level := int16(1)
 		switch len(p.Code) {
 		case 3:
-			level, p.Parent = 3, null(row[2])
+			level, p.Parent = 3, postgres.Null(row[2])
 			province[p.Code], districts[p.Code] = row[2], map[string]bool{}
 		case 5:
 			above, known := province[row[2]]
 			if !known {
 				return fmt.Errorf("%s: no district %q before it", p.Code, row[2])
 			}
-			level, p.District, p.Parent = 2, null(row[2]), null(above)
+			level, p.District, p.Parent = 2, postgres.Null(row[2]), postgres.Null(above)
 		}
 		for _, new := range strings.Fields(row[3]) {
 			if _, known := at[new]; !known {

@@ -89,7 +89,7 @@ func levelOf(code string) int16 {
 func (s *Service) ImportAreas(ctx context.Context, by Actor, file io.Reader, name string, dry bool) (AreaReport, error) {
 	report := AreaReport{File: filepath.Base(name), Moves: []AreaMove{}, ByHand: []AreaMove{}, Grants: []HeldGrant{}}
 	if !by.CanSomewhere(ChangeAreas) {
-		return report, forbidden()
+		return report, Forbidden()
 	}
 	now, today := s.now(), s.Today()
 	rows, err := readMap(file, today)
@@ -125,7 +125,7 @@ func (s *Service) ImportAreas(ctx context.Context, by Actor, file io.Reader, nam
 		if report.New+report.Changed+report.Ended == 0 {
 			return nil
 		}
-		return Audit(ctx, tx, now, by, MarketID{}, Event{"areas.imported", "areas:" + clip(report.File, 80), []string{"units", "successions"}})
+		return Audit(ctx, tx, now, by, MarketID{}, Event{"areas.imported", "areas:" + fault.Clip(report.File, 80), []string{"units", "successions"}})
 	})
 	if err != nil && !errors.Is(err, undone) {
 		return report, actionContext("import areas of", report.File, err)
@@ -135,7 +135,7 @@ func (s *Service) ImportAreas(ctx context.Context, by Actor, file io.Reader, nam
 
 // atRow is a wrong cell of a map file.
 func atRow(r int, column, value, code, format string, args ...any) fault.Field {
-	return fault.Field{Row: r, Column: column, Value: clip(value, 40), Code: code, Detail: fault.Say(format, args...)}
+	return fault.Field{Row: r, Column: column, Value: fault.Clip(value, 40), Code: code, Detail: fault.Say(format, args...)}
 }
 
 func mapInvalid(bad []fault.Field) error {
@@ -359,7 +359,7 @@ func storeMap(ctx context.Context, tx pgx.Tx, rows []mapRow, today Day, report *
 	}
 	for _, code := range slices.Sorted(maps.Keys(lasting)) {
 		r, u := lasting[code], known[code]
-		row := areaRow{Code: code, Name: r.name, Kind: r.kind, Level: levelOf(code), Parent: null(r.parent), From: r.on}
+		row := areaRow{Code: code, Name: r.name, Kind: r.kind, Level: levelOf(code), Parent: postgres.Null(r.parent), From: r.on}
 		switch {
 		case same[code]:
 			report.Unchanged++

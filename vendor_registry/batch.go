@@ -247,7 +247,7 @@ func (b *Batch) equip(ctx context.Context, tx pgx.Tx, m Market, printer string) 
 		b.DesignID, b.Theme = d.ID, &d
 	}
 	if printer != "" {
-		p, err := one[Printer](ctx, tx, unknown("printer", "The market has no printer %q.", printer), `
+		p, err := postgres.Found[Printer](ctx, tx, unknown("printer", "The market has no printer %q.", printer), `
 			SELECT name, offset_right, offset_down FROM printers WHERE market_id = @market AND name = @name`,
 			pgx.StrictNamedArgs{"market": m.ID, "name": printer})
 		if err != nil {
@@ -355,7 +355,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 		p, ok := providerOf(in.Provider)
 		if !ok {
 			return nil, nil, fault.New(fault.Invalid, "batch-invalid", "Some fields need mending.").
-				With(fault.At("provider", "unknown", "There is no wallet or bank %q in the list.", clip(in.Provider, 40)))
+				With(fault.At("provider", "unknown", "There is no wallet or bank %q in the list.", fault.Clip(in.Provider, 40)))
 		}
 		provider = p
 	}
@@ -454,7 +454,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 	}
 	for _, code := range in.Stalls {
 		if key := codeKey(code); !wanted[key] {
-			leave(clip(code, maxCode), "unknown-stall")
+			leave(fault.Clip(code, maxCode), "unknown-stall")
 			wanted[key] = true
 		}
 	}
@@ -586,7 +586,7 @@ func insertPlacards(ctx context.Context, tx pgx.Tx, by Actor, m Market, batch id
 		rows[i] = []any{m.ID, p.ID, string(p.Serial), p.Kind, p.StallID, p.VendorID, p.AccountID, batch, i, p.Mark, p.MarketName, p.Call,
 			p.Stall, p.Goods, p.Vendor, p.Holder, p.ProviderName, p.Languages, p.ShowNumber, p.State, now}
 		claims[i] = []any{string(p.Serial), m.ID, p.ID}
-		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, first.kind, first.state, null(first.heard), "", first.content, first.at, by.ID, now}
+		events[i] = []any{m.ID, id.New[NewPlacardEvent](), p.ID, 1, first.kind, first.state, postgres.Null(first.heard), "", first.content, first.at, by.ID, now}
 	}
 	for _, t := range []struct {
 		table   string
@@ -656,7 +656,7 @@ func batchNotFound() *fault.Error {
 
 // batch is a batch with the design it was made with.
 func (s *Service) batch(ctx context.Context, m Market, which id.ID[Batch]) (Batch, error) {
-	b, err := one[Batch](ctx, s.db, batchNotFound(), batchColumns+`left_out, warnings FROM print_batches WHERE market_id = @market AND id = @id`,
+	b, err := postgres.Found[Batch](ctx, s.db, batchNotFound(), batchColumns+`left_out, warnings FROM print_batches WHERE market_id = @market AND id = @id`,
 		pgx.StrictNamedArgs{"market": m.ID, "id": which})
 	if err != nil {
 		return Batch{}, err

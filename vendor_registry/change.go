@@ -160,9 +160,9 @@ func (s *Service) Changes(ctx context.Context, by Actor, q ChangeQuestion) (Chan
 		view.market = m.Code
 	}
 	if !by.CanSomewhere(FollowChanges) {
-		return Changes{}, forbidden()
+		return Changes{}, Forbidden()
 	}
-	rest, providers := by.apart()
+	rest, providers := by.Apart()
 	if len(providers) > 0 && !rest.CanSomewhere(FollowChanges) {
 		view.only = providers
 	} else {

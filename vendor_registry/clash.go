@@ -111,7 +111,7 @@ func (s *Service) SettleClash(ctx context.Context, by Actor, marketCode string, 
 		if err != nil {
 			return err
 		}
-		at, err := one[*time.Time](ctx, tx, fault.New(fault.NotFound, "not-found", "There is no such record here."),
+		at, err := postgres.Found[*time.Time](ctx, tx, fault.New(fault.NotFound, "not-found", "There is no such record here."),
 			`SELECT settled_at FROM clashes WHERE market_id = @market AND id = @id FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 		if err != nil {
 			return err

@@ -58,14 +58,14 @@ const (
 func (s *Service) Confirm(ctx context.Context, by Actor, in NewConfirmations) ([]Confirmed, error) {
 	now := s.now()
 	if !by.CanSomewhere(ConfirmAccount) {
-		return nil, forbidden()
+		return nil, Forbidden()
 	}
 	provider, err := by.ownProvider(in.Provider)
 	if err != nil {
 		return nil, err
 	}
 	if !by.confirms(Account{Provider: provider}) { // a person of the provider's: its systems know, people may be mistaken
-		return nil, forbidden()
+		return nil, Forbidden()
 	}
 	var bad []fault.Field
 	if len(in.Items) > maxConfirmations {

@@ -159,7 +159,7 @@ func (s *Service) ProposeDefault(ctx context.Context, by Actor, marketCode, code
 		}
 		switch {
 		case to == nil || from == nil:
-			return wrong("unknown", "This vendor has no approved account %q.", clip(in.Account, 60))
+			return wrong("unknown", "This vendor has no approved account %q.", fault.Clip(in.Account, 60))
 		case to.Default:
 			return wrong("same", "This is the default already.")
 		}
@@ -274,7 +274,7 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 	if err := oneAtATime(ctx, tx, m.ID, "print"); err != nil {
 		return nil, err
 	}
-	if _, err := one[VendorID](ctx, tx, defaultNotFound(), `
+	if _, err := postgres.Found[VendorID](ctx, tx, defaultNotFound(), `
 		SELECT v.id FROM default_proposals p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
 		WHERE p.market_id = @market AND p.id = @id FOR UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": d.Proposal.ID}); err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 	case d.Decision == "withdraw" && !p.Mine:
 		return nil, fault.New(fault.Forbidden, "not-yours", "Only who brought this in may take it back. Whoever approves may turn it down.")
 	case d.Decision == "withdraw" && !by.Can(ProposeAccount, m), d.Decision != "withdraw" && !by.Can(ApproveChange, m):
-		return nil, forbidden()
+		return nil, Forbidden()
 	case d.Decision == "approve" && p.Mine:
 		return nil, ownProposal()
 	case p.State == StateExpired:

@@ -147,7 +147,7 @@ func (s *Service) Design(ctx context.Context, by Actor, ref DesignRef) (Design, 
 }
 
 func design(ctx context.Context, db postgres.Querier, m Market, none *fault.Error, where string, args pgx.StrictNamedArgs) (Design, error) {
-	d, err := one[Design](ctx, db, none, designColumns+where, args)
+	d, err := postgres.Found[Design](ctx, db, none, designColumns+where, args)
 	d.dress(m)
 	return d, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
+	"cho40/internal/postgres"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -94,14 +95,14 @@ func (s *Service) Reveal(ctx context.Context, by Actor, marketCode, code string,
 		subject := v.String()
 		args := pgx.StrictNamedArgs{"market": m.ID, "vendor": v}
 		if in.Field == "phone" {
-			number, err = one[string](ctx, tx, fault.New(fault.NotFound, "phone-missing", "The record has no phone of this vendor."),
+			number, err = postgres.Found[string](ctx, tx, fault.New(fault.NotFound, "phone-missing", "The record has no phone of this vendor."),
 				`SELECT phone FROM vendors WHERE market_id = @market AND id = @vendor AND phone IS NOT NULL`, args)
 		} else {
 			args["id"], subject = in.Account.ID, in.Account.ID.String()
 			if in.Account.Market != m.Code {
 				return accountNotFound()
 			}
-			number, err = one[string](ctx, tx, accountNotFound(),
+			number, err = postgres.Found[string](ctx, tx, accountNotFound(),
 				`SELECT number FROM accounts WHERE market_id = @market AND vendor_id = @vendor AND id = @id`, args)
 		}
 		if err != nil {

@@ -537,7 +537,7 @@ func (t traces) blankAnswers(ctx context.Context, tx pgx.Tx, m Market) error {
 // subjectOf finds who a vendor is today, under every ID, also one whose import was taken back. Faults: NotFound vendor-not-found, also when they
 // were erased already.
 func subjectOf(ctx context.Context, db postgres.Querier, m Market, which VendorID, account *AccountID) (subject, error) {
-	v, err := one[VendorID](ctx, db, vendorNotFound(), `
+	v, err := postgres.Found[VendorID](ctx, db, vendorNotFound(), `
 		SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.erased_at IS NULL
 		  AND v.id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = @vendor), @vendor)`,
 		pgx.StrictNamedArgs{"market": m.ID, "vendor": which})
@@ -561,7 +561,7 @@ func (s *Service) ReplayErasures(ctx context.Context, list []Erasure) (erased in
 	now, by := s.now(), system("")
 	for _, e := range list {
 		err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-			m, err := one[Market](ctx, tx, fault.New(fault.NotFound, "not-found", "There is no such record here."), marketColumns+` WHERE m.id = @market`, pgx.StrictNamedArgs{"market": e.Market})
+			m, err := postgres.Found[Market](ctx, tx, fault.New(fault.NotFound, "not-found", "There is no such record here."), marketColumns+` WHERE m.id = @market`, pgx.StrictNamedArgs{"market": e.Market})
 			if err != nil {
 				return err
 			}

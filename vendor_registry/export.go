@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"cho40/internal/fault"
@@ -437,7 +436,7 @@ func (s *Service) ExportCustomers(ctx context.Context, by Actor, provider string
 	case err != nil:
 		return err
 	case in.Full && by.ID != Console().ID:
-		return forbidden()
+		return Forbidden()
 	}
 	total := 0
 	err = s.snapshot(ctx, func(tx pgx.Tx) error {
@@ -477,7 +476,7 @@ func (a Actor) Providers() (codes []string) {
 // ownProvider is the code of a provider whose customers the actor may take out. What is another's looks like what is nobody's.
 func (a Actor) ownProvider(name string) (string, error) {
 	if !a.CanSomewhere(ExportCustomers) {
-		return "", forbidden()
+		return "", Forbidden()
 	}
 	own, code := a.Providers(), providerCode(name)
 	switch {
@@ -492,7 +491,7 @@ func (a Actor) ownProvider(name string) (string, error) {
 			return code, nil
 		}
 	}
-	return "", fault.New(fault.NotFound, "provider-not-found", "There is no wallet or bank %q here.", clip(strings.ToValidUTF8(name, "�"), 40))
+	return "", fault.New(fault.NotFound, "provider-not-found", "There is no wallet or bank %q here.", fault.Clip(name, 40))
 }
 
 // providerCode is our code of a provider, or the text itself where the list does not know it.

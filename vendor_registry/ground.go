@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
@@ -50,7 +49,7 @@ func (g Ground) Key() string {
 //
 // Faults: Invalid choose-one; NotFound market-not-found, area-not-found, also out of scope; Forbidden.
 func (s *Service) GroundFor(ctx context.Context, by Actor, do Action, marketCode, area string) (g Ground, err error) {
-	rest, providers := by.apart()
+	rest, providers := by.Apart()
 	more := false // a grant over more than providers allows it
 	switch {
 	case marketCode != "" && area != "":
@@ -70,16 +69,16 @@ func (s *Service) GroundFor(ctx context.Context, by Actor, do Action, marketCode
 		}
 		switch {
 		case !inScope:
-			return g, areaNotFound(area)
+			return g, AreaNotFound(area)
 		case !allowed:
-			return g, forbidden()
+			return g, Forbidden()
 		}
 		if len(providers) > 0 {
 			_, more, _, err = s.area(ctx, rest, do, area)
 		}
 	default:
 		if !by.everywhere(do) {
-			return g, forbidden()
+			return g, Forbidden()
 		}
 		more = rest.everywhere(do)
 	}
@@ -90,10 +89,8 @@ func (s *Service) GroundFor(ctx context.Context, by Actor, do Action, marketCode
 }
 
 // AreaNotFound is the fault of who names an area that is not there, or not in their scope.
-func AreaNotFound(code string) error { return areaNotFound(code) }
-
-func areaNotFound(code string) error {
-	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", clip(strings.ToValidUTF8(code, "�"), 20))
+func AreaNotFound(code string) error {
+	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", fault.Clip(code, 20))
 }
 
 // area says whether the actor may do something in all of a unit, and whether the unit is in scope at all.
@@ -171,10 +168,7 @@ func (g Ground) Allows(provider string) bool {
 
 // Apart is the actor without the grants over providers, and the providers of those: whoever may not see something without the latter
 // sees of it what is theirs.
-func (a Actor) Apart() (rest Actor, providers []string) { return a.apart() }
-
-// apart is the actor without the grants over providers, and the providers of those.
-func (a Actor) apart() (rest Actor, providers []string) {
+func (a Actor) Apart() (rest Actor, providers []string) {
 	rest, providers = a, []string{}
 	rest.Grants = nil
 	for _, g := range a.Grants {
@@ -186,6 +180,3 @@ func (a Actor) apart() (rest Actor, providers []string) {
 	}
 	return rest, providers
 }
-
-// Forbidden is the fault of who may see something and not do this to it.
-func Forbidden() error { return forbidden() }

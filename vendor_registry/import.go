@@ -268,7 +268,7 @@ func importNotFound() *fault.Error {
 }
 
 func selectImport(ctx context.Context, db postgres.Querier, m MarketID, which ImportID, lock string) (stored, error) {
-	return one[stored](ctx, db, importNotFound(), `
+	return postgres.Found[stored](ctx, db, importNotFound(), `
 		SELECT `+importColumns+` FROM imports
 		WHERE market_id = @market AND id = @id `+lock, pgx.StrictNamedArgs{"market": m, "id": which})
 }

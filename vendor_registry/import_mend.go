@@ -68,7 +68,7 @@ func (s *Service) MendImport(ctx context.Context, by Actor, ref ImportRef, rows 
 					return c.Role != ledger.Private && (c.Letter() == key || c.Heading != "" && ledger.Key(c.Heading) == ledger.Key(key))
 				})
 				if c < 0 {
-					bad = append(bad, fault.At(below(below(at, "cells"), key), "not-there", "There is no column %s.", clip(key, 40)))
+					bad = append(bad, fault.At(below(below(at, "cells"), key), "not-there", "There is no column %s.", fault.Clip(key, 40)))
 					continue
 				}
 				if st.Mended[r.Row] == nil {

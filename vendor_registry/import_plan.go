@@ -474,7 +474,7 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, rows
 		if vendor == nil {
 			v := id.New[Vendor]()
 			vendor = &v
-			vendors = append(vendors, []any{p.market.ID, v, row.Vendor, qrgen.Search(row.Vendor), null(row.Phone), im, now})
+			vendors = append(vendors, []any{p.market.ID, v, row.Vendor, qrgen.Search(row.Vendor), postgres.Null(row.Phone), im, now})
 			if who(row) != "" {
 				fresh[who(row)] = v
 			}

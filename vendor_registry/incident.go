@@ -159,7 +159,7 @@ func (s *Service) Incidents(ctx context.Context, by Actor, marketCode string, al
 	after := IncidentID{}
 	if l.Cursor != "" {
 		if after, err = id.Parse[Incident](l.Cursor); err != nil {
-			return Page[Incident]{}, fault.Check("query-invalid", []fault.Field{fault.At("cursor", "unknown", "This list has no such place. Begin again without it.")})
+			return Page[Incident]{}, BadCursor()
 		}
 	}
 	is, err := postgres.All[Incident](ctx, s.db, incidentColumns+`
@@ -168,7 +168,7 @@ func (s *Service) Incidents(ctx context.Context, by Actor, marketCode string, al
 	for i := range is {
 		is[i].dress(m)
 	}
-	return page(is, n, func(i Incident) string { return i.ID.String() }), actionContext("incidents of", marketCode, err)
+	return PageOf(is, n, func(i Incident) string { return i.ID.String() }), actionContext("incidents of", marketCode, err)
 }
 
 func incidentNotFound() *fault.Error {
@@ -185,7 +185,7 @@ func (s *Service) Incident(ctx context.Context, by Actor, ref IncidentRef) (Inci
 }
 
 func incident(ctx context.Context, db postgres.Querier, m Market, which IncidentID) (Incident, error) {
-	i, err := one[Incident](ctx, db, incidentNotFound(), incidentColumns+` AND i.id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+	i, err := postgres.Found[Incident](ctx, db, incidentNotFound(), incidentColumns+` AND i.id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 	i.dress(m)
 	return i, err
 }

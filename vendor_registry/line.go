@@ -85,7 +85,7 @@ func (s *Service) Stalls(ctx context.Context, by Actor, marketCode string, f Sta
 	if f.Stage != "" {
 		stage, ok := ParseStage(f.Stage)
 		if !ok {
-			return p, fault.New(fault.Invalid, "stage-unknown", "There is no stage %q.", clip(f.Stage, 20)).
+			return p, fault.New(fault.Invalid, "stage-unknown", "There is no stage %q.", fault.Clip(f.Stage, 20)).
 				With(fault.At("stage", "unknown", "One of: %s.", strings.Join(StageNames, ", ")))
 		}
 		args["stage"] = int(stage)
@@ -116,7 +116,7 @@ func (s *Service) Stalls(ctx context.Context, by Actor, marketCode string, f Sta
 	for i := range p.Items {
 		p.Items[i].mask(masked)
 	}
-	return page(p.Items, n, func(l StallLine) string { return strconv.Itoa(l.Position) + "~" + l.CodeKey }), nil
+	return PageOf(p.Items, n, func(l StallLine) string { return strconv.Itoa(l.Position) + "~" + l.CodeKey }), nil
 }
 
 // PlanLine is a stall on the plan of its market.

@@ -271,7 +271,7 @@ func (s *Service) AddMarket(ctx context.Context, by Actor, in NewMarket) (Market
 			return err
 		}
 		if ok, _ := by.can(ChangeMarket, m); !ok {
-			return forbidden()
+			return Forbidden()
 		}
 		args := m.args()
 		args["now"], args["demo"] = m.CreatedAt, m.Demo
@@ -373,7 +373,7 @@ func (s *Service) EditMarket(ctx context.Context, by Actor, code, match string, 
 			return err
 		}
 		if ok, _ := by.can(ChangeMarket, m); !ok { // where it is now, they may not
-			return forbidden()
+			return Forbidden()
 		}
 		return Audit(ctx, tx, now, by, m.ID, Event{"market.changed", "market:" + m.Code, fields})
 	})
@@ -395,7 +395,7 @@ func (m Market) args() pgx.StrictNamedArgs {
 	if m.LunarDays == nil {
 		m.LunarDays = []int{}
 	}
-	return pgx.StrictNamedArgs{"id": m.ID, "code": m.Code, "name": m.Name, "fold": qrgen.Search(m.Name), "area": null(m.Area), "area_since": since,
+	return pgx.StrictNamedArgs{"id": m.ID, "code": m.Code, "name": m.Name, "fold": qrgen.Search(m.Name), "area": postgres.Null(m.Area), "area_since": since,
 		"planned": m.PlannedStalls, "call": m.Call, "site": m.Site, "class": m.Class, "kind": m.Kind, "weekdays": m.Weekdays, "lunar_days": m.LunarDays,
 		"program": m.Program, "program_since": m.ProgramSince, "program_sponsor": m.ProgramSponsor, "signal": m.Signal,
 		"contact_name": m.ContactName, "contact_phone": m.ContactPhone}
@@ -467,11 +467,11 @@ func (s *Service) Markets(ctx context.Context, by Actor, q string, l List) (Page
 	for i := range items {
 		items[i].NextDays = items[i].daysFrom(s.Today())
 	}
-	return page(items, n, func(m Market) string { return m.Code }), err
+	return PageOf(items, n, func(m Market) string { return m.Code }), err
 }
 
-// page cuts a list that was read one longer than asked.
-func page[T any](items []T, n int, key func(T) string) Page[T] {
+// PageOf cuts a list that was read one longer than asked; key is where the next page begins.
+func PageOf[T any](items []T, n int, key func(T) string) Page[T] {
 	p := Page[T]{Items: items}
 	if len(items) > n {
 		p.Items = items[:n]
@@ -479,6 +479,11 @@ func page[T any](items []T, n int, key func(T) string) Page[T] {
 		p.Next = &next
 	}
 	return p
+}
+
+// BadCursor is the fault of who asks to go on from a place that a list does not have.
+func BadCursor() error {
+	return fault.Check("query-invalid", []fault.Field{fault.At("cursor", "unknown", "This list has no such place. Begin again without it.")})
 }
 
 const marketColumns = `
@@ -501,23 +506,6 @@ func selectMarket(ctx context.Context, db postgres.Querier, code string) (Market
 // MarketsNamed are the markets of these codes, for whoever asks about scopes and not for people.
 func MarketsNamed(ctx context.Context, db postgres.Querier, codes []string) ([]Market, error) {
 	return postgres.All[Market](ctx, db, marketColumns+` WHERE m.code = ANY (@codes) ORDER BY m.code`, pgx.StrictNamedArgs{"codes": codes})
-}
-
-// null stores empty text as NULL.
-func null(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// clip keeps a person's own words short in a message.
-func clip(s string, most int) string {
-	r := []rune(s)
-	if len(r) <= most {
-		return s
-	}
-	return string(r[:most]) + "…"
 }
 
 // asJSON is v for a jsonb column; v is one of our own structs, so it cannot fail.

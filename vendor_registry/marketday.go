@@ -27,7 +27,7 @@ func (w Weekday) String() string {
 func (w *Weekday) UnmarshalText(b []byte) error {
 	i := slices.Index(weekdayNames, string(b))
 	if i < 0 {
-		return fault.New(fault.Invalid, "weekday-unknown", "There is no day of the week %q. Write: mon tue wed thu fri sat sun.", clip(string(b), 20))
+		return fault.New(fault.Invalid, "weekday-unknown", "There is no day of the week %q. Write: mon tue wed thu fri sat sun.", fault.Clip(string(b), 20))
 	}
 	*w = Weekday(i + 1)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"cho40/internal/fault"
 	"cho40/qrgen"
 
 	"golang.org/x/text/unicode/norm"
@@ -33,7 +34,7 @@ const (
 )
 
 func newSought(q string) (s sought) {
-	q = clip(q, mostAsked)
+	q = fault.Clip(q, mostAsked)
 	s.words, s.tones = keysOf(q)
 	if len(s.words) > mostWords {
 		s.words, s.tones = s.words[:mostWords], s.tones[:min(mostWords, len(s.tones))]

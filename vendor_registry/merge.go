@@ -121,7 +121,7 @@ func moveRecord(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, gone, stay
 	b.Queue(`UPDATE occupancies SET vendor_id = @stays WHERE market_id = @market AND vendor_id = @gone`, args(pgx.StrictNamedArgs{}))
 	b.Queue(`UPDATE consents SET vendor_id = @stays WHERE market_id = @market AND vendor_id = @gone`, args(pgx.StrictNamedArgs{}))
 	b.Queue(`UPDATE vendors SET version = version + 1, phone = CASE WHEN id = @stays THEN coalesce(phone, @phone) ELSE phone END
-	         WHERE market_id = @market AND id IN (@gone, @stays)`, args(pgx.StrictNamedArgs{"phone": null(gone.FullPhone)}))
+	         WHERE market_id = @market AND id IN (@gone, @stays)`, args(pgx.StrictNamedArgs{"phone": postgres.Null(gone.FullPhone)}))
 	b.Queue(`UPDATE vendor_merges SET into_id = @stays WHERE market_id = @market AND into_id = @gone`, args(pgx.StrictNamedArgs{}))
 	b.Queue(`INSERT INTO vendor_merges (market_id, vendor_id, into_id, reason, merged_by, merged_at) VALUES (@market, @gone, @stays, @reason, @by, @now)`,
 		args(pgx.StrictNamedArgs{"reason": reason, "by": by.ID, "now": now}))

@@ -53,7 +53,7 @@ func (mv move) settle(ctx context.Context, tx pgx.Tx, m *Market, today Day) erro
 		case i > 0 && !f.Until.After(former[i-1].Until):
 			bad = append(bad, fault.At("former_areas", "order", "Two former areas end on the same day."))
 		case !stood:
-			bad = append(bad, fault.At("former_areas", "unknown", "There was no area with the code %q before %s.", clip(f.Area, 20), f.Until))
+			bad = append(bad, fault.At("former_areas", "unknown", "There was no area with the code %q before %s.", fault.Clip(f.Area, 20), f.Until))
 		}
 		if former[i].since = "-infinity"; i > 0 {
 			former[i].since = former[i-1].Until.String()
@@ -84,7 +84,7 @@ func (m Market) storeFormer(ctx context.Context, tx pgx.Tx) error {
 		b.Queue(`INSERT INTO market_areas (market_id, until, since, area_code) VALUES (@id, @until, @since::date, @area)`,
 			pgx.StrictNamedArgs{"id": m.ID, "until": f.Until, "since": f.since, "area": f.Area})
 	}
-	b.Queue(`UPDATE markets SET area_code = @area WHERE id = @id`, pgx.StrictNamedArgs{"id": m.ID, "area": null(m.Area)})
+	b.Queue(`UPDATE markets SET area_code = @area WHERE id = @id`, pgx.StrictNamedArgs{"id": m.ID, "area": postgres.Null(m.Area)})
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ func inForce(ctx context.Context, db postgres.Querier, code string, on Day) erro
 		Ended      *Day
 		Successors []string
 	}
-	u, err := one[unit](ctx, db, fault.New(fault.NotFound, "area-not-found",
-		"There is no area with the code %q. Leave it out, or give the official code of the commune.", clip(code, 20)), `
+	u, err := postgres.Found[unit](ctx, db, fault.New(fault.NotFound, "area-not-found",
+		"There is no area with the code %q. Leave it out, or give the official code of the commune.", fault.Clip(code, 20)), `
 		SELECT a.name, EXISTS (SELECT FROM area_states s WHERE s.code = a.code AND s.since <= @on AND @on < s.until) AS now,
 		       CASE WHEN a.valid_to <= @on THEN a.valid_to END AS ended,
 		       ARRAY(SELECT n.name || ' (' || n.code || ')' FROM area_successions x JOIN areas n ON n.code = x.new
@@ -113,7 +113,7 @@ func inForce(ctx context.Context, db postgres.Querier, code string, on Day) erro
 		return nil
 	case u.Ended == nil:
 		return fault.New(fault.NotFound, "area-not-found",
-			"There is no area with the code %q. Leave it out, or give the official code of the commune.", clip(code, 20))
+			"There is no area with the code %q. Leave it out, or give the official code of the commune.", fault.Clip(code, 20))
 	}
 	most := 8
 	if len(u.Successors) > most {

@@ -79,7 +79,7 @@ func (s *Service) Notices(ctx context.Context, by Actor, marketCode string, all 
 	after := NoticeID{}
 	if l.Cursor != "" {
 		if after, err = id.Parse[Notice](l.Cursor); err != nil {
-			return Page[Notice]{}, fault.Check("query-invalid", []fault.Field{fault.At("cursor", "unknown", "This list has no such place. Begin again without it.")})
+			return Page[Notice]{}, BadCursor()
 		}
 	}
 	ns, err := postgres.All[Notice](ctx, s.db, noticeColumns+`
@@ -88,7 +88,7 @@ func (s *Service) Notices(ctx context.Context, by Actor, marketCode string, all 
 	for i := range ns {
 		ns[i].dress()
 	}
-	return page(ns, n, func(n Notice) string { return n.ID.String() }), actionContext("notices of", marketCode, err)
+	return PageOf(ns, n, func(n Notice) string { return n.ID.String() }), actionContext("notices of", marketCode, err)
 }
 
 func (n *Notice) dress() {
@@ -111,7 +111,7 @@ func (s *Service) Delivered(ctx context.Context, by Actor, marketCode string, wh
 		if err != nil {
 			return err
 		}
-		if n, err = one[Notice](ctx, tx, fault.New(fault.NotFound, "notice-not-found", "There is no such notice here."),
+		if n, err = postgres.Found[Notice](ctx, tx, fault.New(fault.NotFound, "notice-not-found", "There is no such notice here."),
 			noticeColumns+` WHERE n.market_id = @market AND n.id = @id`, args); err != nil {
 			return err
 		}

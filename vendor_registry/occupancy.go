@@ -70,7 +70,7 @@ type holding struct {
 
 // hold locks a stall until the transaction ends, so that what happens to it comes one after the other. Faults: NotFound stall-not-found.
 func hold(ctx context.Context, tx pgx.Tx, m Market, code string) (holding, error) {
-	return one[holding](ctx, tx, stallNotFound(code), `
+	return postgres.Found[holding](ctx, tx, stallNotFound(code), `
 		SELECT s.id AS stall_id, s.code, s.section, o.vendor_id, o.id AS occupancy_id, o.began,
 		       coalesce(t.status, 'trading') AS status, t.began AS status_from, coalesce(t.reason, '') AS status_reason, t.season_from, t.season_to
 		FROM stalls s

@@ -126,7 +126,7 @@ func (s *Service) claimed(ctx context.Context, serial string) (Market, PlacardID
 		Code      string
 		PlacardID PlacardID
 	}
-	c, err := one[claim](ctx, s.db, placardNotFound(), `
+	c, err := postgres.Found[claim](ctx, s.db, placardNotFound(), `
 		SELECT m.code, c.placard_id FROM placard_serials c JOIN markets m ON m.id = c.market_id WHERE c.serial = @serial`,
 		pgx.StrictNamedArgs{"serial": string(no)})
 	if err != nil {
@@ -556,8 +556,8 @@ func (e placardEvent) queue(b *pgx.Batch, by Actor, m MarketID, p PlacardID, now
 	if e.content == nil {
 		e.content = []byte{}
 	}
-	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": null(e.result),
-		"heard": null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "ahead": e.ahead, "late": e.late, "by": by.ID, "now": now}
+	args := pgx.StrictNamedArgs{"market": m, "id": e.id, "placard": p, "kind": e.kind, "state": e.state, "result": postgres.Null(e.result),
+		"heard": postgres.Null(e.heard), "reason": e.reason, "content": e.content, "at": e.at, "ahead": e.ahead, "late": e.late, "by": by.ID, "now": now}
 	b.Queue(`
 		INSERT INTO placard_events (market_id, id, placard_id, seq, kind, state, result, heard_name, reason, content, at, clock_ahead, recorded_by, recorded_at)
 		SELECT @market, @id, @placard, coalesce(max(e.seq), 0) + 1, @kind, @state, @result, @heard, @reason, @content,

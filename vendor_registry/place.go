@@ -109,7 +109,7 @@ func (a Actor) Reach(do Action) pgx.StrictNamedArgs {
 		case OverTeam:
 			teams = append(teams, g.Code)
 		case OverArea:
-			areas, days = append(areas, g.Code), append(days, null(g.Since))
+			areas, days = append(areas, g.Code), append(days, postgres.Null(g.Since))
 		}
 	}
 	return pgx.StrictNamedArgs{"all": all, "codes": codes, "teams": teams, "areas": areas, "area_days": days}

@@ -31,7 +31,7 @@ func (s *Service) UpdateProviders(ctx context.Context, by Actor, file io.Reader,
 		return nil, actionContext("update", "providers", err)
 	}
 	if !by.CanSomewhere(ChangeProviders) {
-		return refuse(forbidden())
+		return refuse(Forbidden())
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxProvidersFile+1))
 	if err != nil {

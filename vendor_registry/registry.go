@@ -209,15 +209,6 @@ func codeKey(code string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(code), ""))
 }
 
-// one runs a statement that yields one row, and turns "no row" into the fault given.
-func one[T any](ctx context.Context, db postgres.Querier, none *fault.Error, sql string, args pgx.StrictNamedArgs) (T, error) {
-	v, err := postgres.One[T](ctx, db, sql, args)
-	if err != nil && isNoRows(err) {
-		return v, none
-	}
-	return v, err
-}
-
 // oneAtATime lets the uses of one thing in a market come one after the other, until the transaction ends.
 func oneAtATime(ctx context.Context, tx pgx.Tx, m MarketID, what string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(@what, 0))`, pgx.StrictNamedArgs{"what": what + " " + m.String()})

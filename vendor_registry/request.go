@@ -106,7 +106,7 @@ func requestNotFound() *fault.Error {
 }
 
 func request(ctx context.Context, db postgres.Querier, m Market, which id.ID[Request], now time.Time, lock string) (Request, error) {
-	r, err := one[Request](ctx, db, requestNotFound(), requestColumns+` AND r.id = @id`+lock, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+	r, err := postgres.Found[Request](ctx, db, requestNotFound(), requestColumns+` AND r.id = @id`+lock, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 	r.dress(m, now)
 	return r, err
 }
@@ -295,7 +295,7 @@ func (s *Service) AnswerRequest(ctx context.Context, by Actor, in RequestAnswer)
 				in.Reason = ""
 			}
 		}
-		outcome := map[string]*string{"done": null("done"), "refuse": null("refused")}[in.Decision]
+		outcome := map[string]*string{"done": postgres.Null("done"), "refuse": postgres.Null("refused")}[in.Decision]
 		if _, err := tx.Exec(ctx, `
 			UPDATE requests SET acknowledged_by = coalesce(acknowledged_by, @by), acknowledged_at = coalesce(acknowledged_at, @now), outcome = @outcome::text,
 			       reason = @reason, ended_by = CASE WHEN @outcome::text IS NOT NULL THEN @by END, ended_at = CASE WHEN @outcome::text IS NOT NULL THEN @now::timestamptz END
@@ -348,7 +348,7 @@ func (s *Service) do(ctx context.Context, tx pgx.Tx, by Actor, m Market, r Reque
 		return stopped, events, Recount(ctx, tx, m.ID, now, sub.vendor)
 	case "delete":
 		if !by.Can(EraseVendor, m) {
-			return nil, nil, forbidden()
+			return nil, nil, Forbidden()
 		}
 		if err := by.Fresh(now); err != nil {
 			return nil, nil, err

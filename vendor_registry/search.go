@@ -210,7 +210,7 @@ func (s *Service) searched(ctx context.Context, by Actor, marketCode string) (re
 		return w, err
 	}
 	if !by.CanSomewhere(SeeVendors) && !by.CanSomewhere(SeeMaskedVendors) {
-		return reach{}, forbidden()
+		return reach{}, Forbidden()
 	}
 	if by.everywhere(SeeVendors) {
 		return s.everywhere(ctx, by, reach{})

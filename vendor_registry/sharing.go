@@ -42,7 +42,7 @@ func (n *NewSharing) check() error {
 	case strings.TrimSpace(n.Provider) == "":
 		bad = append(bad, fault.At("provider", "required", "Say which wallet or bank."))
 	case !ok:
-		bad = append(bad, fault.At("provider", "unknown", "There is no wallet or bank %q in the list.", clip(strings.ToValidUTF8(n.Provider, "�"), 40)))
+		bad = append(bad, fault.At("provider", "unknown", "There is no wallet or bank %q in the list.", fault.Clip(n.Provider, 40)))
 	}
 	n.Provider = p.Code
 	if !slices.Contains(SharingWordings, n.Version) {

@@ -105,7 +105,7 @@ func (in NewStall) prepare(by Actor, now time.Time) (registration, error) {
 
 func checkCategory(bad *[]fault.Field, code string) {
 	if _, ok := CategoryOf(code); code != "" && !ok {
-		*bad = append(*bad, fault.At("category", "unknown", "There is no category of goods %q.", clip(strings.ToValidUTF8(code, "�"), 40)))
+		*bad = append(*bad, fault.At("category", "unknown", "There is no category of goods %q.", fault.Clip(code, 40)))
 	}
 }
 
@@ -305,7 +305,7 @@ func (s *Service) again(ctx context.Context, by Actor, marketCode string, st Sta
 	if err != nil {
 		return Stall{}, err
 	}
-	code, err := one[string](ctx, s.db, stallNotFound(st.Code), `SELECT code FROM stalls WHERE market_id = @market AND id = @id AND removed_at IS NULL`,
+	code, err := postgres.Found[string](ctx, s.db, stallNotFound(st.Code), `SELECT code FROM stalls WHERE market_id = @market AND id = @id AND removed_at IS NULL`,
 		pgx.StrictNamedArgs{"market": m.ID, "id": st.ID})
 	if err != nil {
 		return Stall{}, err
@@ -359,7 +359,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 		Consented            bool
 		OwnConsent           bool
 	}
-	r, err := one[row](ctx, s.db, stallNotFound(code), `
+	r, err := postgres.Found[row](ctx, s.db, stallNotFound(code), `
 		SELECT s.id, s.code, s.section, s.goods, s.position, s.version, s.placard_languages AS languages, s.show_number,
 		       s.category AS category_code, `+statusColumns+`, t.season_from, t.season_to, t.status_from AS since, coalesce(t.status_reason, '') AS why,
 		       v.id AS vendor_id, v.name AS vendor_name, v.phone AS vendor_phone, v.kind AS vendor_kind, v.sim_registered AS vendor_sim,
@@ -404,7 +404,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 	}
 	args := StageArgs(m.ID, now)
 	args["vendor"] = *r.VendorID
-	if st.Stage, err = one[*Stage](ctx, s.db, stallNotFound(code), `SELECT n.stage FROM (SELECT @vendor::uuid AS id) v CROSS JOIN LATERAL (`+stageOf("v.id")+`) n`, args); err != nil {
+	if st.Stage, err = postgres.Found[*Stage](ctx, s.db, stallNotFound(code), `SELECT n.stage FROM (SELECT @vendor::uuid AS id) v CROSS JOIN LATERAL (`+stageOf("v.id")+`) n`, args); err != nil {
 		return st, err
 	}
 	st.lacks(r.Consented)
@@ -422,7 +422,7 @@ func (s *Service) stall(ctx context.Context, m Market, masked bool, code string)
 }
 
 func stallNotFound(code string) *fault.Error {
-	return fault.New(fault.NotFound, "stall-not-found", "There is no stall %q in this market.", clip(strings.ToValidUTF8(code, "�"), maxCode))
+	return fault.New(fault.NotFound, "stall-not-found", "There is no stall %q in this market.", fault.Clip(code, maxCode))
 }
 
 // ETag is the stall's version as HTTP carries it.
@@ -485,7 +485,7 @@ func (s *Service) Change(ctx context.Context, by Actor, marketCode, code, match 
 			VendorID *VendorID
 			Erased   bool
 		}
-		h, err := one[held](ctx, tx, stallNotFound(code), `
+		h, err := postgres.Found[held](ctx, tx, stallNotFound(code), `
 			SELECT s.id, s.version, o.vendor_id, v.erased_at IS NOT NULL AS erased
 			FROM stalls s
 			LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL

@@ -171,7 +171,7 @@ func accountOfStand(ctx context.Context, tx pgx.Tx, by Actor, m Market, v Vendor
 		return a, nil, nil
 	}
 	if !by.Can(ProposeAccount, m) {
-		return Account{}, nil, forbidden()
+		return Account{}, nil, Forbidden()
 	}
 	proposed, err := propose(ctx, tx, by, m, v, p, NewAccount{})
 	if err != nil {
@@ -188,7 +188,7 @@ func insertStand(ctx context.Context, tx pgx.Tx, by Actor, m Market, code string
 		Code, Goods, Vendor string
 		There               *Serial
 	}
-	at, err := one[place](ctx, tx, stallNotFound(code), `
+	at, err := postgres.Found[place](ctx, tx, stallNotFound(code), `
 		SELECT s.id, s.code, s.goods, v.name AS vendor, p.serial AS there
 		FROM stalls s
 		JOIN vendors v ON v.market_id = s.market_id AND v.id = @vendor

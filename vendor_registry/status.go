@@ -169,7 +169,7 @@ func statusFilter(status string) error {
 	if status == "" || slices.Contains(StallStatuses, status) {
 		return nil
 	}
-	return fault.New(fault.Invalid, "status-unknown", "There is no status %q.", clip(status, 20)).
+	return fault.New(fault.Invalid, "status-unknown", "There is no status %q.", fault.Clip(status, 20)).
 		With(fault.At("status", "unknown", "One of: %s.", strings.Join(StallStatuses, ", ")))
 }
 

@@ -30,7 +30,7 @@ func (a KnownArea) Ended(on Day) bool { return a.ValidTo != nil && !a.ValidTo.Af
 // AreaFor finds a unit by its code, ended ones included. It does not say no to who has no scope there: that is in the answer.
 // Faults: NotFound area-not-found.
 func (s *Service) AreaFor(ctx context.Context, by Actor, do Action, code string) (KnownArea, error) {
-	a, err := one[KnownArea](ctx, s.db, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", clip(code, 20)), `
+	a, err := postgres.Found[KnownArea](ctx, s.db, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", fault.Clip(code, 20)), `
 		SELECT code, name, level, valid_to, false AS seen FROM areas WHERE code = @code`, pgx.StrictNamedArgs{"code": code})
 	if err != nil {
 		return a, err

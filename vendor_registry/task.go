@@ -111,7 +111,7 @@ func (s *Service) Tasks(ctx context.Context, by Actor, marketCode string, f Task
 			ts[i].Vendor = maskedName(ts[i].Vendor)
 		}
 	}
-	return page(ts, n, func(t Task) string { return t.ID.String() }), actionContext("tasks of", marketCode, err)
+	return PageOf(ts, n, func(t Task) string { return t.ID.String() }), actionContext("tasks of", marketCode, err)
 }
 
 // old is a live placard of an account that something is to be done about.
@@ -230,7 +230,7 @@ func insertTasks(ctx context.Context, tx pgx.Tx, by Actor, m Market, v VendorID,
 			VALUES (@market, @id, @kind, @stall, @vendor, @account, @placard, @serial, @priority, @due, 'open', @reason, @by, @now)
 			ON CONFLICT DO NOTHING`, // it is open already
 			pgx.StrictNamedArgs{"market": m.ID, "id": of, "kind": t.kind, "stall": t.stall, "vendor": v, "account": t.account, "placard": t.placard,
-				"serial": null(string(t.serial)), "priority": how.priority, "due": how.due(now), "reason": reason, "by": by.ID, "now": now})
+				"serial": postgres.Null(string(t.serial)), "priority": how.priority, "due": how.due(now), "reason": reason, "by": by.ID, "now": now})
 		events = append(events, Event{"task.made", "task:" + of.String(), []string{t.kind}})
 	}
 	return events, tx.SendBatch(ctx, b).Close()

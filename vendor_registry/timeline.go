@@ -50,7 +50,7 @@ func (s *Service) Timeline(ctx context.Context, by Actor, marketCode, code strin
 	if err != nil {
 		return Page[Happening]{}, err
 	}
-	which, err := one[StallID](ctx, s.db, stallNotFound(code), `
+	which, err := postgres.Found[StallID](ctx, s.db, stallNotFound(code), `
 		SELECT id FROM stalls WHERE market_id = @market AND code_key = @key AND removed_at IS NULL`, pgx.StrictNamedArgs{"market": m.ID, "key": codeKey(code)})
 	if err != nil {
 		return Page[Happening]{}, actionContext("timeline of stall", code, err)
@@ -198,7 +198,7 @@ func happenings[T any](ctx context.Context, db postgres.Querier, m Market, maske
 	for i := range p.Items {
 		p.Items[i].dress(m, masked)
 	}
-	return page(p.Items, n, func(h Happening) string { return fmt.Sprintf("%d~%d~%s", h.At.UnixMicro(), h.N, h.Key) }), err
+	return PageOf(p.Items, n, func(h Happening) string { return fmt.Sprintf("%d~%d~%s", h.At.UnixMicro(), h.N, h.Key) }), err
 }
 
 // within keeps what happened while somebody of the table them w was there; no day: always.

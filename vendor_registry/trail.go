@@ -78,7 +78,7 @@ func (f TrailFilter) days() (from, before *time.Time, err error) {
 func (s *Service) trailSeen(ctx context.Context, db postgres.Querier, by Actor, code string, do Action) (m Market, keys []string, err error) {
 	own := func(may bool) error {
 		if !may || do != SeeAudit {
-			return forbidden()
+			return Forbidden()
 		}
 		keys, err = ownKeys(ctx, db, by)
 		return err
@@ -133,7 +133,7 @@ func (s *Service) Trail(ctx context.Context, by Actor, marketCode string, f Trai
 	if err != nil {
 		return p, err
 	}
-	args := pgx.StrictNamedArgs{"market": chainID(m.ID), "n": n + 1, "from": from, "before": before, "actor": null(f.Actor), "action": nil, "kind": nil, "keys": keys,
+	args := pgx.StrictNamedArgs{"market": chainID(m.ID), "n": n + 1, "from": from, "before": before, "actor": postgres.Null(f.Actor), "action": nil, "kind": nil, "keys": keys,
 		"objects": nil, "below": int64(1<<62 - 1)}
 	if f.Cursor != "" {
 		below, err := strconv.ParseInt(f.Cursor, 10, 64)
@@ -145,7 +145,7 @@ func (s *Service) Trail(ctx context.Context, by Actor, marketCode string, f Trai
 	if kind, all := strings.CutSuffix(f.Action, "."); all {
 		args["kind"] = kind
 	} else {
-		args["action"] = null(f.Action)
+		args["action"] = postgres.Null(f.Action)
 	}
 	if f.Object != "" {
 		if args["objects"], err = objectsCalled(ctx, s.db, m, f.Object); err != nil {
@@ -186,7 +186,7 @@ func (s *Service) Trail(ctx context.Context, by Actor, marketCode string, f Trai
 			p.Items[i].About = Serial(e.About).String()
 		}
 	}
-	return page(p.Items, n, func(e Traced) string { return strconv.FormatInt(e.Seq, 10) }), nil
+	return PageOf(p.Items, n, func(e Traced) string { return strconv.FormatInt(e.Seq, 10) }), nil
 }
 
 // objectsCalled are the objects of events that somebody means: one by its own name, account:…, or all that hangs on a stall by its

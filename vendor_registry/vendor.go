@@ -179,7 +179,7 @@ func queueVendor(b *pgx.Batch, m MarketID, v Vendor, from *ImportID, now time.Ti
 	b.Queue(`
 		INSERT INTO vendors (market_id, id, name, name_fold, phone, kind, sim_registered, import_id, created_at)
 		VALUES (@market, @id, @name, @fold, @phone, @kind, @sim, @import, @now)`,
-		pgx.StrictNamedArgs{"market": m, "id": v.ID, "name": v.Name, "fold": qrgen.Search(v.Name), "phone": null(v.Phone), "kind": v.Kind, "sim": v.SIM,
+		pgx.StrictNamedArgs{"market": m, "id": v.ID, "name": v.Name, "fold": qrgen.Search(v.Name), "phone": postgres.Null(v.Phone), "kind": v.Kind, "sim": v.SIM,
 			"import": from, "now": now})
 }
 
@@ -322,7 +322,7 @@ func vendorNotFound() *fault.Error {
 
 // vendorOf finds a vendor by any ID they are known by; the answer has the one they go by now. Faults: NotFound vendor-not-found.
 func vendorOf(ctx context.Context, db postgres.Querier, m Market, which VendorID) (VendorRecord, error) {
-	return one[VendorRecord](ctx, db, vendorNotFound(), `
+	return postgres.Found[VendorRecord](ctx, db, vendorNotFound(), `
 		SELECT v.id, v.name, coalesce(v.phone, '') AS phone, coalesce(v.phone, '') AS full_phone, v.kind, v.sim_registered AS sim, v.version,
 		       coalesce('vendor' = ANY (c.kinds), false) AS own_consent
 		FROM vendors v LEFT JOIN LATERAL (`+liveConsents+`) c ON true
@@ -424,7 +424,7 @@ func vendorAt(ctx context.Context, db postgres.Querier, m Market, code string) (
 		VendorID *VendorID
 		Erased   bool
 	}
-	h, err := one[holder](ctx, db, stallNotFound(code), `
+	h, err := postgres.Found[holder](ctx, db, stallNotFound(code), `
 		SELECT o.vendor_id, v.erased_at IS NOT NULL AS erased FROM stalls s
 		LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
 		LEFT JOIN vendors v ON v.market_id = s.market_id AND v.id = o.vendor_id

@@ -188,7 +188,7 @@ func (s *Service) Verified(ctx context.Context, by Actor, ref AccountRef, in New
 		if err != nil {
 			return notFoundAs(err, accountNotFound())
 		}
-		if _, err := one[VendorID](ctx, tx, accountNotFound(), `
+		if _, err := postgres.Found[VendorID](ctx, tx, accountNotFound(), `
 			SELECT v.id FROM accounts a JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
 			WHERE a.market_id = @market AND a.id = @id FOR NO KEY UPDATE OF v`, pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID}); err != nil {
 			return err
@@ -222,7 +222,7 @@ func (s *Service) Verified(ctx context.Context, by Actor, ref AccountRef, in New
 				return err
 			}
 		}
-		taken = Step{Step: step, HeardName: null(in.HeardName), Matches: r.matches, How: in.How, At: now, ExpiresAt: step.holds(now), Who: by.Name}
+		taken = Step{Step: step, HeardName: postgres.Null(in.HeardName), Matches: r.matches, How: in.How, At: now, ExpiresAt: step.holds(now), Who: by.Name}
 		return Audit(ctx, tx, now, by, m.ID, r.event(a.RecordID))
 	})
 	return taken, actionContext("verify account", ref.String(), err)
@@ -295,7 +295,7 @@ func (r recorded) insert(ctx context.Context, tx pgx.Tx, by Actor, m Market, acc
 	_, err := tx.Exec(ctx, `
 		INSERT INTO account_verifications (market_id, id, account_id, step, heard_name, matches, how, placard_id, at, expires_at, recorded_by, recorded_at)
 		VALUES (@market, @id, @account, @step, @heard, @matches, @how, @placard, @at, @expires, @by, @now)`,
-		pgx.StrictNamedArgs{"market": m.ID, "id": id.New[Step](), "account": account, "step": string(r.step), "heard": null(r.heard), "matches": r.matches,
+		pgx.StrictNamedArgs{"market": m.ID, "id": id.New[Step](), "account": account, "step": string(r.step), "heard": postgres.Null(r.heard), "matches": r.matches,
 			"how": r.how, "placard": r.placard, "at": r.at, "expires": r.step.holds(r.at), "by": by.ID, "now": now})
 	return err
 }

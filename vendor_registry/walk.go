@@ -196,7 +196,7 @@ func (in ArrangedWalk) over(was Walk, stalls []placed) (order []placed, renamed 
 		there, known := inSection[sec.Name]
 		switch {
 		case !known:
-			bad = append(bad, fault.At(below(at, "name"), "unknown", "There is no section %q in this market.", clip(sec.Name, maxSection)))
+			bad = append(bad, fault.At(below(at, "name"), "unknown", "There is no section %q in this market.", fault.Clip(sec.Name, maxSection)))
 			continue
 		case seen[sec.Name]:
 			bad = append(bad, fault.At(below(at, "name"), "twice", "The section stands in this order twice."))
@@ -222,7 +222,7 @@ func (in ArrangedWalk) over(was Walk, stalls []placed) (order []placed, renamed 
 			pointer := below(below(at, "stalls"), strconv.Itoa(j))
 			switch {
 			case !known || st.Section != sec.Name:
-				bad = append(bad, fault.At(pointer, "unknown", "There is no stall %q in this section.", clip(code, maxCode)))
+				bad = append(bad, fault.At(pointer, "unknown", "There is no stall %q in this section.", fault.Clip(code, maxCode)))
 			case taken[st.CodeKey]:
 				bad = append(bad, fault.At(pointer, "twice", "The stall stands in this order twice."))
 			default:
@@ -257,7 +257,7 @@ func (in ChangedWalk) on(was Walk) (ArrangedWalk, error) {
 	if r := in.Rename; r != nil {
 		i := slices.IndexFunc(out.Sections, func(s ArrangedSection) bool { return s.Name == r.Section })
 		if i < 0 {
-			return invalid(fault.At("rename/section", "unknown", "There is no section %q in this market.", clip(r.Section, maxSection)))
+			return invalid(fault.At("rename/section", "unknown", "There is no section %q in this market.", fault.Clip(r.Section, maxSection)))
 		}
 		out.Sections[i].To = &r.To
 		return out, nil
@@ -277,7 +277,7 @@ func (in ChangedWalk) on(was Walk) (ArrangedWalk, error) {
 		}
 		for _, name := range []string{*mv.Section, *beside} {
 			if !slices.Contains(names, name) {
-				return invalid(fault.At("move/section", "unknown", "There is no section %q in this market.", clip(name, maxSection)))
+				return invalid(fault.At("move/section", "unknown", "There is no section %q in this market.", fault.Clip(name, maxSection)))
 			}
 		}
 		for i, name := range moved(names, *mv.Section, *beside, after) {
@@ -299,7 +299,7 @@ func (in ChangedWalk) on(was Walk) (ArrangedWalk, error) {
 		out.Sections[i].Stalls = moved(keys, codeKey(mv.Stall), codeKey(*beside), after)
 		return out, nil
 	}
-	return invalid(fault.At("move/stall", "unknown", "There is no stall %q in this market.", clip(mv.Stall, maxCode)))
+	return invalid(fault.At("move/stall", "unknown", "There is no stall %q in this market.", fault.Clip(mv.Stall, maxCode)))
 }
 
 // moved is the list with one item put before or after another.

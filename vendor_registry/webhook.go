@@ -154,14 +154,14 @@ func (s *Service) AddWebhook(ctx context.Context, by Actor, in NewWebhook, loopb
 // webhooksOf is the code of a provider whose webhooks the actor keeps: people, and no programs, of that provider or administrators.
 func (a Actor) webhooksOf(name string) (string, error) {
 	if !a.CanSomewhere(KeepWebhooks) || !strings.HasPrefix(a.ID, "person:") {
-		return "", forbidden()
+		return "", Forbidden()
 	}
 	if a.CanSomewhere(ConfirmAccount) {
 		return a.ownProvider(name)
 	}
 	p, ok := qrgen.ProviderOf(name)
 	if !ok {
-		return "", fault.New(fault.NotFound, "provider-not-found", "There is no wallet or bank %q here.", clip(strings.ToValidUTF8(name, "�"), 40))
+		return "", fault.New(fault.NotFound, "provider-not-found", "There is no wallet or bank %q here.", fault.Clip(name, 40))
 	}
 	return p.Code, nil
 }
@@ -170,7 +170,7 @@ func (a Actor) webhooksOf(name string) (string, error) {
 func (a Actor) keepsWebhooksOf() ([]string, error) {
 	switch {
 	case !a.CanSomewhere(KeepWebhooks):
-		return nil, forbidden()
+		return nil, Forbidden()
 	case a.ID == Console().ID || !a.CanSomewhere(ConfirmAccount):
 		return nil, nil
 	}
@@ -183,7 +183,7 @@ const webhookColumns = `
 	FROM webhooks w`
 
 func webhook(ctx context.Context, db postgres.Querier, which WebhookID) (Webhook, error) {
-	return one[Webhook](ctx, db, webhookNotFound(), webhookColumns+` WHERE w.id = @id`, pgx.StrictNamedArgs{"id": which})
+	return postgres.Found[Webhook](ctx, db, webhookNotFound(), webhookColumns+` WHERE w.id = @id`, pgx.StrictNamedArgs{"id": which})
 }
 
 func webhookNotFound() *fault.Error {
@@ -204,7 +204,7 @@ func webhookFor(ctx context.Context, db postgres.Querier, by Actor, which string
 	if lock {
 		sql += ` FOR UPDATE`
 	}
-	return one[Webhook](ctx, db, webhookNotFound(), sql, pgx.StrictNamedArgs{"id": webhookID, "only": only})
+	return postgres.Found[Webhook](ctx, db, webhookNotFound(), sql, pgx.StrictNamedArgs{"id": webhookID, "only": only})
 }
 
 // Webhooks are those of the actor's providers, or all for an administrator, the newest first. Faults: Forbidden.
@@ -233,7 +233,7 @@ func (s *Service) ApproveWebhook(ctx context.Context, by Actor, which string) (w
 		}
 		switch {
 		case !strings.HasPrefix(by.ID, "person:"):
-			return forbidden()
+			return Forbidden()
 		case w.MadeBy == by.ID:
 			return fault.New(fault.Forbidden, "own-webhook", "Somebody else must approve this address: who asked for it may not.")
 		case w.State != "waiting":
@@ -524,7 +524,7 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 			args["status"] = &status
 		}
 		if said != nil {
-			text, next := clip(said.Error(), 200), now.Add(min(firstRetry<<min(d.Tries, 20), lastRetry))
+			text, next := fault.Clip(said.Error(), 200), now.Add(min(firstRetry<<min(d.Tries, 20), lastRetry))
 			args["error"], args["next"], args["done"] = &text, &next, (*time.Time)(nil)
 		}
 		tag, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET tries = @tries, tried_at = @now, status = @status, error = @error, next_at = @next, done_at = @done

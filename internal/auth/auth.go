@@ -103,15 +103,6 @@ func cleanName(name string) (clean string, bad []fault.Field) {
 // nameKey is what two spellings of one name share.
 func nameKey(clean string) string { return norm.NFC.String(strings.ToLower(clean)) }
 
-// clip keeps a sentence short that repeats what somebody sent.
-func clip(s string, most int) string {
-	if r := []rune(strings.ToValidUTF8(s, "�")); len(r) > most {
-		return string(r[:most]) + "…"
-	} else {
-		return string(r)
-	}
-}
-
 // storable reports whether a code can be compared with those in the database, which refuses NUL and broken text.
 func storable(code string) bool {
 	return len(code) <= 40 && utf8.ValidString(code) && !strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) })

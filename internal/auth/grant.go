@@ -57,16 +57,16 @@ func mayGrant(ctx context.Context, db postgres.Querier, by registry.Actor, grant
 		switch g.Kind {
 		case registry.OverMarket:
 			if !slices.ContainsFunc(over, by.InScope) {
-				return nil, fault.New(fault.NotFound, "market-not-found", "There is no market %q here.", clip(g.Code, 20))
+				return nil, fault.New(fault.NotFound, "market-not-found", "There is no market %q here.", fault.Clip(g.Code, 20))
 			}
 		case registry.OverArea:
 			if !slices.Contains(areas, g.Code) {
 				return nil, fault.New(fault.NotFound, "area-not-found",
-					"There is no area with the code %q. Give the official code of the province or commune.", clip(g.Code, 20))
+					"There is no area with the code %q. Give the official code of the province or commune.", fault.Clip(g.Code, 20))
 			}
 		case registry.OverTeam:
 			if !slices.ContainsFunc(over, by.InScope) {
-				return nil, fault.New(fault.NotFound, "team-not-found", "There is no team %q here.", clip(g.Code, 20))
+				return nil, fault.New(fault.NotFound, "team-not-found", "There is no team %q here.", fault.Clip(g.Code, 20))
 			}
 		}
 		if !handsOut(by, g, over) {
@@ -137,7 +137,7 @@ func cleanGrants(grants []registry.Grant) ([]registry.Grant, error) {
 			scope += ":" + g.Code
 		}
 		until := g.Until
-		g, err := registry.ParseGrant(clip(string(g.Role), 20), scope)
+		g, err := registry.ParseGrant(fault.Clip(string(g.Role), 20), scope)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +149,7 @@ func cleanGrants(grants []registry.Grant) ([]registry.Grant, error) {
 			p, ok := qrgen.ProviderOf(g.Code)
 			if !ok {
 				return nil, fault.New(fault.NotFound, "provider-not-found",
-					"There is no bank or wallet %q. Give its code, such as viettel_money or vcb.", clip(g.Code, 20))
+					"There is no bank or wallet %q. Give its code, such as viettel_money or vcb.", fault.Clip(g.Code, 20))
 			}
 			g.Code = p.Code
 		}

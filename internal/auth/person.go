@@ -270,7 +270,7 @@ func (s *Service) Colleagues(ctx context.Context, by registry.Actor, words strin
 		return page, err
 	}
 	clean, _ := cleanName(words)
-	args["words"], args["after"], args["n"] = nameKey(clean), clip(l.Cursor, 2*mostName), n+1
+	args["words"], args["after"], args["n"] = nameKey(clean), fault.Clip(l.Cursor, 2*mostName), n+1
 	people, err := postgres.All[Person](ctx, s.db, personColumns+`
 		WHERE (@all OR p.id IN (`+holdersIn("person_id")+`)) AND p.name_key > @after AND strpos(p.name_key, @words) > 0
 		ORDER BY p.name_key LIMIT @n`, args)

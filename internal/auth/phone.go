@@ -67,7 +67,7 @@ func (s *Service) EnrolPhone(ctx context.Context, by Session, pin, agent string)
 		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO phones (person_id, hash, pin_hash, agent, created_at, expires_at) VALUES (@id, @hash, @pin, @agent, @now, @until)`,
-			pgx.StrictNamedArgs{"id": who, "hash": hash, "pin": pinHash, "agent": clip(agent, mostName), "now": at, "until": until}); err != nil {
+			pgx.StrictNamedArgs{"id": who, "hash": hash, "pin": pinHash, "agent": fault.Clip(agent, mostName), "now": at, "until": until}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, at, by.Actor, "phone.enrolled", by.ID, "pin")

@@ -144,7 +144,7 @@ func (s *Service) EndSession(ctx context.Context, by registry.Actor, which strin
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `DELETE FROM sessions s WHERE s.person_id = @id AND `+sessionID+` = @which`,
-			pgx.StrictNamedArgs{"id": who, "which": clip(which, 40)})
+			pgx.StrictNamedArgs{"id": who, "which": fault.Clip(which, 40)})
 		if err != nil {
 			return err
 		}
@@ -255,7 +255,7 @@ func insertSession(ctx context.Context, tx pgx.Tx, at time.Time, n newSession) (
 	token, hash := newSecret("")
 	_, err = tx.Exec(ctx, `
 		INSERT INTO sessions (hash, person_id, created_at, seen_at, stepped_up_at, agent, by_pin) VALUES (@hash, @id, @now, @now, @stepped, @agent, @pin)`,
-		pgx.StrictNamedArgs{"hash": hash, "id": n.who, "now": at, "stepped": n.steppedUp, "agent": clip(n.agent, mostName), "pin": n.byPIN})
+		pgx.StrictNamedArgs{"hash": hash, "id": n.who, "now": at, "stepped": n.steppedUp, "agent": fault.Clip(n.agent, mostName), "pin": n.byPIN})
 	if err != nil {
 		return "", err
 	}

@@ -190,3 +190,12 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	*t = Text{in.Format, in.Args}
 	return nil
 }
+
+// Clip keeps short what somebody sent and a sentence repeats: at most so many characters, and none that is broken.
+func Clip(s string, most int) string {
+	r := []rune(strings.ToValidUTF8(s, "\ufffd"))
+	if len(r) <= most {
+		return string(r)
+	}
+	return string(r[:most]) + "…"
+}

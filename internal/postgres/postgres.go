@@ -61,6 +61,23 @@ func One[T any](ctx context.Context, db Querier, sql string, args pgx.StrictName
 	return pgx.CollectExactlyOneRow(rows, rowTo[T]())
 }
 
+// Found is One, with the error given in the place of pgx.ErrNoRows.
+func Found[T any](ctx context.Context, db Querier, none error, sql string, args pgx.StrictNamedArgs) (T, error) {
+	v, err := One[T](ctx, db, sql, args)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return v, none
+	}
+	return v, err
+}
+
+// Null stores an empty text as NULL.
+func Null(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // All reads every row, as One reads its only one. Without rows the slice is empty and not nil.
 func All[T any](ctx context.Context, db Querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {
 	rows, err := db.Query(ctx, sql, args)

@@ -35,7 +35,7 @@ type Correction struct {
 
 var quarterForm = regexp.MustCompile(`^([0-9]{4})-Q([1-4])$`)
 
-// quarterOf names the quarter of a day.
+// quarterOf names the quarter of a day: 2026-Q3.
 func quarterOf(d registry.Day) string {
 	text := d.String()
 	month, _ := strconv.Atoi(text[5:7])
@@ -102,7 +102,7 @@ func (s *Service) Close(ctx context.Context, by registry.Actor, in NewClosing) (
 		return out, err
 	}
 	if !by.CanSomewhere(registry.CloseQuarter) {
-		return out, notAllowed()
+		return out, registry.Forbidden()
 	}
 	v.set.reach = by.Reach(registry.CloseQuarter)
 	where, args := v.set.where(nil)

@@ -96,9 +96,6 @@ type page struct {
 	Campaigns   []Running      `json:"campaigns"`
 }
 
-// QuarterOf names the quarter of a day: 2026-Q3.
-func QuarterOf(d registry.Day) string { return quarterOf(d) }
-
 // span are the first and the last day of a quarter. Faults: Invalid quarter-invalid, quarter-future.
 func (s *Service) span(quarter string) (from, until registry.Day, err error) {
 	if until, err = endOf(quarter); err != nil {

@@ -262,19 +262,19 @@ func (s *Service) confine(ctx context.Context, by registry.Actor, v *view, m *re
 		}
 		return nil
 	}
-	more := v.set
-	more.reach = rest.Reach(registry.SeeCoverage)
-	for i, reach := range []set{v.set, more} {
+	rests := v.set
+	rests.reach = rest.Reach(registry.SeeCoverage)
+	var markets [2]int // in reach, and of those without the providers
+	for i, reach := range []set{v.set, rests} {
 		where, args := reach.where(nil)
 		n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM market_tracks t WHERE `+where, args)
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			v.marketsInReach = n
-		} else if v.marketsInReach != n || n == 0 {
-			v.own = own
-		}
+		markets[i] = n
+	}
+	if markets[1] == 0 || markets[1] != markets[0] {
+		v.own = own
 	}
 	return nil
 }

@@ -452,8 +452,6 @@ type view struct {
 	by    registry.Actor
 	own   []string // of an actor who is here for providers alone: their codes; nil: it sees everything there
 	shade bool     // sums are of others, shaded
-
-	marketsInReach int
 }
 
 // known leaves of some providers those whose customers the reader may know.
@@ -506,13 +504,13 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 		case m.Site != "":
 			return v, fault.New(fault.Invalid, "site-no-market", "%s is no market: its counters show payment codes, and nobody there is a vendor.", m.Name)
 		case inside && !by.Can(registry.SplitCoverage, m):
-			return v, notAllowed()
+			return v, registry.Forbidden()
 		}
 		v.set.market = &m.ID
 		return v, s.confine(ctx, by, &v, &m)
 	}
 	if !by.CanSomewhere(registry.SeeCoverage) {
-		return v, notAllowed()
+		return v, registry.Forbidden()
 	}
 	if q.Area != "" {
 		if err := s.place(ctx, reg, by, q, &v, today); err != nil {
@@ -533,14 +531,10 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 		if v.set.reach["n"] == nil {
 			v.set.reach["n"] = n
 		} else if v.set.reach["n"] != n {
-			return v, notAllowed()
+			return v, registry.Forbidden()
 		}
 	}
 	return v, nil
-}
-
-func notAllowed() error {
-	return fault.New(fault.Forbidden, "not-allowed", "Your role here does not allow this. Ask the market board's manager.")
 }
 
 // place narrows a view to an area of a map.
@@ -576,7 +570,7 @@ func (s *Service) place(ctx context.Context, reg *registry.Service, by registry.
 			return err
 		}
 	}
-	return fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", q.Area)
+	return registry.AreaNotFound(q.Area)
 }
 
 // keyed is a market and the group that it is in.

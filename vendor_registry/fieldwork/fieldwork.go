@@ -3,7 +3,6 @@
 package fieldwork
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"cho40/internal/fault"
 	"cho40/internal/id"
 	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
@@ -50,15 +48,6 @@ func wrap(do, subject string, err error) error {
 
 func noRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
-// one runs a statement that yields one row, and turns "no row" into the fault given.
-func one[T any](ctx context.Context, db postgres.Querier, none *fault.Error, sql string, args pgx.StrictNamedArgs) (T, error) {
-	v, err := postgres.One[T](ctx, db, sql, args)
-	if noRows(err) {
-		return v, none
-	}
-	return v, err
-}
-
 // digest is the SHA-256 of values of our own structs.
 func digest(parts ...any) []byte {
 	b, err := json.Marshal(parts)
@@ -74,30 +63,6 @@ func minted[T any](sent id.ID[T]) id.ID[T] {
 		return id.New[T]()
 	}
 	return sent
-}
-
-// clip keeps a person's own words short in a message.
-func clip(s string, most int) string {
-	r := []rune(strings.ToValidUTF8(s, "�"))
-	if len(r) <= most {
-		return string(r)
-	}
-	return string(r[:most]) + "…"
-}
-
-// pageOf cuts a list that was read one longer than asked.
-func pageOf[T any](items []T, n int, key func(T) string) registry.Page[T] {
-	p := registry.Page[T]{Items: items}
-	if len(items) > n {
-		p.Items = items[:n]
-		next := key(p.Items[n-1])
-		p.Next = &next
-	}
-	return p
-}
-
-func badCursor() error {
-	return fault.Check("query-invalid", []fault.Field{fault.At("cursor", "unknown", "This list has no such place. Begin again without it.")})
 }
 
 // who is the person that an actor is; the zero UUID for a program or the console.

@@ -107,7 +107,7 @@ func (s *Service) AddMember(ctx context.Context, by registry.Actor, code string,
 		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, memberEvent("joined", in.ID, "name", "phone", "position", "belongs", "person"))
 	})
 	if err = memberTaken(err); err != nil {
-		return Team{}, Member{}, wrap("add member to", clip(code, 20), err)
+		return Team{}, Member{}, wrap("add member to", fault.Clip(code, 20), err)
 	}
 	return s.withMember(ctx, by, code, in.ID)
 }
@@ -254,7 +254,7 @@ func (s *Service) ChangeMember(ctx context.Context, by registry.Actor, code stri
 		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, memberEvent("changed", which, fields...))
 	})
 	if err = memberTaken(err); err != nil {
-		return Team{}, Member{}, wrap("change member of", clip(code, 20), err)
+		return Team{}, Member{}, wrap("change member of", fault.Clip(code, 20), err)
 	}
 	return s.withMember(ctx, by, code, which)
 }
@@ -399,7 +399,7 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, events...)
 	})
 	if err = memberTaken(err); err != nil {
-		return Roster{}, wrap("roster of", clip(code, 20), err)
+		return Roster{}, wrap("roster of", fault.Clip(code, 20), err)
 	}
 	out.Team, err = s.Team(ctx, by, code)
 	return out, err

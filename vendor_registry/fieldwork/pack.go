@@ -226,7 +226,7 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 		return registry.Audit(ctx, tx, now, by, m.ID, taken)
 	})
 	if err != nil {
-		return SignedPack{}, wrap("pack of", clip(marketCode, 20), err)
+		return SignedPack{}, wrap("pack of", fault.Clip(marketCode, 20), err)
 	}
 	etag := digest(p)
 	p.MadeAt, p.TrustUntil = now, now.Add(PackLives)

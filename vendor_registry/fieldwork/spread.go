@@ -81,7 +81,7 @@ func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (S
 		           OR EXISTS (SELECT FROM teams t JOIN visits v ON v.team_code = t.code WHERE t.area_code = c.code AND v.voided_at IS NULL))::int AS communes_visited,
 		       '[]'::jsonb AS without`, args)
 	if err != nil {
-		return out, wrap("spread of", clip(area, 20), err)
+		return out, wrap("spread of", fault.Clip(area, 20), err)
 	}
 	out.AreaName = unit.Name
 	args["most"] = mostWithout
@@ -90,7 +90,7 @@ func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (S
 		SELECT h.area_code AS area, c.name, h.name AS hamlet FROM hamlets h JOIN commune c ON c.code = h.area_code
 		WHERE NOT EXISTS (SELECT FROM teams t WHERE t.area_code = h.area_code AND t.hamlet_key = h.name_key AND t.ended_on IS NULL)
 		ORDER BY c.name, h.area_code, h.name LIMIT @most`, args)
-	return out, wrap("spread of", clip(area, 20), err)
+	return out, wrap("spread of", fault.Clip(area, 20), err)
 }
 
 // SetHamlets names the hamlets of a commune, all of them in place of those that were named before. Nobody publishes such a list, so
@@ -121,7 +121,7 @@ func (s *Service) SetHamlets(ctx context.Context, by registry.Actor, area string
 		if err != nil {
 			return err
 		}
-		level, err := one[int](ctx, tx, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", clip(area, 20)),
+		level, err := postgres.Found[int](ctx, tx, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", fault.Clip(area, 20)),
 			`SELECT level::int FROM areas WHERE code = @area`, pgx.StrictNamedArgs{"area": area})
 		switch {
 		case err != nil:
@@ -143,7 +143,7 @@ func (s *Service) SetHamlets(ctx context.Context, by registry.Actor, area string
 		return registry.Audit(ctx, tx, s.now(), by, registry.MarketID{}, registry.Event{Action: "hamlets.set", Object: "area:" + area, Fields: []string{"name"}})
 	})
 	if err != nil {
-		return Spread{}, wrap("hamlets of", clip(area, 20), err)
+		return Spread{}, wrap("hamlets of", fault.Clip(area, 20), err)
 	}
 	return s.Spread(ctx, by, area)
 }

@@ -175,7 +175,7 @@ func (s *Service) SignStatement(ctx context.Context, by registry.Actor, code str
 		}
 		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, memberEvent("month_signed", member, "visits", "installed", "checks"))
 	})
-	return st, wrap("sign statement of", clip(code, 20), err)
+	return st, wrap("sign statement of", fault.Clip(code, 20), err)
 }
 
 // WriteStatements writes the months of a team's members as a workbook, with these words above its columns.

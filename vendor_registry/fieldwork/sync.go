@@ -270,9 +270,9 @@ func (it *Item) check() error {
 // place is what the item was sent for.
 func (it Item) place() string {
 	if it.Serial != "" {
-		return clip(it.Serial, 20)
+		return fault.Clip(it.Serial, 20)
 	}
-	return clip(it.Stall, 20)
+	return fault.Clip(it.Stall, 20)
 }
 
 // content is what makes two sendings of an item the same, whose record has no ID of its own: what was said of what.
@@ -447,7 +447,7 @@ func bodyOf[T any](it Item) (T, error) {
 	}
 	pointer := "body"
 	if name, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-		pointer = "body/" + clip(strings.Trim(name, `"`), 40)
+		pointer = "body/" + fault.Clip(strings.Trim(name, `"`), 40)
 		return v, fault.New(fault.Invalid, "json-invalid", "Some fields need mending.").With(fault.At(pointer, "unknown-field", "There is no such field."))
 	}
 	return v, fault.New(fault.Invalid, "json-invalid", "A value in the body cannot be read.").With(fault.At(pointer, "type", "A value in the body cannot be read.")).Because(err)

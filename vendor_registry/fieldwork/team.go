@@ -191,7 +191,7 @@ func (s *Service) AddTeam(ctx context.Context, by registry.Actor, in NewTeam) (T
 			INSERT INTO teams (code, name, level, kind, area_code, hamlet, hamlet_key, parent, link, created_by, created_at)
 			VALUES (@code, @name, @level, @kind, @area, @hamlet, @key, @parent, @link, @by, @now)`,
 			pgx.StrictNamedArgs{"code": in.Code, "name": in.Name, "level": in.Level, "kind": in.Kind, "area": in.Area, "hamlet": in.Hamlet,
-				"key": qrgen.Search(in.Hamlet), "parent": null(in.Parent), "link": in.Link, "by": by.ID, "now": now}); err != nil {
+				"key": qrgen.Search(in.Hamlet), "parent": postgres.Null(in.Parent), "link": in.Link, "by": by.ID, "now": now}); err != nil {
 			return err
 		}
 		if in.Market == "" {
@@ -236,13 +236,6 @@ func (s *Service) parent(ctx context.Context, tx pgx.Tx, by registry.Actor, pare
 
 func teamNotFound() error {
 	return fault.New(fault.NotFound, "team-not-found", "There is no such team here.")
-}
-
-func null(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // teamRow is a team with where its unit is, then where its markets are.
@@ -416,7 +409,7 @@ func (s *Service) Teams(ctx context.Context, by registry.Actor, f TeamFilter) (r
 	if err != nil {
 		return registry.Page[Team]{}, wrap("list", "teams", err)
 	}
-	page := pageOf(ts, n, func(t Team) string { return t.Code })
+	page := registry.PageOf(ts, n, func(t Team) string { return t.Code })
 	all := make([]*Team, len(page.Items))
 	for i := range page.Items {
 		page.Items[i].Members = []Member{}
@@ -479,9 +472,9 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 			key := qrgen.Search(*in.Hamlet)
 			hamletKey = &key
 		}
-		parent = null(t.Parent)
+		parent = postgres.Null(t.Parent)
 		if in.Parent != nil {
-			parent = null(*in.Parent)
+			parent = postgres.Null(*in.Parent)
 		}
 		ended := t.EndedOn
 		if in.Ended != nil {
@@ -501,7 +494,7 @@ func (s *Service) ChangeTeam(ctx context.Context, by registry.Actor, code, match
 		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, teamEvent("changed", t.Code, fields...))
 	})
 	if err != nil {
-		return Team{}, wrap("change team", clip(code, 20), err)
+		return Team{}, wrap("change team", fault.Clip(code, 20), err)
 	}
 	return s.Team(ctx, by, code)
 }
@@ -541,7 +534,7 @@ func (s *Service) AssignMarket(ctx context.Context, by registry.Actor, code, mar
 		clean := []string{}
 		for i, name := range sections {
 			if !slices.Contains(rows, name) {
-				bad = append(bad, fault.At(fmt.Sprintf("sections/%d", i), "unknown", "There is no section %q in this market.", clip(name, 40)))
+				bad = append(bad, fault.At(fmt.Sprintf("sections/%d", i), "unknown", "There is no section %q in this market.", fault.Clip(name, 40)))
 			} else if !slices.Contains(clean, name) {
 				clean = append(clean, name)
 			}

@@ -124,7 +124,7 @@ func (s *Service) AddTraining(ctx context.Context, by registry.Actor, code strin
 		in.Attended = attended
 		return s.insertTraining(ctx, tx, by, t.Code, in, now)
 	})
-	return in, wrap("add training to", clip(code, 20), err)
+	return in, wrap("add training to", fault.Clip(code, 20), err)
 }
 
 func (s *Service) insertTraining(ctx context.Context, tx pgx.Tx, by registry.Actor, team string, in Training, now time.Time) error {

@@ -185,7 +185,7 @@ func visitNotFound() *fault.Error {
 }
 
 func (s *Service) visit(ctx context.Context, db postgres.Querier, m registry.Market, which VisitID) (Visit, error) {
-	v, err := one[Visit](ctx, db, visitNotFound(), visitColumns+` AND v.id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
+	v, err := postgres.Found[Visit](ctx, db, visitNotFound(), visitColumns+` AND v.id = @id`, pgx.StrictNamedArgs{"market": m.ID, "id": which})
 	v.Ref = VisitRef{Market: m.Code, ID: v.ID}
 	return v, err
 }
@@ -213,7 +213,7 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 			ID     registry.StallID
 			Vendor *registry.VendorID
 		}
-		st, err := one[place](ctx, tx, stallNotFound(stall), `
+		st, err := postgres.Found[place](ctx, tx, stallNotFound(stall), `
 			SELECT s.id, o.vendor_id AS vendor FROM stalls s
 			LEFT JOIN LATERAL (SELECT o.vendor_id FROM occupancies o
 			                   WHERE o.market_id = @market AND o.stall_id = s.id AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day)
@@ -247,9 +247,9 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 			                    at, by, recorded_at, recorded_by)
 			VALUES (@market, @id, @stall, @vendor, @outcome, @barrier, @also, @note, @again, @checklist, @scan, @content, @ahead, @team, @at, @by, @now, @by)
 			ON CONFLICT (market_id, id) DO NOTHING`,
-			pgx.StrictNamedArgs{"market": m.ID, "id": in.ID, "stall": st.ID, "vendor": st.Vendor, "outcome": in.Outcome, "barrier": null(in.Barrier),
+			pgx.StrictNamedArgs{"market": m.ID, "id": in.ID, "stall": st.ID, "vendor": st.Vendor, "outcome": in.Outcome, "barrier": postgres.Null(in.Barrier),
 				"also": in.Also, "note": in.Note, "again": again, "checklist": in.Checklist, "scan": scan, "content": content, "ahead": ahead,
-				"team": null(team), "at": at, "by": by.ID, "now": now})
+				"team": postgres.Null(team), "at": at, "by": by.ID, "now": now})
 		if err != nil {
 			return err
 		}
@@ -282,7 +282,7 @@ func (s *Service) RecordVisit(ctx context.Context, by registry.Actor, marketCode
 		return registry.Audit(ctx, tx, now, by, m.ID, registry.Event{Action: "visit.recorded", Object: "visit:" + in.ID.String(), Fields: visitFields(in)})
 	})
 	err = s.reg.KeepBoth(ctx, by, marketCode, err)
-	return v, wrap("record visit at", clip(stall, 20), err)
+	return v, wrap("record visit at", fault.Clip(stall, 20), err)
 }
 
 func visitFields(in NewVisit) []string {
@@ -298,7 +298,7 @@ func visitFields(in NewVisit) []string {
 }
 
 func stallNotFound(code string) *fault.Error {
-	return fault.New(fault.NotFound, "stall-not-found", "There is no stall %q in this market.", clip(code, 20))
+	return fault.New(fault.NotFound, "stall-not-found", "There is no stall %q in this market.", fault.Clip(code, 20))
 }
 
 // compare says what a code that was scanned at a stall is: an account of who trades there; another account's, which is also that of
@@ -344,7 +344,7 @@ func (s *Service) VoidVisit(ctx context.Context, by registry.Actor, ref VisitRef
 			Voided bool
 			Vendor *registry.VendorID
 		}
-		r, err := one[row](ctx, tx, visitNotFound(), `SELECT by, voided_at IS NOT NULL AS voided, vendor_id AS vendor FROM visits WHERE market_id = @market AND id = @id FOR UPDATE`,
+		r, err := postgres.Found[row](ctx, tx, visitNotFound(), `SELECT by, voided_at IS NOT NULL AS voided, vendor_id AS vendor FROM visits WHERE market_id = @market AND id = @id FOR UPDATE`,
 			pgx.StrictNamedArgs{"market": m.ID, "id": ref.ID})
 		switch {
 		case err != nil:
@@ -408,7 +408,7 @@ func (s *Service) Visits(ctx context.Context, by registry.Actor, marketCode stri
 	after := VisitID{}
 	if f.Cursor != "" {
 		if after, err = id.Parse[Visit](f.Cursor); err != nil {
-			return registry.Page[Visit]{}, badCursor()
+			return registry.Page[Visit]{}, registry.BadCursor()
 		}
 	}
 	var from, until *time.Time
@@ -435,5 +435,5 @@ func (s *Service) Visits(ctx context.Context, by registry.Actor, marketCode stri
 	for i := range vs {
 		vs[i].Ref = VisitRef{Market: m.Code, ID: vs[i].ID}
 	}
-	return pageOf(vs, n, func(v Visit) string { return v.ID.String() }), wrap("visits of", m.Code, err)
+	return registry.PageOf(vs, n, func(v Visit) string { return v.ID.String() }), wrap("visits of", m.Code, err)
 }
