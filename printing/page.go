@@ -31,8 +31,8 @@ type stroke struct {
 	dash   []float64 // on, off; nil: unbroken
 }
 
-// leafOf is one page of a report, drawn in this order.
-type leafOf struct {
+// leaflet is one page of a report or a table, drawn in this order.
+type leaflet struct {
 	petals  []petals
 	boxes   []box
 	strokes []stroke
@@ -82,7 +82,7 @@ func (f *face) lines(say string, size, width float64) []string {
 }
 
 // say puts a text on the page from a baseline downwards, and gives the baseline of its last line.
-func (p *leafOf) say(what string, f *face, size, x, y, width float64, k colour) float64 {
+func (p *leaflet) say(what string, f *face, size, x, y, width float64, k colour) float64 {
 	for i, line := range f.lines(spelled(what), size, width) {
 		if i > 0 {
 			y += leading * size
@@ -96,7 +96,7 @@ func (p *leafOf) say(what string, f *face, size, x, y, width float64, k colour) 
 const leading = 1.32
 
 // line puts a text on one line, smaller where it would be too wide, broken below that; and gives the baseline of its last line.
-func (p *leafOf) line(what string, f *face, size, x, y, width float64, k colour) float64 {
+func (p *leaflet) line(what string, f *face, size, x, y, width float64, k colour) float64 {
 	fits, ok := f.fit(width, size, 0.75*size, spelled(what))
 	if !ok {
 		fits = 0.75 * size
@@ -105,7 +105,7 @@ func (p *leafOf) line(what string, f *face, size, x, y, width float64, k colour)
 }
 
 // number puts a short text at its end, smaller where it would be too wide.
-func (p *leafOf) number(what string, f *face, size, right, y, width float64, k colour) {
+func (p *leaflet) number(what string, f *face, size, right, y, width float64, k colour) {
 	t := text{say: spelled(what), face: f, size: size, x: right, y: y, colour: k}
 	if w := t.width(); w > width {
 		t.size *= width / w
@@ -113,28 +113,28 @@ func (p *leafOf) number(what string, f *face, size, right, y, width float64, k c
 	p.texts = append(p.texts, t.right())
 }
 
-func (p *leafOf) stroke(width float64, k colour, dash []float64, points ...[2]float64) {
+func (p *leaflet) stroke(width float64, k colour, dash []float64, points ...[2]float64) {
 	p.strokes = append(p.strokes, stroke{points, width, k, dash})
 }
 
 // level is a line across, frame one around.
-func (p *leafOf) level(width float64, k colour, x1, x2, y float64) {
+func (p *leaflet) level(width float64, k colour, x1, x2, y float64) {
 	p.stroke(width, k, nil, [2]float64{x1, y}, [2]float64{x2, y})
 }
 
-func (p *leafOf) frame(width float64, k colour, x, y, w, h float64) {
+func (p *leaflet) frame(width float64, k colour, x, y, w, h float64) {
 	p.stroke(width, k, nil, [2]float64{x, y}, [2]float64{x + w, y}, [2]float64{x + w, y + h}, [2]float64{x, y + h}, [2]float64{x, y - width/2})
 }
 
 // bar is a share of a whole, black in a frame; nothing where there is no whole.
-func (p *leafOf) bar(x, y, w, h float64, part, whole int, k colour) {
+func (p *leaflet) bar(x, y, w, h float64, part, whole int, k colour) {
 	p.boxes = append(p.boxes, box{x, y, w, h, 0, pale})
 	if whole > 0 && part > 0 {
 		p.boxes = append(p.boxes, box{x, y, w * float64(part) / float64(whole), h, 0, k})
 	}
 }
 
-func (c *canvas) leaf(p *leafOf) {
+func (c *canvas) leaflet(p *leaflet) {
 	for _, s := range p.petals {
 		c.petals(s, cell{})
 	}
@@ -170,16 +170,16 @@ func (c *canvas) leaf(p *leafOf) {
 	}
 }
 
-// bound is pages of a paper as a PDF.
-type bound struct {
+// booklet is pages of a paper as a PDF.
+type booklet struct {
 	width, height float64
 	made          time.Time // the only date of the file; never zero
 	title         string
 	language      Language
-	pages         []*leafOf
+	pages         []*leaflet
 }
 
-func (b bound) write(w io.Writer) error {
+func (b booklet) write(w io.Writer) error {
 	whole, err := b.file(true)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (b bound) write(w io.Writer) error {
 	return err
 }
 
-func (b bound) file(compress bool) ([]byte, error) {
+func (b booklet) file(compress bool) ([]byte, error) {
 	if b.made.IsZero() {
 		return nil, errors.New("printing: no date given")
 	}
@@ -198,7 +198,7 @@ func (b bound) file(compress bool) ([]byte, error) {
 	}
 	c.language = b.language
 	for _, p := range b.pages {
-		if err := c.page(Offset{}, func() error { c.leaf(p); return nil }); err != nil {
+		if err := c.page(Offset{}, func() error { c.leaflet(p); return nil }); err != nil {
 			return nil, err
 		}
 	}
@@ -206,7 +206,7 @@ func (b bound) file(compress bool) ([]byte, error) {
 }
 
 // strip is the row of tiles over a page.
-func (p *leafOf) strip(width float64) {
+func (p *leaflet) strip(width float64) {
 	n := math.Round((width - 2*besides) / 4)
 	p.petals = append(p.petals, petals{besides, topmost, (width - 2*besides) / n, int(n), leaf})
 }

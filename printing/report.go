@@ -79,15 +79,15 @@ type ReportBar struct {
 }
 
 // WriteReport writes a report. The same report gives the same bytes.
-func WriteReport(w io.Writer, r Report) error { return r.bound().write(w) }
+func WriteReport(w io.Writer, r Report) error { return r.booklet().write(w) }
 
-func (r Report) bound() bound {
-	return bound{210, 297, r.Made, r.Title + " · " + r.Name + " · " + r.Period, r.Language, r.pages()}
+func (r Report) booklet() booklet {
+	return booklet{210, 297, r.Made, r.Title + " · " + r.Name + " · " + r.Period, r.Language, r.pages()}
 }
 
 // pages lays the report out as large as it fits. Where type would become too small, the words of targets and campaigns go to pages of
 // their own.
-func (r Report) pages() []*leafOf {
+func (r Report) pages() []*leaflet {
 	for _, apart := range []bool{false, true} {
 		least := 0.76
 		if apart {
@@ -95,7 +95,7 @@ func (r Report) pages() []*leafOf {
 		}
 		for scale := 1.0; scale >= least; scale -= 0.02 {
 			if p, fits := r.page(scale, apart); fits || apart && scale < least+0.02 {
-				return append([]*leafOf{p}, r.more(apart)...)
+				return append([]*leaflet{p}, r.more(apart)...)
 			}
 		}
 	}
@@ -109,8 +109,8 @@ const (
 )
 
 // page is the report on one page at a scale; it reports whether that fits.
-func (r Report) page(scale float64, apart bool) (*leafOf, bool) {
-	f, p := faces(), &leafOf{}
+func (r Report) page(scale float64, apart bool) (*leaflet, bool) {
+	f, p := faces(), &leaflet{}
 	p.strip(210)
 	period := text{say: spelled(r.Period), face: f.heavy, size: 6.4, x: reportRight, y: 23, colour: ink}.right()
 	p.texts = append(p.texts, period)
@@ -137,7 +137,7 @@ func (r Report) page(scale float64, apart bool) (*leafOf, bool) {
 }
 
 // shares are three boxes side by side.
-func (r Report) shares(p *leafOf, y, scale float64) float64 {
+func (r Report) shares(p *leaflet, y, scale float64) float64 {
 	f := faces()
 	const gap = 4.5
 	wide := (reportWide - 2*gap) / 3
@@ -164,7 +164,7 @@ func (r Report) shares(p *leafOf, y, scale float64) float64 {
 }
 
 // chart is the series, with the targets as dashed steps and the campaigns as numbered bands.
-func (r Report) chart(p *leafOf, y, scale float64, apart bool) float64 {
+func (r Report) chart(p *leaflet, y, scale float64, apart bool) float64 {
 	f, c := faces(), r.Chart
 	y = p.line(c.Head, f.bold, 3.6*scale, besides, y+3.4*scale, reportWide, ink) + 3*scale
 	const labels = 22.0
@@ -265,7 +265,7 @@ func (r Report) chart(p *leafOf, y, scale float64, apart bool) float64 {
 func numberOf(i int) string { return string(appendNumber(nil, float64(i+1))) }
 
 // points are the line of the chart, its squares, and its first and last share in words.
-func (r Report) points(p *leafOf, scale float64, at, up func(float64) float64) {
+func (r Report) points(p *leaflet, scale float64, at, up func(float64) float64) {
 	f := faces()
 	var run [][2]float64
 	flush := func() {
@@ -314,7 +314,7 @@ func (r Report) points(p *leafOf, scale float64, at, up func(float64) float64) {
 }
 
 // under are the days and the numbers below the chart, those left out that find no room.
-func (r Report) under(p *leafOf, y, scale float64, at func(float64) float64) float64 {
+func (r Report) under(p *leaflet, y, scale float64, at func(float64) float64) float64 {
 	f, c := faces(), r.Chart
 	size := 2.4 * scale
 	rows := []float64{y, y + 3.4*scale, y + 6.6*scale}
@@ -351,12 +351,12 @@ func (r Report) under(p *leafOf, y, scale float64, at func(float64) float64) flo
 }
 
 // bars are the stages at the left and the reasons at the right.
-func (r Report) bars(p *leafOf, y, scale float64) float64 {
+func (r Report) bars(p *leaflet, y, scale float64) float64 {
 	const left, gap = 66.0, 6.0
 	return max(r.Stages.draw(p, besides, y, left, scale), r.Reasons.draw(p, besides+left+gap, y, reportWide-left-gap, scale))
 }
 
-func (b ReportBars) draw(p *leafOf, x, y, width, scale float64) float64 {
+func (b ReportBars) draw(p *leaflet, x, y, width, scale float64) float64 {
 	f := faces()
 	y = p.line(b.Head, f.bold, 3.6*scale, x, y+3.4*scale, width, ink)
 	beside := 0.0
@@ -397,7 +397,7 @@ func (b ReportBars) draw(p *leafOf, x, y, width, scale float64) float64 {
 }
 
 // signs are the notes, and the boxes for three signatures at the foot of the page.
-func (r Report) signs(p *leafOf, y, scale float64) float64 {
+func (r Report) signs(p *leaflet, y, scale float64) float64 {
 	f := faces()
 	for _, n := range r.Notes {
 		y = p.say(n, f.regular, max(2.4*scale, 2), besides, y+3.6*scale, reportWide, faint)
@@ -416,7 +416,7 @@ func (r Report) signs(p *leafOf, y, scale float64) float64 {
 }
 
 // more are the words of targets and campaigns that found no room on the page.
-func (r Report) more(apart bool) (pages []*leafOf) {
+func (r Report) more(apart bool) (pages []*leaflet) {
 	if !apart {
 		return nil
 	}
@@ -429,12 +429,12 @@ func (r Report) more(apart bool) (pages []*leafOf) {
 		all = append(all, entry{numberOf(i), b.Words})
 	}
 	f := faces()
-	var p *leafOf
+	var p *leaflet
 	y := math.Inf(1)
 	for _, e := range all {
 		lines := f.regular.lines(spelled(e.words), 3, reportWide-9)
 		if y+float64(len(lines))*leading*3 > reportEnd-8 {
-			p = &leafOf{}
+			p = &leaflet{}
 			p.strip(210)
 			p.line(r.Name+" · "+r.Period, f.bold, 4, besides, 22, reportWide, ink)
 			p.line(r.Foot, f.regular, 2.4, besides, reportEnd, reportWide, faint)

@@ -219,7 +219,7 @@ func TestReportsNeedADate(t *testing.T) {
 // The same figures give the same file next year: a change of the drawing is a change of ReportLayout.
 func TestGoldenReports(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]bound{"report": quarter().bound(), "table": figures(30, "Chợ").bound()} {
+	for name, b := range map[string]booklet{"report": quarter().booklet(), "table": figures(30, "Chợ").booklet()} {
 		file, err := b.file(false)
 		if err != nil {
 			t.Fatal(err)

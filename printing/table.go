@@ -37,9 +37,9 @@ const (
 )
 
 // WriteTable writes a table. The same table gives the same bytes.
-func WriteTable(w io.Writer, t Table) error { return t.bound().write(w) }
+func WriteTable(w io.Writer, t Table) error { return t.booklet().write(w) }
 
-func (t Table) bound() bound {
+func (t Table) booklet() booklet {
 	pages := t.pages()
 	for i, p := range pages {
 		end := text{say: spelled(t.Page(i+1, len(pages))), face: faces().regular, size: 2.6, x: tableRight, y: tableEnd, colour: faint}.right()
@@ -47,16 +47,16 @@ func (t Table) bound() bound {
 		p.line(t.Foot, faces().regular, 2.4, besides, tableEnd, tableWide-end.width()-6, faint)
 		p.level(0.2, rule, besides, tableRight, tableEnd-4)
 	}
-	return bound{297, 210, t.Made, t.Title + " · " + t.Name + " · " + t.Period, t.Language, pages}
+	return booklet{297, 210, t.Made, t.Title + " · " + t.Name + " · " + t.Period, t.Language, pages}
 }
 
-func (t Table) pages() (pages []*leafOf) {
+func (t Table) pages() (pages []*leaflet) {
 	f := faces()
-	var p *leafOf
+	var p *leaflet
 	y := 0.0
 	last := tableEnd - 7
 	begin := func() {
-		p = &leafOf{}
+		p = &leaflet{}
 		pages = append(pages, p)
 		p.strip(297)
 		period := text{say: spelled(t.Period), face: f.heavy, size: 5.4, x: tableRight, y: 22.4, colour: ink}.right()
@@ -84,7 +84,6 @@ func (t Table) pages() (pages []*leafOf) {
 		t.row(p, row, y, false)
 		y += high
 		p.level(0.15, rule, besides, tableRight, y)
-
 	}
 	if t.Total != nil {
 		high := t.high(t.Total, f.bold)
@@ -98,7 +97,7 @@ func (t Table) pages() (pages []*leafOf) {
 	for _, n := range t.Notes {
 		lines := f.regular.lines(spelled(n), 2.5, tableWide)
 		if y+4.4+float64(len(lines)-1)*leading*2.5 > last {
-			p = &leafOf{}
+			p = &leaflet{}
 			p.strip(297)
 			pages, y = append(pages, p), 18
 		}
@@ -122,7 +121,7 @@ func (t Table) cells(put func(i int, x, width float64)) {
 }
 
 // head puts the headings on the page, over a rule, and gives its y.
-func (t Table) head(p *leafOf, y float64) float64 {
+func (t Table) head(p *leaflet, y float64) float64 {
 	f := faces()
 	most := 1
 	t.cells(func(i int, _, width float64) {
@@ -151,7 +150,7 @@ func (t Table) high(row []string, face *face) float64 {
 	return 5.8 + float64(most-1)*leading*cellSize
 }
 
-func (t Table) row(p *leafOf, row []string, y float64, strong bool) {
+func (t Table) row(p *leaflet, row []string, y float64, strong bool) {
 	t.cells(func(i int, x, width float64) {
 		face := faces().regular
 		if strong || t.Columns[i].Strong {

@@ -138,15 +138,20 @@ func (s *Server) coveragePage(c echo.Context) error {
 		p.draw(l, points, campaigns, aims)
 	}
 	if g.Market == nil {
-		if p.Tiles, err = s.tiles(c, g.Area); err != nil {
+		var whole coverage.Share
+		var country *coverage.Share
+		if p.By, p.Parts, whole, err = s.parts(c, g.Area); err != nil {
 			return err
 		}
-		if p.By, p.Parts, err = s.parts(c, g.Area); err != nil {
+		if g.Area == "" {
+			country = &whole
+		}
+		if p.Tiles, err = s.tiles(c, g.Area, country); err != nil {
 			return err
 		}
-	}
-	if g.Market == nil && g.Area == "" {
-		return s.show(c, http.StatusOK, "coverage.html", p)
+		if g.Area == "" { // there are no reports of the country
+			return s.show(c, http.StatusOK, "coverage.html", p)
+		}
 	}
 	if m := g.Market; m != nil {
 		for _, area := range [][2]string{{m.Area, m.AreaName}, {m.Province, m.ProvinceName}} {

@@ -124,7 +124,7 @@ type wishShown struct {
 // wish is the proposal for another default that waits for the vendor of a stall; nil: none does, or the reader may not see it. It takes two
 // accounts in force to wish for another.
 func (s *Server) wish(c echo.Context, m registry.Market, st registry.Stall) (*wishShown, error) {
-	if !actor(c).Can(registry.SeeVendors, m) || len(others(st)) == 0 {
+	if !actor(c).Can(registry.SeeVendors, m) || len(besideFirst(st)) == 0 {
 		return nil, nil
 	}
 	ps, err := s.reg(c).DefaultProposals(c.Request().Context(), actor(c), m.Code)
@@ -141,8 +141,8 @@ func (s *Server) wish(c echo.Context, m registry.Market, st registry.Stall) (*wi
 	return nil, err
 }
 
-// others are the accounts in force beside the one that is printed first; none where no account is the first yet.
-func others(st registry.Stall) (beside []registry.Account) {
+// besideFirst are the accounts in force beside the one that is printed first; none where no account is the first yet.
+func besideFirst(st registry.Stall) (beside []registry.Account) {
 	first := false
 	for _, a := range st.Accounts {
 		switch {
@@ -161,7 +161,7 @@ func others(st registry.Stall) (beside []registry.Account) {
 
 // defaultForm asks for another account to be printed first, or takes back what the reader asked for; nil: neither is for this reader.
 func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stall, w *wishShown, sent sentStall) *stallForm {
-	l, beside := language(c), others(st)
+	l, beside := language(c), besideFirst(st)
 	if !actor(c).Can(registry.ProposeAccount, m) || len(beside) == 0 {
 		return nil
 	}
@@ -188,39 +188,41 @@ func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stal
 
 // proposeDefault answers POST /markets/:market/stalls/:stall/default.
 func (s *Server) proposeDefault(c echo.Context) error {
-	ctx, by, market, stall := c.Request().Context(), actor(c), c.Param("market"), param(c, "stall")
-	if _, err := s.reg(c).MarketFor(ctx, by, registry.ProposeAccount, market); err != nil {
+	return s.onDefault(c, "default", func(market, stall string, v url.Values) error {
+		_, err := s.reg(c).ProposeDefault(c.Request().Context(), actor(c), market, stall, registry.NewDefault{Account: v.Get("account"), Reason: v.Get("reason")})
+		if err == nil {
+			sayNext(c, "Proposed. A second person decides it on the page of approvals.")
+		}
 		return err
-	}
-	v, err := form(c)
-	if err != nil {
-		return err
-	}
-	if _, err = s.reg(c).ProposeDefault(ctx, by, market, stall, registry.NewDefault{Account: v.Get("account"), Reason: v.Get("reason")}); err == nil {
-		sayNext(c, "Proposed. A second person decides it on the page of approvals.")
-	}
-	return s.again(c, "default", v, err, stallPath(market, stall))
+	})
 }
 
 // withdrawDefault answers POST /markets/:market/stalls/:stall/default/withdrawal: by who brought it in.
 func (s *Server) withdrawDefault(c echo.Context) error {
-	ctx, by, market, stall := c.Request().Context(), actor(c), c.Param("market"), param(c, "stall")
-	if _, err := s.reg(c).MarketFor(ctx, by, registry.ProposeAccount, market); err != nil {
+	return s.onDefault(c, "withdrawal", func(market, _ string, v url.Values) error {
+		which, etag, _ := strings.Cut(v.Get("version"), " ")
+		ref, err := refIn[registry.DefaultProposal](market, which)
+		if err != nil {
+			return err
+		}
+		if _, err = s.reg(c).DecideDefault(c.Request().Context(), actor(c), registry.DefaultDecision{Proposal: ref, ETag: etag, Decision: "withdraw", Reason: v.Get("reason")}); err == nil {
+			sayNext(c, "Taken back. The money goes on to the account that is printed first.")
+		}
+		return err
+	})
+}
+
+// onDefault does what a form about the first account of a stall asks for, and shows the stall again.
+func (s *Server) onDefault(c echo.Context, id string, do func(market, stall string, v url.Values) error) error {
+	market, stall := c.Param("market"), param(c, "stall")
+	if _, err := s.reg(c).MarketFor(c.Request().Context(), actor(c), registry.ProposeAccount, market); err != nil { // first, so that a wrong role is told that and nothing else
 		return err
 	}
 	v, err := form(c)
 	if err != nil {
 		return err
 	}
-	which, etag, _ := strings.Cut(v.Get("version"), " ")
-	ref, err := refIn[registry.DefaultProposal](market, which)
-	if err != nil {
-		return err
-	}
-	if _, err = s.reg(c).DecideDefault(ctx, by, registry.DefaultDecision{Proposal: ref, ETag: etag, Decision: "withdraw", Reason: v.Get("reason")}); err == nil {
-		sayNext(c, "Taken back. The money goes on to the account that is printed first.")
-	}
-	return s.again(c, "withdrawal", v, err, stallPath(market, stall))
+	return s.again(c, id, v, do(market, stall, v), stallPath(market, stall))
 }
 
 // refIn reads the name of a record that a page of a market sends; one of another market is none. Faults: NotFound not-found.

@@ -6,7 +6,6 @@ import (
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
-	"cho40/web/lang"
 
 	"github.com/labstack/echo/v4"
 )
@@ -37,20 +36,23 @@ type partShown struct {
 // changeOver is over how many days a table says how its shares changed.
 const changeOver = 30
 
-// tiles are the provinces, for who may see the whole country; none for others.
-func (s *Server) tiles(c echo.Context, area string) ([]tileShown, error) {
-	if _, err := s.reg(c).GroundFor(c.Request().Context(), actor(c), registry.SeeCoverage, "", ""); err != nil {
-		if kind := fault.KindOf(err); kind == fault.Forbidden || kind == fault.NotFound {
-			return nil, nil
-		}
-		return nil, err
+// tiles are the provinces, for who may see the whole country; none for others. country is its split by province where that is known already.
+func (s *Server) tiles(c echo.Context, area string, country *coverage.Share) ([]tileShown, error) {
+	ctx, by := c.Request().Context(), actor(c)
+	_, err := s.reg(c).GroundFor(ctx, by, registry.SeeCoverage, "", "")
+	if kind := fault.KindOf(err); kind == fault.Forbidden || kind == fault.NotFound {
+		return nil, nil
 	}
-	share, err := s.cov(c).Share(c.Request().Context(), actor(c), coverage.Question{By: "province"})
+	if err == nil && country == nil {
+		var share coverage.Share
+		share, err = s.cov(c).Share(ctx, by, coverage.Question{By: "province"})
+		country = &share
+	}
 	if err != nil {
 		return nil, err
 	}
 	of := map[string]coverage.Part{}
-	for _, p := range share.Split {
+	for _, p := range country.Split {
 		of[p.Key] = p
 	}
 	out := make([]tileShown, len(provinces))
@@ -66,31 +68,35 @@ func (s *Server) tiles(c echo.Context, area string) ([]tileShown, error) {
 // fifth is the class of a share: below 20 %, 40, 60, 80, and from there on.
 func fifth(share float64) string { return "p" + string('1'+rune(min(int(share*5), 4))) }
 
-// parts are the places right below one, the largest share of the country first by name, as the figures list them.
-func (s *Server) parts(c echo.Context, area string) (words string, rows []partShown, err error) {
+// parts are the places right below one: the provinces of the country, the communes of a province, the markets of any other area; with the
+// figure that they are the parts of.
+func (s *Server) parts(c echo.Context, area string) (words string, rows []partShown, whole coverage.Share, err error) {
 	l := language(c)
 	q := coverage.Question{Area: area, By: "market"}
 	switch words = l.T("By market"); len(area) {
 	case 0:
 		q.By, words = "province", l.T("By province")
-	case 2:
+	case len(provinces[0].code):
 		q.By, words = "commune", l.T("By commune")
 	}
-	now, err := s.cov(c).Share(c.Request().Context(), actor(c), q)
+	if whole, err = s.cov(c).Share(c.Request().Context(), actor(c), q); err != nil {
+		return "", nil, whole, err
+	}
+	then := q
+	then.AsOf = s.reg(c).Today().Plus(-changeOver)
+	before, err := s.cov(c).Share(c.Request().Context(), actor(c), then)
 	if err != nil {
-		return "", nil, err
+		return "", nil, whole, err
 	}
-	q.AsOf = s.reg(c).Today().Plus(-changeOver)
-	then, err := s.cov(c).Share(c.Request().Context(), actor(c), q)
-	if err != nil {
-		return "", nil, err
+	was := map[string]*float64{}
+	for _, p := range before.Split {
+		was[p.Key] = p.Share
 	}
-	before := map[string]*float64{}
-	for _, p := range then.Split {
-		before[p.Key] = p.Share
-	}
-	for _, p := range now.Split {
-		row := partShown{Name: p.Name, Share: percentOr(l, p.Share), Of: l.Number(p.Accepting) + " / " + l.Number(p.Vendors), Part: p.Accepting, Whole: p.Vendors, Others: p.Others, Change: points(l, before[p.Key], p.Share)}
+	for _, p := range whole.Split {
+		row := partShown{Name: p.Name, Share: percentOr(l, p.Share), Of: fraction(l, &p.Accepting, p.Vendors), Part: p.Accepting, Whole: p.Vendors, Others: p.Others, Change: "–"}
+		if p.Share != nil && was[p.Key] != nil {
+			row.Change = pointsWords(l, (*p.Share-*was[p.Key])*100)
+		}
 		switch {
 		case p.Key == "":
 			row.Name = l.T("In no area")
@@ -101,19 +107,5 @@ func (s *Server) parts(c echo.Context, area string) (words string, rows []partSh
 		}
 		rows = append(rows, row)
 	}
-	return words, rows, nil
-}
-
-// points is by how many points a share changed, – where one of the two is unknown.
-func points(l lang.Lang, before, now *float64) string {
-	if before == nil || now == nil {
-		return "–"
-	}
-	switch d := 100 * (*now - *before); {
-	case d >= 0.05:
-		return "+" + l.T("%.1f", d)
-	case d <= -0.05:
-		return "−" + l.T("%.1f", -d)
-	}
-	return "0"
+	return words, rows, whole, nil
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 // tableField is a column of a table: on paper, and in a workbook.
 type tableField struct {
 	heading string
+	alone   string // what it says where no other heading stands beside it, in a workbook; empty: heading
 	part    float64
 	number  bool
 	strong  bool
@@ -47,7 +49,7 @@ func tableFields(l lang.Lang, t coverage.Table) []tableField {
 		part := func(n line) *int { return three(n.Figures)[i] }
 		fields = append(fields,
 			tableField{heading: names[i], part: 29, number: true, say: func(n line) string { return fraction(l, part(n), n.Figures.Vendors) }, cell: func(n line) any { return cellOf(part(n)) }},
-			tableField{heading: l.T("Share"), part: 15, number: true, strong: true, say: func(n line) string { return percentOr(l, shareOf(part(n), n.Figures.Vendors)) },
+			tableField{heading: l.T("Share"), alone: l.T("Share") + ": " + names[i], part: 15, number: true, strong: true, say: func(n line) string { return percentOr(l, shareOf(part(n), n.Figures.Vendors)) },
 				cell: func(n line) any { return partOf(shareOf(part(n), n.Figures.Vendors)) }})
 		if i > 0 {
 			continue
@@ -63,7 +65,7 @@ func tableFields(l lang.Lang, t coverage.Table) []tableField {
 				return "–"
 			}, cell: func(n line) any {
 				if c := n.Change(); c != nil {
-					return ledger.Part(math.Round(*c*1e6) / 1e8) // as a share of 1
+					return math.Round(*c*1e4) / 1e4
 				}
 				return nil
 			}})
@@ -165,7 +167,7 @@ func tableBook(l lang.Lang, t coverage.Table) []ledger.Page {
 	}
 	for _, f := range fields {
 		if f.cell != nil {
-			head, sheet.Widths = append(head, f.heading), append(sheet.Widths, max(12, f.part))
+			head, sheet.Widths = append(head, cmp.Or(f.alone, f.heading)), append(sheet.Widths, max(12, f.part))
 		}
 	}
 	sheet.Rows = append(sheet.Rows, head)

@@ -70,7 +70,7 @@ func TestReports(t *testing.T) {
 		}
 	}
 	says(get("clerk in december", market+".pdf"), "TẠM TÍNH đến hết ngày 20/12/2026", "Quý IV/2026", "25,0 %", "1 / 4 tiểu thương", "accepting-1", "equipped-1", "used-1", "Quét mã nhận quà", "Viettel Money",
-		"70,0 % đến hết ngày 31/12/2026", "Còn thiếu 2 người (1 / 4)", "Chưa ai hỏi", "Chưa nhận bằng quét mã: 4 – 1", "Ban quản lý chợ", "Tổ công nghệ số", "Cán bộ", "!SHA-256", "!Lý Minh Tâm")
+		"70,0 % đến hết ngày 31/12/2026", "Còn thiếu 2 người (1 / 4)", "Chưa ai hỏi", "Chưa nhận: 4 – 1", "Ban quản lý chợ", "Tổ công nghệ số", "Cán bộ", "!SHA-256", "!Lý Minh Tâm")
 	says(get("clerk in december", market+".pdf?lang=en"), "Provisional, as of 20/12/2026", "Quarter IV/2026", "25.0%", "!Quý")
 	for _, refused := range []step{
 		{name: "a partner", as: "partner in december", do: market + ".pdf", status: 403},
@@ -134,7 +134,7 @@ func TestReports(t *testing.T) {
 	}
 	for _, place := range []string{"market=NEAR", "area=92"} {
 		w.take(t, step{as: "officer a year on", do: "GET /coverage?every=quarter&" + place, status: 200,
-			want: []string{"đã khóa số ngày 06/01/2027", "Biết thêm sau khi khóa số: 0 tiểu thương, &#43;1 nhận tiền bằng quét mã, 0 có mã", "/reports/2026-Q4.pdf?lang=vi", "1. Quét mã nhận quà", `class="band"`, "<td class=\"num\" data-th=\"Nhận bằng quét mã / đang bán\">1 / 4"}})
+			want: []string{"đã khóa số ngày 06/01/2027", "Biết thêm sau khi khóa số: 0 tiểu thương, &#43;1 nhận tiền không dùng tiền mặt, 0 có mã", "/reports/2026-Q4.pdf?lang=vi", "1. Quét mã nhận quà", `class="band"`, "<td class=\"num\" data-th=\"Nhận / đang bán\">1 / 4"}})
 	}
 	w.take(t, step{as: "officer a year on", do: "GET /coverage?market=NEAR", status: 200, want: []string{`href="/coverage?area=92"`, `href="/coverage?area=31321"`}})
 	w.take(t, step{as: "manager a year on", do: "GET /coverage?market=NEAR", status: 200, want: []string{"/reports/2026-Q4.pdf", "!/coverage?area="}})

@@ -13,8 +13,9 @@ const (
 	// ReplicaWithin is how far a replica may be behind before the main server is read instead.
 	ReplicaWithin = 30 * time.Second
 
-	lagEvery = 2 * time.Second // how long what was found of it is believed
-	lagWait  = 2 * time.Second // how long it may take to say
+	lagEvery = 2 * time.Second  // how long what was found of it is believed
+	lagWait  = 2 * time.Second  // how long it may take to say
+	silent   = 30 * time.Second // how long one that did not say is left alone: whoever asks it waits
 )
 
 // ErrBehind is of a replica that is no use now: too far behind, or a server of its own by now.
@@ -50,8 +51,11 @@ func (r *Replica) Close() { r.pool.Close() }
 func (r *Replica) Reader(ctx context.Context) (*pgxpool.Pool, time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	since := time.Since(r.asked)
-	if since > lagEvery {
+	since, believed := time.Since(r.asked), lagEvery
+	if r.err != nil && !errors.Is(r.err, ErrBehind) {
+		believed = silent
+	}
+	if since > believed {
 		r.age, r.err = r.lag(ctx)
 		if ctx.Err() == nil { // a caller who left says nothing about the server
 			r.asked = time.Now()

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Page is a sheet of a workbook of figures. A cell is a string, an int, a Part, or nil for none.
+// Page is a sheet of a workbook of figures. A cell is a string, an int, a float64, a Part, or nil for none.
 type Page struct {
 	Name   string
 	Widths []float64 // of the columns, in characters
@@ -28,9 +28,10 @@ const (
 	styleHead
 	styleNumber
 	stylePart
+	styleTenths
 )
 
-const figureStyles = `<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="1"><numFmt numFmtId="164" formatCode="0.0%"/></numFmts><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font></fonts><fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="5"><xf/><xf numFmtId="49" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf><xf numFmtId="49" fontId="1" applyNumberFormat="1" applyFont="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf><xf numFmtId="3" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top"/></xf><xf numFmtId="164" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top"/></xf></cellXfs></styleSheet>`
+const figureStyles = `<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="2"><numFmt numFmtId="164" formatCode="0.0%"/><numFmt numFmtId="165" formatCode="0.0"/></numFmts><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font></fonts><fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="6"><xf/><xf numFmtId="49" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf><xf numFmtId="49" fontId="1" applyNumberFormat="1" applyFont="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf><xf numFmtId="3" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top"/></xf><xf numFmtId="164" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top"/></xf><xf numFmtId="165" applyNumberFormat="1" applyAlignment="1"><alignment vertical="top"/></xf></cellXfs></styleSheet>`
 
 // WriteBook writes a workbook of figures: numbers are numbers there, and words are text that no spreadsheet runs. The same pages give the
 // same bytes. The names of the pages differ in their first 31 characters.
@@ -98,6 +99,8 @@ func (p Page) write(out io.Writer) error {
 			case nil:
 			case int:
 				_, _ = fmt.Fprintf(w, `<c r="%s" s="%d"><v>%d</v></c>`, at, styleNumber, v)
+			case float64:
+				_, _ = fmt.Fprintf(w, `<c r="%s" s="%d"><v>%s</v></c>`, at, styleTenths, strconv.FormatFloat(v, 'f', -1, 64))
 			case Part:
 				_, _ = fmt.Fprintf(w, `<c r="%s" s="%d"><v>%s</v></c>`, at, stylePart, strconv.FormatFloat(float64(v), 'f', -1, 64))
 			case string:

@@ -60,7 +60,7 @@ export function stallScreen(p, s, next) {
       toHang.map(c => link([icon("camera"), h("span", {}, toHang.length > 1 ? t("Hang placard %s", c.serial) : t("Scan and hang the placard"))], path(p, s, "/hang/" + c.serial), "btn big")),
       up.length > 0 && link([icon("camera"), h("span", {}, t("Check the placard"))], path(p, s, "/check"), "btn big" + (toHang.length > 0 ? " second" : "")),
       s.vendor && link([icon("camera"), h("span", {}, t("Scan the vendor's code"))], path(p, s, "/account"), "btn big" + (toHang.length + up.length > 0 ? " second" : ""))),
-    s.vendor && slipOf(p, s, [...toHang, ...up].filter(c => c.kind !== "provider"), l.done),
+    s.vendor && slipOf(p, s, [...toHang, ...up].filter(c => c.kind !== "provider" && !c.former), l.done),
     s.vendor && visit(p, s, next));
 }
 
