@@ -183,6 +183,23 @@ func TestChangesOfLateLooks(t *testing.T) {
 	f.hears("one that is over does not hang again")
 }
 
+// A look that claims a time at which there was nothing to look at yet counts from when there was, and is not lost.
+func TestLookBeforeThereWasAnything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.placard("A-1", viettel)
+	printed := w.clock.now()
+	w.clock.pass(2 * day)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "suspended", Reason: "x"})
+	stopped := w.clock.now()
+	w.clock.pass(day)
+	got := w.record(p.Serial, registry.NewPlacardEvent{Kind: "checked", Result: "damaged", At: printed.Add(time.Hour)})
+	if got.State != "suspended" || got.CheckedAt == nil || !got.CheckedAt.Equal(stopped) {
+		t.Errorf("%s, looked at %v, want suspended, %v", got.State, got.CheckedAt, stopped)
+	}
+	w.whole()
+}
+
 // A market that cannot be followed holds up no other, and nobody who reads the feed.
 func TestFollowGoesOn(t *testing.T) {
 	t.Parallel()

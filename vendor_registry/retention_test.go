@@ -77,6 +77,14 @@ func TestReasonsOutliveVisits(t *testing.T) {
 	if _, err := field.RecordVisit(t.Context(), w.clerk, "VT", "A-1", fieldwork.NewVisit{Outcome: "helped", Barrier: "fees"}); err != nil {
 		t.Fatal(err)
 	}
+	w.clock.pass(time.Hour)
+	mistaken, err := field.RecordVisit(t.Context(), w.clerk, "VT", "A-1", fieldwork.NewVisit{Outcome: "helped", Barrier: "no_phone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := field.VoidVisit(t.Context(), w.clerk, mistaken.Ref, "nhầm quầy"); err != nil {
+		t.Fatal(err)
+	}
 	reasons := func() string {
 		t.Helper()
 		said := ""
@@ -92,7 +100,7 @@ func TestReasonsOutliveVisits(t *testing.T) {
 		return said
 	}
 	w.clock.pass(800 * day)
-	if got, err := w.reg.Retain(t.Context()); err != nil || got[0].Rows != 1 {
+	if got, err := w.reg.Retain(t.Context()); err != nil || got[0].Rows != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	for _, touch := range []string{"closed", "trading"} {

@@ -672,6 +672,15 @@ func TestAppAtTheStall(t *testing.T) {
 			t.Errorf("reached after it: %s", got)
 		}
 	})
+	t.Run("of who went there is no slip to hand over", func(t *testing.T) {
+		js[bool](p, app+`const s = state.stallOf("NEAR", "`+c.stall+`"); window.before = s.placards;
+			s.placards = [{ serial: "AAAA-AAAA-AAA", state: "suspended", hash: "of another", former: true }, ...s.placards]; location.hash = "#/cards"; return true`)
+		p.at(at, "[data-slip]")
+		if got := eval[string](p.tab, `[...document.querySelectorAll("[data-slip]")].map(b => b.dataset.slip).join()`); got != c.serial {
+			t.Errorf("it offers the slips of %s, want %s", got, c.serial)
+		}
+		js[bool](p, app+`state.stallOf("NEAR", "`+c.stall+`").placards = window.before; location.hash = "#/cards"; return true`)
+	})
 	t.Run("without a signal the slip says where it comes from", func(t *testing.T) {
 		p.at(at, "[data-slip]")
 		p.taps("[data-slip]")

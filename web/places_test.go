@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	registry "cho40/vendor_registry"
 )
@@ -34,14 +35,29 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.approveAll()
-	province := m.get("canbo", "/coverage").is(http.StatusOK).sound().has("34 tỉnh, thành phố", "Cà Mau", "chưa có số", `<li class="p1"><a href="/coverage?area=92">Cần Thơ</a><b>0,0 %</b>`, "Theo tỉnh, thành phố")
+	_, serials := m.printAll(false)
+	m.clock.pass((changeOver + 1) * 24 * time.Hour)
+	clear(m.in) // nobody stays signed in for so long
+	if _, err := m.reg.RecordPlacard(t.Context(), m.actor("loan"), serials["A-01"], registry.NewPlacardEvent{Kind: "installed", Consent: &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}}); err != nil {
+		t.Fatal(err)
+	}
+	province := m.get("canbo", "/coverage").is(http.StatusOK).sound().has("34 tỉnh, thành phố", "Cà Mau", "chưa có số", `<li class="p2"><a href="/coverage?area=92">Cần Thơ</a><b>25,0 %</b>`, "Theo tỉnh, thành phố", ">&#43;25,0<")
 	if n := strings.Count(province.body, `<a href="/coverage?area=`); n != 2 {
 		t.Errorf("%d ways down, want the tile and the row of one province", n)
 	}
-	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "0 / 4")
+	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "1 / 4", ">&#43;25,0<")
 	m.get("canbo", "/coverage?area=31321").is(http.StatusOK).sound().has("Theo chợ", `href="/coverage?market=VT"`, "Chợ Vị Thanh")
 	m.get("canbo", "/").has(`href="/coverage"`)
-	m.get("doitac", "/coverage").is(http.StatusOK).sound().hasNot("0 / 4")
+	m.get("doitac", "/coverage").is(http.StatusOK).sound().hasNot("1 / 4")
 	m.get("loan", "/coverage").is(http.StatusForbidden)
 	m.get("loan", "/").hasNot(`href="/coverage"`)
+}
+
+// The five steps of a tile, at their edges.
+func TestFifth(t *testing.T) {
+	for share, want := range map[float64]string{0: "p1", 0.199: "p1", 0.2: "p2", 0.399: "p2", 0.4: "p3", 0.599: "p3", 0.6: "p4", 0.799: "p4", 0.8: "p5", 1: "p5"} {
+		if got := fifth(share); got != want {
+			t.Errorf("%v is %s, want %s", share, got, want)
+		}
+	}
 }
