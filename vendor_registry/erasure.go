@@ -65,9 +65,8 @@ func (sub subject) record() string {
 }
 
 // erase takes a person out of a market's record; how far their vendor was on which day stays, and the stall stays held, by nobody who is
-// known, until somebody hands it over. What is in force of theirs ends first, so that no
-// pointer to money moves: an erased account is over, and nothing takes its place. Nothing but ids remains of the person. The caller has
-// checked the actor, and writes the events, last.
+// known, until somebody hands it over. What is in force of theirs ends first, so that no pointer to money moves: an erased account is over,
+// and nothing takes its place. Nothing but ids remains of the person. The caller has checked the actor, and writes the events, last.
 //
 // Everybody's open previews of ledgers are thrown away with it: whether a file names the person nobody can say for sure.
 func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub subject, now time.Time) (Forgotten, []Event, error) {

@@ -117,6 +117,9 @@ func TestAppOnAFullPhone(t *testing.T) {
 	says := func(what string) {
 		t.Helper()
 		p.until("it says that "+what+" was not kept", `/Máy không lưu được/.test(document.querySelector("#unkept [role=alert]")?.innerText ?? "")`)
+		if said := eval[string](p.tab, `document.querySelector("#unkept [role=alert]").innerText`); strings.Contains(said, "(") {
+			t.Errorf("of %s it says what nobody at a stall understands: %s", what, said)
+		}
 		if said := eval[string](p.tab, `document.getElementById("toast").innerText + (document.querySelector(".result")?.innerText ?? "")`); said != "" {
 			t.Errorf("of %s it says all the same: %s", what, said)
 		}

@@ -10,7 +10,6 @@ export class Unkept extends Error {
   constructor(cause) {
     super(String(cause?.message ?? cause));
     this.name = "Unkept";
-    this.full = cause?.name === "QuotaExceededError";
   }
 }
 

@@ -22,7 +22,7 @@ function minded(press) {
     document.getElementById("unkept")?.remove();
     try { await press(e); } catch (problem) {
       const said = problem instanceof Unkept ? t("The phone could not keep this, so it is not recorded. Free some space on the phone, then press again.") : t("That did not work, and nothing was recorded. Press again.");
-      const alert = h("div", { id: "unkept" }, wrong(said, h("span", { class: "small" }, " (" + problem.message + ")")));
+      const alert = h("div", { id: "unkept" }, wrong(said, !(problem instanceof Unkept) && h("span", { class: "small" }, " (" + problem.message + ")"))); // what a browser says of its storage helps nobody
       const beside = at.isConnected && at.closest(".do, .actions, .taps, form, details");
       if (beside) beside.before(alert); else document.getElementById("main").prepend(alert);
       alert.scrollIntoView({ block: "center" });
