@@ -82,7 +82,6 @@ func (c *canvas) strokes(width float64, at cell, lines ...cut) {
 	}
 	c.op("S")
 	c.op("Q")
-	c.flush()
 }
 
 // frames shows where the cells will be cut, or where the stickers are thought to be, and where they fold.
@@ -278,5 +277,4 @@ func (c *canvas) ring(x, y, radius float64) {
 	}
 	c.op("S")
 	c.op("Q")
-	c.flush()
 }

@@ -57,7 +57,6 @@ func (c *canvas) outline(o outline, at cell) {
 	}
 	c.op("f")
 	c.op("Q")
-	c.flush()
 }
 
 func (c *pixels) outline(o outline, at cell) {

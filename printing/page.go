@@ -163,7 +163,6 @@ func (c *canvas) leaflet(p *leaflet) {
 		}
 		c.op("S")
 		c.op("Q")
-		c.flush()
 	}
 	for _, t := range p.texts {
 		c.text(t, cell{})

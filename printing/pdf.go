@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -28,13 +27,7 @@ type Print struct {
 	Made     time.Time // the only date in the file; never zero
 	Title    string    // of the document, for its window and its printer's queue
 
-	laid map[*Placard]laid // what lay said before, while a document is made; nil: it is not kept
-}
-
-// laid is what a placard says on each panel, and on its back.
-type laid struct {
-	panels []layout
-	back   layout
+	codes map[*Placard][]symbol // where each panel has its symbol, while a document is made; nil: it is not kept
 }
 
 // MaxCopies is the most that one placard is printed at once: a stall has two sides and a vendor a spare.
@@ -79,14 +72,6 @@ func (p Print) Check(placard Placard) error {
 
 // lay is what a placard says on each panel, and on its back when there is one.
 func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
-	if before, ok := p.laid[placard]; ok {
-		return before.panels, before.back, nil
-	}
-	defer func() {
-		if p.laid != nil && err == nil {
-			p.laid[placard] = laid{panels, back}
-		}
-	}()
 	if panels, err = p.Sheet.lay(placard, p.Theme); err != nil || !p.Back {
 		return panels, back, err
 	}
@@ -102,7 +87,7 @@ func (p Print) lay(placard *Placard) (panels []layout, back layout, err error) {
 // cannot be printed; the error then wraps its *FieldError and names its serial; faults of Print's own parts are a *FieldError of copies,
 // back, right, down, title or the Theme's. A file is held in memory, about 2 KB a placard: keep to some 500.
 func Write(w io.Writer, p Print, placards []Placard) error {
-	p.laid = make(map[*Placard]laid, len(placards))
+	p.codes = make(map[*Placard][]symbol, len(placards))
 	whole, err := document(p, placards, true)
 	if err != nil {
 		return err
@@ -148,20 +133,26 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 	return c.finish(p.Back)
 }
 
-// canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left.
+// canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left. It writes what is on the pages
+// itself; the library's own stay empty, for it has a call and a piece of memory for each line, and holds every page as it was drawn.
 type canvas struct {
-	rows     map[row]string // operators of the rows of tiles drawn so far
-	file     *gofpdf.Fpdf   // its pages stay empty
-	pdf      *gofpdf.Fpdf   // the page that is being drawn
-	pages    [][]byte       // the contents of those that are done
-	face     *face          // in which the last line was set, and its size in points
+	draft
+	rows     map[row]string                // operators of the rows of tiles drawn so far
+	used     map[*face]*[lastRune + 1]bool // letters that the document shows
+	pages    [][]byte                      // the contents of those that are done
+	face     *face                         // in which the last line was set, and its size in points
 	size     float64
 	compress *zlib.Writer // nil: pages stay as they are
-	height   float64      // of the page in points, as its MediaBox rounds it
+	paper    float64      // height of the page, millimetres
+	height   float64      // the same in points, as its MediaBox rounds it
 	language Language     // empty: Vietnamese
-	buf      []byte
-	aside    []byte // the long operators of a page, one after the other, and where each ends
-	ends     []int
+	buf      []byte       // the page that is being drawn
+}
+
+// draft is a document that has no pages yet, and what it calls our faces.
+type draft struct {
+	file  *gofpdf.Fpdf
+	fonts map[*face]string
 }
 
 // logoName is what the library calls the document's one picture.
@@ -176,18 +167,19 @@ type row struct {
 const ptPerMM = 72 / mmPerInch
 
 func newCanvas(p Print, compress bool) (*canvas, error) {
-	pdf := blankFile(gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height})
-	pdf.SetCreationDate(p.Made.UTC())
-	pdf.SetModificationDate(p.Made.UTC())
-	pdf.SetTitle(p.Title, true)
+	b := blankFile(gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height})
+	b.file.SetCreationDate(p.Made.UTC())
+	b.file.SetModificationDate(p.Made.UTC())
+	b.file.SetTitle(p.Title, true)
 	if p.Theme.Logo != nil {
 		logo, err := p.Theme.logoPNG()
 		if err != nil {
 			return nil, fmt.Errorf("printing: the logo: %w", err)
 		}
-		pdf.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
+		b.file.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	c := &canvas{file: pdf, pdf: pdf, rows: map[row]string{}, height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
+	c := &canvas{draft: b, rows: map[row]string{}, used: map[*face]*[lastRune + 1]bool{}, paper: p.Sheet.height,
+		height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
 	if compress {
 		c.compress = compressors.Get().(*zlib.Writer)
 	}
@@ -199,10 +191,10 @@ var a4 = gofpdf.SizeType{Wd: 210, Ht: 297}
 
 // spare is a blank A4 document, made ready while the last one was drawn: the library hashes 65,536 widths of each face that it is given,
 // a third of the time that a single placard takes.
-var spare = make(chan *gofpdf.Fpdf, 1)
+var spare = make(chan draft, 1)
 
 // blankFile is a document of a paper that knows our faces and has no pages yet. It is one caller's alone.
-func blankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
+func blankFile(paper gofpdf.SizeType) draft {
 	if paper != a4 {
 		return newBlankFile(paper)
 	}
@@ -217,92 +209,82 @@ func blankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
 		}()
 	}()
 	select {
-	case pdf := <-spare:
-		return pdf
+	case b := <-spare:
+		return b
 	default:
 		return newBlankFile(a4)
 	}
 }
 
-func newBlankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
+func newBlankFile(paper gofpdf.SizeType) draft {
 	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: paper})
 	pdf.SetCompression(false) // page does it, with a compressor that is used again
 	pdf.SetCatalogSort(true)
 	pdf.SetCreator("cho40", true)
 	pdf.SetMargins(0, 0, 0)
 	pdf.SetAutoPageBreak(false, 0)
+	b := draft{pdf, map[*face]string{}}
 	for _, f := range faces().all() {
 		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
+		b.fonts[f] = b.named("BT /", func(t *gofpdf.Tpl) { t.SetFont(f.family, "", 1) })
 	}
-	return pdf
+	return b
 }
 
-// page draws a page, all of it moved by the offset. The library holds the pages of a document uncompressed, twenty times their size in
-// the file. So each page is a template of its own, whose contents are packed as soon as it is drawn; the document's is left empty.
+// named is what the library calls something in the document: the word after these signs in what it draws with it.
+func (b draft) named(after string, draw func(*gofpdf.Tpl)) string {
+	page := b.file.CreateTemplateCustom(gofpdf.PointType{}, gofpdf.SizeType{Wd: 1, Ht: 1}, draw).Bytes()
+	_, name, _ := bytes.Cut(page, []byte(after))
+	name, _, _ = bytes.Cut(name, []byte(" "))
+	return string(name)
+}
+
+// page draws a page, all of it moved by the offset, and packs it at once.
 func (c *canvas) page(o Offset, draw func() error) error {
 	c.file.AddPage()
-	width, height := c.file.GetPageSize()
-	var drawn error
-	page := c.file.CreateTemplateCustom(gofpdf.PointType{}, gofpdf.SizeType{Wd: width, Ht: height}, func(t *gofpdf.Tpl) {
-		c.pdf = &t.Fpdf
-		if right, down := o.dots(); right != 0 || down != 0 {
-			c.op("cm", 1, 0, 0, 1, right*72/dotsPerInch, -down*72/dotsPerInch)
-			c.flush()
-		}
-		drawn = draw()
-	})
-	if drawn != nil {
-		return drawn
+	c.buf = c.buf[:0]
+	// As the library begins a page, which documents of this layout are bound to: twice in the face in which the last one ended.
+	c.buf = append(c.buf, "0 J\n0 j\n0.57 w\n"...)
+	c.font()
+	c.buf = append(c.buf, "0.000 G\n0.000 g\n"...)
+	c.font()
+	if right, down := o.dots(); right != 0 || down != 0 {
+		c.op("cm", 1, 0, 0, 1, right*72/dotsPerInch, -down*72/dotsPerInch)
 	}
-	if err := c.pdf.Error(); err != nil {
-		return fmt.Errorf("printing: %w", err)
-	}
-	if c.face != nil { // each page begins with the face in which the last one ended
-		c.file.SetFont(c.face.family, "", c.size)
-	}
-	pieces, err := c.pieces(page.Bytes())
-	if err != nil {
+	if err := draw(); err != nil {
 		return err
 	}
-	var contents []byte
-	if c.compress != nil {
-		contents, err = packed(c.compress, pieces)
-	} else {
-		contents = slices.Concat(pieces...)
+	if c.compress == nil {
+		c.pages = append(c.pages, bytes.Clone(c.buf))
+		return nil
 	}
-	if err != nil {
-		return err
-	}
+	contents, err := packed(c.compress, c.buf)
 	c.pages = append(c.pages, contents)
-	return nil
+	return err
 }
 
-// pieces are the contents of a page, with what was kept aside in its places.
-func (c *canvas) pieces(page []byte) (all [][]byte, err error) {
-	from := 0
-	for _, end := range c.ends {
-		before, after, found := bytes.Cut(page, []byte(asideMark+"\n"))
-		if !found {
-			return nil, errNoPages
-		}
-		all, page, from = append(all, before, c.aside[from:end]), after, end
+// font sets the face for what follows; there is none yet at the first page.
+func (c *canvas) font() {
+	if c.face == nil {
+		return
 	}
-	c.aside, c.ends = c.aside[:0], c.ends[:0]
-	return append(all, page), nil
+	c.buf = append(c.buf, "BT /"...)
+	c.buf = append(c.buf, c.fonts[c.face]...)
+	c.buf = strconv.AppendFloat(append(c.buf, ' '), c.size, 'f', 2, 64)
+	c.buf = append(c.buf, " Tf ET\n"...)
 }
 
 // turned lets draw put something on the page that stands on its head, with its own top left at the cell's.
 func (c *canvas) turned(at cell, draw func()) {
 	c.op("q")
 	c.op("cm", -1, 0, 0, -1, at.x*ptPerMM, 2*c.height-at.y*ptPerMM)
-	c.flush()
 	draw()
 	c.op("Q")
-	c.flush()
 }
 
 func (c *canvas) logo(b box, at cell) {
-	c.pdf.ImageOptions(logoName, at.x+b.x, at.y+b.y, b.w, b.h, false, gofpdf.ImageOptions{}, 0, "")
+	name := c.named(" cm /", func(t *gofpdf.Tpl) { t.ImageOptions(logoName, 0, 0, 1, 1, false, gofpdf.ImageOptions{}, 0, "") })
+	c.buf = fmt.Appendf(c.buf, "q %.5f 0 0 %.5f %.5f %.5f cm /%s Do Q\n", b.w*ptPerMM, b.h*ptPerMM, (at.x+b.x)*ptPerMM, (c.paper-(at.y+b.y+b.h))*ptPerMM, name)
 }
 
 // op appends an operator after its operands; points come with two decimals, which is finer than any printer.
@@ -329,25 +311,6 @@ func appendNumber(b []byte, v float64) []byte {
 		b = append(b, '.', '0'+tenth)
 	}
 	return b
-}
-
-// asideMark stands in the library's page for operators that are kept aside, which are most of a page: the library's buffer would be made
-// anew and copied each time that it grows. No text that we have letters for is written with these bytes.
-const (
-	asideMark = "%aside"
-	asideFrom = 1024 // bytes
-)
-
-// flush hands the operators to the page.
-func (c *canvas) flush() {
-	if len(c.buf) < asideFrom {
-		c.pdf.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.buf, []byte("\n"))))
-	} else {
-		c.aside = append(c.aside, c.buf...)
-		c.ends = append(c.ends, len(c.aside))
-		c.pdf.RawWriteStr(asideMark)
-	}
-	c.buf = c.buf[:0]
 }
 
 func (c *canvas) fill(k colour) {
@@ -384,7 +347,6 @@ func (c *canvas) box(b box, at cell) {
 	}
 	c.op("f")
 	c.op("Q")
-	c.flush()
 }
 
 // petals fills a row of tiles. Each petal lies between two quarter circles from the tile's middle to a corner; all
@@ -393,7 +355,6 @@ func (c *canvas) petals(s petals, at cell) {
 	of := row{s, at}
 	if words, again := c.rows[of]; again { // each page has its rows where the one before has them
 		c.buf = append(c.buf, words...)
-		c.flush()
 		return
 	}
 	begin := len(c.buf)
@@ -416,52 +377,82 @@ func (c *canvas) petals(s petals, at cell) {
 	}
 	c.op("Q")
 	c.rows[of] = string(c.buf[begin:])
-	c.flush()
 }
 
-// text draws a line. Kerned pairs part it: the library knows no other way to move on by less than a letter.
+// text draws a line. Kerned pairs part it.
 func (c *canvas) text(t text, at cell) {
 	c.face, c.size = t.face, t.size*ptPerMM
-	c.pdf.SetFont(c.face.family, "", c.size)
-	c.pdf.SetTextColor(t.colour.r, t.colour.g, t.colour.b)
+	c.font()
 	x, y := at.x+t.x, at.y+t.y
 	turned := t.turn != 0
 	if turned {
 		sin := float64(t.turn)
 		c.op("q")
 		c.op("cm", 0, sin, -sin, 0, x*ptPerMM, c.height-y*ptPerMM)
-		_, pageHeight := c.pdf.GetPageSize()
-		x, y = 0, pageHeight // the library's bottom left
+		x, y = 0, c.paper
 	}
 	if t.track != 0 {
 		c.op("Tc", t.track*ptPerMM)
-	}
-	if len(c.buf) > 0 {
-		c.flush()
-	}
-	if t.track != 0 {
-		c.pdf.Text(x, y, t.say)
+		c.letters(t.say, t.colour, x, y)
 		c.op("Tc", 0)
 	} else {
 		from, last := 0, rune(0)
 		advance, start := 0, 0
 		for i, r := range t.say {
 			if k := t.face.kern(last, r); i > 0 && k != 0 {
-				c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:i])
+				c.letters(t.say[from:i], t.colour, x+float64(start)*t.size/perEm, y)
 				advance += k
 				from, start = i, advance
 			}
 			advance += t.face.glyph(r).advance
 			last = r
 		}
-		c.pdf.Text(x+float64(start)*t.size/perEm, y, t.say[from:])
+		c.letters(t.say[from:], t.colour, x+float64(start)*t.size/perEm, y)
 	}
 	if turned {
 		c.op("Q")
 	}
-	if len(c.buf) > 0 {
-		c.flush()
+}
+
+// letters writes a piece of a line.
+func (c *canvas) letters(say string, k colour, x, y float64) {
+	used := c.used[c.face]
+	if used == nil {
+		used = new([lastRune + 1]bool)
+		c.used[c.face] = used
 	}
+	if k != black {
+		c.buf = append(c.buf, "q "...)
+		parts, operator := []int{k.r, k.g, k.b}, "rg "
+		if k.r == k.g && k.g == k.b {
+			parts, operator = parts[:1], "g "
+		}
+		for _, part := range parts {
+			c.buf = append(strconv.AppendFloat(c.buf, float64(part)/255, 'f', 3, 64), ' ')
+		}
+		c.buf = append(c.buf, operator...)
+	}
+	c.buf = strconv.AppendFloat(append(c.buf, "BT "...), x*ptPerMM, 'f', 2, 64)
+	c.buf = strconv.AppendFloat(append(c.buf, ' '), (c.paper-y)*ptPerMM, 'f', 2, 64)
+	c.buf = append(c.buf, " Td ("...)
+	for _, r := range say {
+		used[r] = true
+		for _, half := range [2]byte{byte(r >> 8), byte(r)} {
+			switch half {
+			case '\\', '(', ')':
+				c.buf = append(c.buf, '\\', half)
+			case '\r':
+				c.buf = append(c.buf, '\\', 'r')
+			default:
+				c.buf = append(c.buf, half)
+			}
+		}
+	}
+	c.buf = append(c.buf, ") Tj ET"...)
+	if k != black {
+		c.buf = append(c.buf, " Q"...)
+	}
+	c.buf = append(c.buf, '\n')
 }
 
 // symbol fills all dark modules as one path, a rectangle for each run in a row: renderers then see one shape, and no
@@ -499,7 +490,6 @@ func (c *canvas) symbol(s symbol, code Modules, at cell) {
 	}
 	c.op("f")
 	c.op("Q")
-	c.flush()
 }
 
 // numerals are numbers of modules in digits, with a blank behind them: a symbol has a thousand.
@@ -538,7 +528,6 @@ func (c *canvas) cutMarks(cuts []cut) {
 		c.op("S")
 	}
 	c.op("Q")
-	c.flush()
 }
 
 func (c *canvas) folds(folds []cut, at cell) {
@@ -555,7 +544,6 @@ func (c *canvas) folds(folds []cut, at cell) {
 		c.op("S")
 	}
 	c.op("Q")
-	c.flush()
 }
 
 // taken is what the library hands over in one piece, without a copy: it has no more use for it.
@@ -572,6 +560,18 @@ func (t *taken) Write(b []byte) (int, error) {
 // finish closes the document: it puts in the pages, and tells viewers not to scale it on printing and how to turn the paper for
 // backs, for which the library has no call.
 func (c *canvas) finish(backs bool) ([]byte, error) {
+	for _, f := range faces().all() { // what the file must hold of each face, said on a page whose contents are replaced
+		if used := c.used[f]; used != nil {
+			var all []rune
+			for r, yes := range used {
+				if yes {
+					all = append(all, rune(r))
+				}
+			}
+			c.file.SetFont(f.family, "", 1)
+			c.file.Text(0, 0, string(all))
+		}
+	}
 	var out taken
 	if err := c.file.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)

@@ -84,23 +84,27 @@ func (p Print) expected(placards []Placard) ([]shown, error) {
 			if !used {
 				continue
 			}
-			panels, _, err := p.lay(&placards[i])
-			if err != nil {
-				return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
+			on, drawn := p.codes[&placards[i]]
+			if !drawn {
+				panels, _, err := p.lay(&placards[i])
+				if err != nil {
+					return nil, fmt.Errorf("placard %s: %w", placards[i].Serial, err)
+				}
+				on = codes(panels)
 			}
-			for k, l := range panels {
-				if l.code.dots == 0 {
+			for k, code := range on {
+				if code.dots == 0 {
 					continue
 				}
-				at, half := p.Sheet.panels[k].at.in(p.Sheet.at(n)), l.code.side(placards[i].Code.Size())/2
-				turn, x, y := 0, at.x+l.code.x, at.y+l.code.y
+				at, half := p.Sheet.panels[k].at.in(p.Sheet.at(n)), code.side(placards[i].Code.Size())/2
+				turn, x, y := 0, at.x+code.x, at.y+code.y
 				if at.turned {
-					turn, x, y = 2, at.x-l.code.x, at.y-l.code.y
+					turn, x, y = 2, at.x-code.x, at.y-code.y
 				}
 				all = append(all, shown{Drawn{
 					Page: page + 1,
 					X:    x - half + right*mmPerDot, Y: y - half + down*mmPerDot,
-					Module: float64(l.code.dots) * mmPerDot,
+					Module: float64(code.dots) * mmPerDot,
 					Turn:   turn,
 					Code:   placards[i].Code,
 				}, placards[i].Serial})

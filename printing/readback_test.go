@@ -96,7 +96,6 @@ func TestSymbolsLieEveryWay(t *testing.T) {
 			c.op("cm", cm[:]...)
 			c.symbol(symbol{60, 70, 19}, code, cell{})
 			c.op("Q")
-			c.flush()
 			return nil
 		}); err != nil {
 			t.Fatal(err)
@@ -188,6 +187,12 @@ func TestReadBackNoticesEveryChange(t *testing.T) {
 		{"a line over the symbol", func(f []byte) { put(f, next, at[1][0], "100 600 m 110 600 l S") }, "over the symbol"},
 		{"a broad line beside the symbol", func(f []byte) { put(f, next, at[1][0], "70 w 10 600 m 11 600 l S") }, "over the symbol"},
 		{"a picture over the symbol", func(f []byte) { put(f, next, at[1][0], "q 99 0 0 99 60 600 cm /I0 Do Q") }, "over the symbol"},
+		{"a tile like the one before, over the symbol", func(f []byte) {
+			put(f, next, at[1][0], "q 1 0 0 1 10 600 cm 0 0 m 5 5 l 9 0 l f 1 0 0 1 90 0 cm 0 0 m 5 5 l 9 0 l f Q")
+		}, "over the symbol"},
+		{"a tile like the one before, so large that it covers the symbol", func(f []byte) {
+			put(f, next, at[1][0], "q 1 0 0 1 10 600 cm 0 0 m 5 5 l 9 0 l f 40 0 0 40 0 0 cm 0 0 m 5 5 l 9 0 l f Q")
+		}, "over the symbol"},
 		{"a state that is not given back", func(f []byte) { f[at[5][1]-2] = ' ' }, "in the middle"},
 		{"a state given back too often", func(f []byte) { f[at[5][0]] = 'Q' }, "without q"},
 		{"the first page upside down", func(f []byte) {

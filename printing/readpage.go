@@ -1,6 +1,7 @@
 package printing
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 )
@@ -9,7 +10,6 @@ import (
 // from the page's top left, down and to the right.
 type pageReader struct {
 	number   int
-	height   float64 // points
 	now      state
 	saved    []state
 	operands []float64
@@ -21,11 +21,19 @@ type pageReader struct {
 	text     bool      // between BT and ET
 	found    []Drawn
 	painted  []rectangle // all that was painted and is no symbol
+	last     curve
+}
+
+// curve is a path that is no symbol, as it was read. Tiles, a third of a page, are one path over and over, only moved.
+type curve struct {
+	operators []byte
+	m         [6]float64
+	reach     rectangle
 }
 
 // state is what q saves and Q brings back.
 type state struct {
-	m    [6]float64 // user space to points
+	m    [6]float64 // user space to millimetres from the page's top left
 	dark bool       // the fill is black
 	line float64    // width
 	clip rectangle
@@ -39,13 +47,21 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 		return nil, err
 	}
 	r := &f.reader
-	*r = pageReader{number: page + 1, height: f.pages[page].height, saved: r.saved[:0], operands: r.operands[:0],
+	*r = pageReader{number: page + 1, saved: r.saved[:0], operands: r.operands[:0],
 		path: r.path[:0], found: r.found[:0], painted: r.painted[:0]}
-	r.now = state{m: [6]float64{1, 0, 0, 1, 0, 0}, dark: true, line: 1,
+	r.now = state{m: [6]float64{1 / ptPerMM, 0, 0, -1 / ptPerMM, 0, f.pages[page].height / ptPerMM}, dark: true, line: 1,
 		clip: rectangle{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1), 0}}
 	r.clear()
-	l := lexer{b: content}
+	l, began := lexer{b: content}, 0
 	for {
+		if !r.drawn && len(r.operands) == 0 {
+			if began = l.at; r.again(&l) {
+				if err := r.paint("f"); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		if v, ok := l.number(); ok {
 			if len(r.operands) == mostOperands {
 				return nil, errTooMuch
@@ -65,6 +81,9 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 			v := r.operands
 			err = r.rectangle(v[0], v[1], v[2], v[3])
 		} else {
+			if r.curved && len(token) == 1 && token[0] == 'f' {
+				r.last = curve{content[began:l.at], r.now.m, r.reach}
+			}
 			err = r.do(token)
 		}
 		if err != nil {
@@ -76,6 +95,19 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 		return nil, fmt.Errorf("%w: it ends in the middle", errNotOurs)
 	}
 	return r.found, nil
+}
+
+// again takes the path that was the last one, if it follows at another place.
+func (r *pageReader) again(l *lexer) bool {
+	m, was, end := &r.now.m, &r.last.m, l.at+len(r.last.operators)
+	if len(r.last.operators) == 0 || m[0] != was[0] || m[1] != was[1] || m[2] != was[2] || m[3] != was[3] ||
+		!bytes.HasPrefix(l.b[l.at:], r.last.operators) || end == len(l.b) || kinds[l.b[end]] != isSpace {
+		return false
+	}
+	right, down := m[4]-was[4], m[5]-was[5]
+	r.reach = rectangle{r.last.reach.x1 + right, r.last.reach.y1 + down, r.last.reach.x2 + right, r.last.reach.y2 + down, 0}
+	r.drawn, r.curved, l.at = true, true, end
+	return true
 }
 
 // takes is how many numbers come before an operator: any number, -1, before those of lines and words, which are told
@@ -166,8 +198,7 @@ func (r *pageReader) do(operator []byte) error {
 // point widens the reach of the path and gives the point's place on the page.
 func (r *pageReader) point(x, y float64) (px, py float64) {
 	m := &r.now.m
-	px = (m[0]*x + m[2]*y + m[4]) / ptPerMM
-	py = (r.height - (m[1]*x + m[3]*y + m[5])) / ptPerMM
+	px, py = m[0]*x+m[2]*y+m[4], m[1]*x+m[3]*y+m[5]
 	r.reach.x1, r.reach.x2 = min(r.reach.x1, px), max(r.reach.x2, px)
 	r.reach.y1, r.reach.y2 = min(r.reach.y1, py), max(r.reach.y2, py)
 	r.drawn = true
@@ -202,7 +233,7 @@ func (r *pageReader) paint(operator string) error {
 		if operator == "S" || operator == "B" { // the line goes beyond the path; by how much at most, a scale tells
 			m := &r.now.m
 			scale := max(math.Hypot(m[0], m[1]), math.Hypot(m[2], m[3]))
-			reach = reach.grown(math.Abs(r.now.line) * scale / 2 / ptPerMM)
+			reach = reach.grown(math.Abs(r.now.line) * scale / 2)
 		}
 		for _, d := range r.found {
 			if reach.meets(d.zone()) {

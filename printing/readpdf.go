@@ -275,32 +275,21 @@ func (l *lexer) number() (float64, bool) {
 	for l.at < len(l.b) && kinds[l.b[l.at]] == isSpace {
 		l.at++
 	}
-	from, short := l.at, 0
-	for at := from; at < len(l.b) && at < from+9; at++ { // most are a few digits, which need no more care
-		c := l.b[at]
-		if d := c - '0'; d <= 9 {
-			short = 10*short + int(d)
-			continue
-		}
-		if kinds[c] == 0 || at == from {
-			break
-		}
-		l.at = at
-		return float64(short), true
-	}
+	from := l.at
 	if from < len(l.b) && l.b[from] == '-' {
 		from++
 	}
 	at, point, n := from, -1, 0
+scan:
 	for ; at < len(l.b); at++ {
-		c := l.b[at]
-		if '0' <= c && c <= '9' {
+		switch c := l.b[at]; {
+		case c-'0' <= 9: // other signs wrap around
 			n = 10*n + int(c-'0')
-		} else if c == '.' && point < 0 {
+		case c == '.' && point < 0:
 			point = at
-		} else if kinds[c] != 0 {
-			break
-		} else {
+		case kinds[c] != 0:
+			break scan
+		default:
 			return 0, false
 		}
 	}
@@ -313,7 +302,10 @@ func (l *lexer) number() (float64, bool) {
 	}
 	// So few digits and their power of ten are exact, and so their quotient is rounded once: it is what strconv would say,
 	// in a fifth of the time.
-	v := float64(n) / powers[power]
+	v := float64(n)
+	if power > 0 {
+		v /= powers[power]
+	}
 	if from > l.at {
 		v = -v
 	}

@@ -25,20 +25,11 @@ var compressors = sync.Pool{New: func() any {
 
 var errNoPages = errors.New("printing: the document is not as the library writes it")
 
-// packed is the contents of a page, compressed; where one piece of them ends does not show.
-func packed(w *zlib.Writer, pieces [][]byte) ([]byte, error) {
-	length := 0
-	for _, p := range pieces {
-		length += len(p)
-	}
-	packed := bytes.NewBuffer(make([]byte, 0, length/4))
+// packed is the contents of a page, compressed.
+func packed(w *zlib.Writer, page []byte) ([]byte, error) {
+	packed := bytes.NewBuffer(make([]byte, 0, len(page)/4))
 	w.Reset(packed)
-	var err error
-	for _, p := range pieces {
-		if _, err = w.Write(p); err != nil {
-			break
-		}
-	}
+	_, err := w.Write(page)
 	if closing := w.Close(); err == nil {
 		err = closing
 	}

@@ -106,6 +106,9 @@ func (p Print) draw(on surface, placards []Placard, page int) error {
 				return fmt.Errorf("placard %s: %w", placards[i].Serial, err)
 			}
 			last = i
+			if p.codes != nil {
+				p.codes[&placards[i]] = codes(panels)
+			}
 		}
 		at := p.Sheet.at(n)
 		if behind {
@@ -118,4 +121,13 @@ func (p Print) draw(on surface, placards []Placard, page int) error {
 		on.folds(p.Sheet.folds, at)
 	}
 	return nil
+}
+
+// codes are the places of the panels' symbols; a panel without one has one of no dots.
+func codes(panels []layout) []symbol {
+	all := make([]symbol, len(panels))
+	for i, l := range panels {
+		all[i] = l.code
+	}
+	return all
 }
