@@ -206,6 +206,41 @@ func TestGetChangesNothing(t *testing.T) {
 	}
 }
 
+// TestNothingBeforeTheSecondFactor: whoever's role wants a second factor and who has none is let to no route but those that set it up, whatever
+// else a stolen password could ask for.
+func TestNothingBeforeTheSecondFactor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sign := w.as("manager")
+	w.exec(`UPDATE people SET totp_secret = NULL`)
+	setUp := []string{"GET /api/v1/session", "DELETE /api/v1/session", "GET /api/v1/session/second-factor", "POST /api/v1/session/second-factor", "POST /api/v1/session/second-factor/code",
+		"POST /sign-out", "GET /account/second-factor", "POST /account/second-factor", "POST /account/second-factor/code"}
+	asked := 0
+	for _, r := range w.h.(*echo.Echo).Routes() {
+		route := r.Method + " " + r.Path
+		api := strings.HasPrefix(r.Path, "/api/")
+		if slices.Contains(setUp, route) || slices.Contains(openPages, route) || slices.Contains(open, r.Method+" "+braced(r.Path)) {
+			continue
+		}
+		req := httptest.NewRequestWithContext(t.Context(), r.Method, strings.NewReplacer(":market", "NEAR", ":", "x").Replace(r.Path), strings.NewReader(`{}`))
+		req.Header.Set("Content-Type", "application/json")
+		sign(req)
+		rec := httptest.NewRecorder()
+		w.h.ServeHTTP(rec, req)
+		w.clock.pass(w.clock.step)
+		asked++
+		switch {
+		case api && (rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "/problems/second-factor-needed")):
+			t.Errorf("%s is answered %d: %s", route, rec.Code, clip(rec.Body.Bytes()))
+		case !api && (rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/account/second-factor"):
+			t.Errorf("%s is answered %d and leads to %q", route, rec.Code, rec.Header().Get("Location"))
+		}
+	}
+	if asked < 200 {
+		t.Errorf("only %d routes", asked)
+	}
+}
+
 // prepareAll makes one of everything that a try may want.
 func (s *scene) prepareAll(t *testing.T) {
 	t.Helper()
