@@ -779,9 +779,21 @@ func (s *Service) refused(ctx context.Context, by Actor, marketCode string, e Ev
 	if _, inScope := by.can(SeeMarket, m); !inScope {
 		return
 	}
+	s.refusedIn(ctx, by, m.ID, e)
+}
+
+// refusedIn is refused on a chain; the zero market: the service's own.
+func (s *Service) refusedIn(ctx context.Context, by Actor, chain MarketID, e Event) {
 	_ = pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
-		return Audit(ctx, tx, s.now(), by, m.ID, e)
+		return Audit(ctx, tx, s.now(), by, chain, e)
 	})
+}
+
+// forbade is refused where err says that the actor's role does not allow the act, and nothing otherwise.
+func (s *Service) forbade(ctx context.Context, by Actor, marketCode string, err error, e Event) {
+	if fault.KindOf(err) == fault.Forbidden {
+		s.refused(ctx, by, marketCode, e)
+	}
 }
 
 // held is an account with its vendor locked until the transaction ends: proposals and decisions come one after the other.

@@ -154,6 +154,7 @@ func (s *Service) Copy(ctx context.Context, by Actor, marketCode string, which V
 		return disclosure{market: m.ID, kind: "copy", format: "json", subject: &subject, lines: 1, whole: true, reason: in.Reason}.store(ctx, tx, by, now)
 	})
 	if err != nil {
+		s.forbade(ctx, by, marketCode, err, Event{"copy.refused", "vendor:" + which.String(), nil})
 		return Copy{}, actionContext("copy of vendor", which.String(), err)
 	}
 	return c, nil

@@ -111,6 +111,7 @@ func (s *Service) Reveal(ctx context.Context, by Actor, marketCode, code string,
 		return disclosure{market: m.ID, kind: in.Field, format: "screen", subject: &subject, lines: 1, whole: true, reason: in.Reason}.store(ctx, tx, by, s.now())
 	})
 	if err != nil {
+		s.forbade(ctx, by, marketCode, err, Event{"number.reveal_refused", "market:" + marketCode, []string{in.Field}})
 		return "", actionContext("reveal at", code, err)
 	}
 	return number, nil

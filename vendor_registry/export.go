@@ -159,6 +159,7 @@ func export[T any](ctx context.Context, s *Service, by Actor, marketCode, list s
 			return give(r)
 		})
 	}
+	s.forbade(ctx, by, marketCode, err, Event{"rows.export_refused", "market:" + marketCode, []string{list, in.Format}})
 	return actionContext("export "+list+" of", marketCode, err)
 }
 
@@ -432,11 +433,14 @@ func (s *Service) ExportCustomers(ctx context.Context, by Actor, provider string
 		return err
 	}
 	code, err := by.ownProvider(provider)
-	switch {
-	case err != nil:
+	if err == nil && in.Full && by.ID != Console().ID {
+		err = Forbidden()
+	}
+	if fault.KindOf(err) == fault.Forbidden {
+		s.refusedIn(ctx, by, MarketID{}, Event{"rows.export_refused", "customers", []string{in.Format}})
+	}
+	if err != nil {
 		return err
-	case in.Full && by.ID != Console().ID:
-		return Forbidden()
 	}
 	total := 0
 	err = s.snapshot(ctx, func(tx pgx.Tx) error {

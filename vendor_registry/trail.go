@@ -301,6 +301,12 @@ func (s *Service) ExportTrail(ctx context.Context, by Actor, marketCode, format 
 		last, err = postgres.One[int64](ctx, tx, `SELECT seq FROM audit_heads WHERE market_id = @market`, pgx.StrictNamedArgs{"market": chainID(m.ID)})
 		return err
 	})
+	if fault.KindOf(err) == fault.Forbidden {
+		if marketCode == "" {
+			s.refusedIn(ctx, by, MarketID{}, Event{"audit.export_refused", "service", []string{format}})
+		}
+		s.refused(ctx, by, marketCode, Event{"audit.export_refused", "market:" + marketCode, []string{format}})
+	}
 	if err != nil {
 		return actionContext("export the trail of", marketCode, err)
 	}

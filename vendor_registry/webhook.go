@@ -108,6 +108,9 @@ func webhookURL(bad *[]fault.Field, s string, loopback bool) {
 // Faults: Invalid webhook-invalid; NotFound provider-not-found, also for another's; Forbidden, also for keys; Conflict webhooks-many.
 func (s *Service) AddWebhook(ctx context.Context, by Actor, in NewWebhook, loopback bool) (w Webhook, secret string, err error) {
 	provider, err := by.webhooksOf(in.Provider)
+	if fault.KindOf(err) == fault.Forbidden {
+		s.refusedIn(ctx, by, MarketID{}, Event{"webhook.add_refused", "webhooks", nil})
+	}
 	if err != nil {
 		return w, "", err
 	}
@@ -250,6 +253,9 @@ func (s *Service) ApproveWebhook(ctx context.Context, by Actor, which string) (w
 		}
 		return Audit(ctx, tx, now, by, MarketID{}, Event{"webhook.approved", "webhook:" + w.ID.String(), []string{"provider:" + w.Provider}})
 	})
+	if f, ok := fault.As(err); ok && !w.ID.IsZero() && (f.Kind == fault.Forbidden || f.Kind == fault.Unauthenticated) {
+		s.refusedIn(ctx, by, MarketID{}, Event{"webhook.approval_refused", "webhook:" + w.ID.String(), []string{f.Code}})
+	}
 	return w, actionContext("approve webhook", which, err)
 }
 

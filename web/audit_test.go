@@ -206,7 +206,7 @@ func TestEveryActionHasWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	action := regexp.MustCompile(`(?:Event\{(?:Action: )?|audit\(ctx, tx, \w+, [\w()."]+, |action(?:, \w+)? :?= (?:"[a-z_]+", )?|[=(] ?"[a-z_]+", )"([a-z_]+\.[a-z_]+)"`)
+	action := regexp.MustCompile(`(?:Event\{(?:Action: )?|audit\(ctx, tx, \w+, [\w()."]+, |refused\(ctx, by, err, |action(?:, \w+)? :?= (?:"[a-z_]+", )?|[=(] ?"[a-z_]+", )"([a-z_]+\.[a-z_]+)"`)
 	found := map[string]bool{}
 	for _, folder := range []string{"../vendor_registry", "../vendor_registry/fieldwork", "../internal/auth", "."} {
 		files, err := filepath.Glob(folder + "/*.go")
@@ -228,6 +228,7 @@ func TestEveryActionHasWords(t *testing.T) {
 	}
 	for _, kind := range []string{"account.approved", "account.rejected", "default.approved", "default.rejected", "default.withdrawn", "placard.handed_over", "placard.checked", "placard.resumed",
 		"placard.removed", "placard.lost", "vendor.default_moved", "placard.passed", "audit.checkpointed", "number.revealed", "rows.exported", "request.acknowledged", "request.done", "request.refused", "consent.holder_withdrawn", "account.words_emptied",
+		"person.linked_refused", "person.granted_refused", "person.disabled_refused", "person.enabled_refused", "factor.issued_refused", "factor.reset_refused", "phone.ended_refused",
 		"team.made", "team.changed", "team.assigned", "team.released", "member.joined", "member.changed", "member.month_signed"} { // put together, or constants
 		found[kind] = true
 	}

@@ -56,6 +56,8 @@ var traceWords = []traceKind{
 		"import.previewed": "Ledger uploaded", "import.mapped": "Columns of a ledger named", "import.mended": "Cells of a ledger mended", "import.committed": "Ledger imported",
 		"import.discarded": "Ledger thrown away", "import.undone": "Import taken back", "import.undo_refused": "Taking an import back refused",
 		"rows.exported": "List taken out", "number.revealed": "Number shown in full", "audit.exported": "Evidence taken out",
+		"rows.export_refused": "Taking a list out refused", "number.reveal_refused": "Showing a number in full refused", "audit.export_refused": "Taking evidence out refused",
+		"copy.refused": "Copy of a person's data refused",
 	}},
 	{"The market", map[string]string{
 		"account.sealed": "Rows of an older release about an account committed to", "default.sealed": "Rows of an older release about the main account committed to",
@@ -84,6 +86,11 @@ var serviceWords = []traceKind{
 		"person.added": "Person added", "person.linked": "Link for one use made", "person.password": "Password chosen", "person.granted": "Roles changed",
 		"person.disabled": "Person shut out", "person.enabled": "Person let in again", "person.left_market": "Roles at a market ended", "set_up.linked": "Link for the first administrator made",
 		"key.added": "Key made", "key.rotated": "Key exchanged", "key.revoked": "Key ended",
+		"person.add_refused": "Adding a person refused", "person.linked_refused": "Link for one use refused", "person.granted_refused": "Changing roles refused",
+		"person.disabled_refused": "Shutting a person out refused", "person.enabled_refused": "Letting a person in again refused", "factor.issued_refused": "Giving a second factor out refused",
+		"factor.reset_refused": "Taking a second factor away refused", "phone.ended_refused": "Ending a phone refused",
+		"key.add_refused": "Making a key refused", "key.rotate_refused": "Exchanging a key refused", "key.revoke_refused": "Ending a key refused",
+		"webhook.add_refused": "Asking for a webhook refused", "webhook.approval_refused": "Approving a webhook refused",
 		"webhook.added": "Webhook asked for", "webhook.approved": "Webhook approved", "webhook.switched_off": "Webhook switched off", "webhook.replayed": "Changes sent to a webhook again",
 	}},
 	{"Teams and campaigns", map[string]string{
@@ -102,6 +109,7 @@ var serviceWords = []traceKind{
 	{"The service", map[string]string{
 		"provider.updated": "Wallet or bank corrected in the list", "provider.update_refused": "List of wallets and banks refused", "areas.imported": "Administrative units brought up to date",
 		"request.key_reused": "Request repeated with other content refused", "rows.exported": "List taken out", "audit.checkpointed": "Signed checkpoint written", "audit.exported": "Evidence taken out",
+		"rows.export_refused": "Taking a list out refused", "audit.export_refused": "Taking evidence out refused",
 	}},
 }
 

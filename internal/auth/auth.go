@@ -55,6 +55,18 @@ func audit(ctx context.Context, tx pgx.Tx, at time.Time, by registry.Actor, acti
 	return registry.Audit(ctx, tx, at, by, id.ID[registry.Market]{}, registry.Event{Action: action, Object: object, Fields: fields})
 }
 
+// refused keeps the trace of an act that the actor's role does not allow, or that wanted a fresh second factor, apart from the transaction
+// that was rolled back. Another fault, or none, is no refusal.
+func (s *Service) refused(ctx context.Context, by registry.Actor, err error, action, object string) {
+	kind := fault.KindOf(err)
+	if kind != fault.Forbidden && kind != fault.Unauthenticated {
+		return
+	}
+	_ = pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
+		return audit(ctx, tx, s.now(), by, action, object, fault.CodeOf(err))
+	})
+}
+
 // secretSize is the length of a secret as text: 256 random bits in hex, so that a double click selects it whole.
 const secretSize = 2 * sha256.Size
 

@@ -53,6 +53,7 @@ var keyColumns = `
 func (s *Service) AddKey(ctx context.Context, by registry.Actor, name string, grants []registry.Grant, expires time.Duration) (secret string, k Key, err error) {
 	secret, k, err = s.addKey(ctx, by, name, grants, expires)
 	if err != nil {
+		s.refused(ctx, by, err, "key.add_refused", "keys")
 		return "", Key{}, wrap("add key", err)
 	}
 	return secret, k, nil
@@ -111,10 +112,10 @@ func insertKey(ctx context.Context, tx pgx.Tx, at time.Time, by registry.Actor, 
 // Faults: NotFound key-not-found; Conflict key-ambiguous, key-over, key-rotating; Forbidden grant-not-allowed; Unauthenticated
 // step-up-needed.
 func (s *Service) RotateKey(ctx context.Context, by registry.Actor, which string) (secret string, k Key, err error) {
+	var old Key
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		at := s.now()
-		old, err := keyNamed(ctx, tx, at, which)
-		if err != nil {
+		if old, err = keyNamed(ctx, tx, at, which); err != nil {
 			return err
 		}
 		if err := mayTouch(ctx, tx, by, old.Grants, keyNotFound()); err != nil {
@@ -149,6 +150,9 @@ func (s *Service) RotateKey(ctx context.Context, by registry.Actor, which string
 		err = keyRotating()
 	}
 	if err != nil {
+		if !old.ID.IsZero() {
+			s.refused(ctx, by, err, "key.rotate_refused", old.object())
+		}
 		return "", Key{}, wrap("rotate key", err)
 	}
 	return secret, k, nil
@@ -231,6 +235,9 @@ func (s *Service) RevokeKey(ctx context.Context, by registry.Actor, which string
 		return audit(ctx, tx, at, by, "key.revoked", k.object(), "revoked_at")
 	})
 	if err != nil {
+		if !k.ID.IsZero() {
+			s.refused(ctx, by, err, "key.revoke_refused", k.object())
+		}
 		return Key{}, wrap("revoke key", err)
 	}
 	return k, nil

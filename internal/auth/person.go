@@ -51,6 +51,7 @@ var personColumns = `
 func (s *Service) AddPerson(ctx context.Context, by registry.Actor, name string, grants []registry.Grant, password string) (Person, string, error) {
 	p, link, err := s.addPerson(ctx, by, name, grants, password)
 	if err != nil {
+		s.refused(ctx, by, err, "person.add_refused", "people")
 		return Person{}, "", wrap("add person", err)
 	}
 	return p, link, nil
@@ -331,10 +332,8 @@ func (s *Service) change(ctx context.Context, by registry.Actor, name, action, f
 		}
 		return audit(ctx, tx, at, by, action, p.object(), field)
 	})
-	if fault.KindOf(err) == fault.Forbidden && !p.ID.IsZero() {
-		_ = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { // the refusal itself stands whether or not its trace could be kept
-			return audit(ctx, tx, at, by, action+"_refused", p.object(), fault.CodeOf(err))
-		})
+	if !p.ID.IsZero() {
+		s.refused(ctx, by, err, action+"_refused", p.object())
 	}
 	if err != nil {
 		return Person{}, wrap(action, err)
