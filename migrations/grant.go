@@ -29,8 +29,9 @@ const eraseWritten = "erase_written(uuid, uuid[], uuid[], uuid[])"
 const rights = `
 	SELECT c.relname::text AS name, w.change, w.add,
 	       has_table_privilege(@role, c.oid, 'SELECT') AND NOT has_table_privilege(@role, c.oid, 'TRUNCATE')
-	       AND has_table_privilege(@role, c.oid, 'INSERT') = w.add
-	       AND has_table_privilege(@role, c.oid, 'UPDATE') = w.change AND has_table_privilege(@role, c.oid, 'DELETE') = w.change AS right
+	       AND has_table_privilege(@role, c.oid, 'INSERT') = w.add AND has_any_column_privilege(@role, c.oid, 'INSERT') = w.add
+	       AND has_table_privilege(@role, c.oid, 'UPDATE') = w.change AND has_any_column_privilege(@role, c.oid, 'UPDATE') = w.change
+	       AND has_table_privilege(@role, c.oid, 'DELETE') = w.change AS right
 	FROM pg_class c
 	CROSS JOIN LATERAL (SELECT c.relkind <> 'v' AND c.relname <> 'schema_migrations' AS add) a
 	CROSS JOIN LATERAL (SELECT a.add, a.add AND c.relname <> ALL (@once) AS change) w
@@ -122,6 +123,25 @@ func granted(ctx context.Context, db postgres.Querier, role string) (bool, error
 		return false, err
 	}
 	return postgres.One[bool](ctx, db, `SELECT has_function_privilege(@role, @function, 'EXECUTE')`, pgx.StrictNamedArgs{"role": role, "function": eraseWritten})
+}
+
+// Changeable names the tables written once whose rows the role of db could change after all, be it one column, or because it owns them: for
+// whoever looks whether the service works as it should. owner: it owns one of them, or is a superuser.
+func Changeable(ctx context.Context, db postgres.Querier) (tables []string, owner bool, err error) {
+	type row struct {
+		Name  string
+		Owner bool
+	}
+	rows, err := postgres.All[row](ctx, db, `
+		SELECT c.relname::text AS name, pg_has_role(c.relowner, 'USAGE') AS owner
+		FROM pg_class c
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (@once)
+		  AND (pg_has_role(c.relowner, 'USAGE') OR has_any_column_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE'))
+		ORDER BY c.relname`, pgx.StrictNamedArgs{"once": writtenOnce})
+	for _, r := range rows {
+		tables, owner = append(tables, r.Name), owner || r.Owner
+	}
+	return tables, owner, err
 }
 
 func rightsOf(role string) pgx.StrictNamedArgs {

@@ -20,7 +20,6 @@ import (
 	registry "cho40/vendor_registry"
 	"cho40/web/lang"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -276,13 +275,13 @@ func (d *doctor) schema(ctx context.Context, db *pgxpool.Pool, p place) bool {
 
 // rights looks whether the service could change what is written once.
 func (d *doctor) rights(ctx context.Context, db *pgxpool.Pool, p place) {
-	may, err := postgres.One[bool](ctx, db, `
-		SELECT bool_or(has_table_privilege(t, 'UPDATE') OR has_table_privilege(t, 'DELETE') OR has_table_privilege(t, 'TRUNCATE'))
-		FROM unnest(@tables::regclass[]) t`, pgx.StrictNamedArgs{"tables": []string{"accounts", "account_decisions", "audit_events", "placard_events"}})
+	may, owner, err := migrations.Changeable(ctx, db)
 	switch {
 	case err != nil:
 		d.sayFault("rights", err)
-	case may:
+	case len(may) > 0 && !owner:
+		d.finds("rights", careful, "The service may change what is written once: %s. Somebody gave its role more than it needs; take it back with: cho40 migrate", strings.Join(may, ", "))
+	case owner:
 		d.finds("rights", careful, "The service may change accounts and the record of what happened, since it works as the role that owns the tables. Give it a role of its own in DATABASE_URL, and the owner's address in DATABASE_OWNER_URL.")
 	default:
 		d.finds("rights", fine, "The service may not change accounts nor the record of what happened.")
