@@ -204,7 +204,8 @@ type Verdict struct {
 func (v Verdict) Whole() bool { return v.BrokenAt == 0 && v.Since == 0 }
 
 // VerifyAudit walks a market's chain and reports the first event whose hash does not fit, or that the chain was cut off
-// behind its head, or that a row is not as it was when the event committed to it. Zero and no error: the chain is whole.
+// behind its head, or that a row is not as it was when the event committed to it; of the service's own chain also that there are events or
+// rows of a market that is not there, whose chain nobody would look at. Zero and no error: the chain is whole.
 func (s *Service) VerifyAudit(ctx context.Context, in id.ID[Market]) (brokenAt int64, err error) {
 	v, err := s.verify(ctx, in)
 	return v.BrokenAt, err
@@ -258,9 +259,11 @@ func (s *Service) verify(ctx context.Context, in id.ID[Market]) (v Verdict, err 
 			v.BrokenAt = n + 1
 			return nil
 		}
-		if !in.IsZero() {
-			v.BrokenAt, v.Object, err = c.differ(ctx, tx, in, n+1)
+		if in.IsZero() {
+			v.BrokenAt, v.Object, err = strays(ctx, tx, n+1)
+			return err
 		}
+		v.BrokenAt, v.Object, err = c.differ(ctx, tx, in, n+1)
 		return err
 	})
 	return v, err

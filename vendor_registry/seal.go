@@ -358,6 +358,28 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 	return end, "placard:" + moved[0].String(), nil
 }
 
+// strayTables hold what is committed to and the commitments: a market of theirs that is not among the markets was taken out, or put in.
+var strayTables = []string{"audit_heads", "audit_events", "audit_salts", "vendors", "accounts", "account_holders", "account_decisions", "account_verifications",
+	"default_proposals", "default_decisions", "placards", "placard_serials", "placard_events"}
+
+// strays finds a market of which there are events or rows, and which is not there itself; end is the number behind the last event of the
+// service's own chain. Zero: there is none.
+func strays(ctx context.Context, tx pgx.Tx, end int64) (at int64, object string, err error) {
+	for _, table := range strayTables {
+		found, err := postgres.All[pgtype.UUID](ctx, tx, `
+			SELECT t.market_id FROM `+table+` t LEFT JOIN markets m ON m.id = t.market_id
+			WHERE m.id IS NULL AND (t.market_id IS DISTINCT FROM @service OR @table <> ALL ('{audit_heads,audit_events}'::text[])) LIMIT 1`,
+			pgx.StrictNamedArgs{"service": chainID(MarketID{}), "table": table})
+		if err != nil {
+			return 0, "", err
+		}
+		for _, m := range found {
+			return end, "market:" + m.String(), nil
+		}
+	}
+	return 0, "", nil
+}
+
 func sealLabels() []string {
 	labels := make([]string, len(seals))
 	for i, s := range seals {

@@ -176,6 +176,46 @@ func TestTamperAndMend(t *testing.T) {
 	w.Unchanged()
 }
 
+// TestStrays: what stands under a market that is not there is looked at by no market's chain, and so by the service's own.
+func TestStrays(t *testing.T) {
+	t.Parallel()
+	w := eventful(t)
+	w.unfenced()
+	w.Unchanged()
+	service := func(name string, do func(tx pgx.Tx) error) {
+		t.Helper()
+		tx, err := w.owner().BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback(t.Context())
+		if err := do(tx); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if at, err := registry.New(tx, w.clock.now).VerifyAudit(t.Context(), registry.MarketID{}); err != nil || (at > 0) != (name != "") {
+			t.Errorf("%s: broken at %d, %v", name, at, err)
+		}
+	}
+	service("", func(pgx.Tx) error { return nil })
+	for table := range evidence {
+		service(table+" of a market that is not there", func(tx pgx.Tx) error {
+			return errors.Join(touched(tx.Exec(t.Context(), `CREATE TEMP TABLE one ON COMMIT DROP AS SELECT * FROM `+table+` LIMIT 1`)),
+				touched(tx.Exec(t.Context(), `UPDATE one SET market_id = '01a2b3c4-d5e6-7f80-9123-456789abcdef'`)),
+				touched(tx.Exec(t.Context(), `INSERT INTO `+table+` (`+w.columns(table)+`) SELECT `+w.columns(table)+` FROM one`)))
+		})
+		service(table+" without a market", func(tx pgx.Tx) error {
+			return errors.Join(passed(tx.Exec(t.Context(), `ALTER TABLE `+table+` ALTER market_id DROP NOT NULL`)),
+				touched(tx.Exec(t.Context(), `UPDATE `+table+` SET market_id = NULL WHERE ctid = (SELECT min(ctid) FROM `+table+` WHERE market_id <> '00000000-0000-0000-0000-000000000000')`)))
+		})
+	}
+	service("an account of no market", func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `UPDATE accounts SET market_id = '00000000-0000-0000-0000-000000000000' WHERE ctid = (SELECT min(ctid) FROM accounts)`))
+	})
+	service("a market taken out", func(tx pgx.Tx) error {
+		return touched(tx.Exec(t.Context(), `DELETE FROM markets WHERE code = 'XX'`))
+	})
+}
+
 // TestForgotten: what was erased is no longer compared, what is left of it is, and the chain still verifies; without the event that says so, it does not.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
