@@ -4,7 +4,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: run build test check bench vuln release clean
+.PHONY: run build test check storm bench vuln release clean
 
 run: build
 	@scripts/need postgres
@@ -30,6 +30,12 @@ check:
 	$(GO) vet ./...
 	cd internal/bench && $(GO) vet ./...
 	$(GO) mod verify
+
+# The phone's worst days in full: 60 visits, 10 placards and 10 checks without a signal; then 500 visits of three phones over a line that
+# drops, cuts, doubles and delays. The tests have the second one with 40 visits.
+storm:
+	@scripts/need postgres browser
+	CHO40_PHONE_VISITS=500 $(GO) test -count=1 -timeout 20m -v -run 'TestApp(WithoutASignal|OnABadLine)$$' ./web
 
 # What docs/benchmarks.md reports; BENCH takes the program's flags. Within a package: go test -bench . ./qrgen
 bench:

@@ -151,6 +151,13 @@ func figures(lines int, name string) Table {
 	return t
 }
 
+// signed is such a table with room for names in its lines, and signatures below.
+func signed(lines int) Table {
+	t := figures(lines, "Chợ")
+	t.Least, t.Date, t.Signs, t.SignHint = 12, "Lập ngày … tháng … năm …", []string{"Thành viên", "Tổ trưởng", "Cán bộ"}, "Ký, ghi rõ họ tên"
+	return t
+}
+
 func TestTables(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -168,6 +175,13 @@ func TestTables(t *testing.T) {
 			f.Notes = []string{strings.Repeat(longName+". ", 12)}
 			return f
 		}()},
+		{"signed", 1, signed(6)},
+		{"signatures that need a page of their own", 2, signed(10)},
+		{"signatures of the longest names", 1, func() Table {
+			f := signed(2)
+			f.Signs = []string{longName, strings.Repeat("Ựng", 30), "", "Cán bộ"}
+			return f
+		}()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -178,7 +192,8 @@ func TestTables(t *testing.T) {
 			if err := WriteTable(&again, tt.of); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
 				t.Errorf("the same table gave other bytes (%v)", err)
 			}
-			says := append([]string{tt.of.Title, tt.of.Period, tt.of.Name, tt.of.Place, tt.of.Foot, tt.of.Columns[1].Head}, tt.of.Notes...)
+			says := append([]string{tt.of.Title, tt.of.Period, tt.of.Name, tt.of.Place, tt.of.Foot, tt.of.Columns[1].Head, tt.of.Date, tt.of.SignHint}, tt.of.Notes...)
+			says = append(says, tt.of.Signs...)
 			for _, row := range append(tt.of.Rows, tt.of.Total) {
 				says = append(says, row[1], row[2])
 			}

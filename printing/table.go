@@ -15,6 +15,10 @@ type Table struct {
 	Total         []string
 	Notes         []string // method, definitions
 	Foot          string   // hash, layout
+	Least         float64  // how high a line is at least, in millimetres: room for a name to be signed in it; 0: as high as its words
+	Date          string   // line over the signatures, to be filled in
+	Signs         []string // who signs below, at most four; none: nobody does
+	SignHint      string
 	Page          func(n, of int) string
 	Made          time.Time // the only date of the file; never zero
 	Language      Language
@@ -103,7 +107,35 @@ func (t Table) pages() (pages []*leaflet) {
 		}
 		y = p.say(n, f.regular, 2.5, besides, y+4.4, tableWide, faint)
 	}
+	if len(t.Signs) > 0 {
+		if y+signsBelow+signsHigh > last {
+			p = &leaflet{}
+			p.strip(297)
+			pages, y = append(pages, p), 18
+		}
+		t.signs(p, y+signsBelow)
+	}
 	return pages
+}
+
+// The boxes for signatures, and how far below the words above they stand: the line for the day is between.
+const (
+	signsHigh  = 32.0
+	signsBelow = 11.0
+)
+
+// signs are boxes for signatures side by side.
+func (t Table) signs(p *leaflet, top float64) {
+	f := faces()
+	const gap = 6.0
+	p.line(t.Date, f.regular, 2.8, besides, top-2, tableWide, ink)
+	wide := (tableWide - gap*float64(len(t.Signs)-1)) / float64(len(t.Signs))
+	for i, who := range t.Signs {
+		x := besides + float64(i)*(wide+gap)
+		p.frame(0.3, faint, x, top, wide, signsHigh)
+		at := p.line(who, f.bold, 3.2, x+3, top+5.2, wide-6, ink)
+		p.line(t.SignHint, f.regular, 2.4, x+3, at+4, wide-6, faint)
+	}
 }
 
 // cells calls put with each column's place and inner width.
@@ -147,7 +179,7 @@ func (t Table) head(p *leaflet, y float64) float64 {
 func (t Table) high(row []string, face *face) float64 {
 	most := 1
 	t.cells(func(i int, _, width float64) { most = max(most, len(face.lines(spelled(row[i]), cellSize, width))) })
-	return 5.8 + float64(most-1)*leading*cellSize
+	return max(t.Least, 5.8+float64(most-1)*leading*cellSize)
 }
 
 func (t Table) row(p *leaflet, row []string, y float64, strong bool) {

@@ -145,7 +145,7 @@ var Inventory = []Inventoried{
 	{"hamlets", "hamlets of a commune", "everybody", "for good", nil, others("area_code name name_key")},
 	{"trainings", "what a team learnt when", "the team, officers", "for good", with(of("staff", "attended", "who was there, by id"), staff("created_by")...), others("id team_code held_on topic created_at")},
 	{"card_reads", "who read which short card", "the team's leader", keptStaff, of("staff", "person_id", "who read it, by id"), others("card read_at")},
-	{"statements", "a member's month for the allowance", "the member, the team's leader, officers", "for good: it is evidence", with(of("staff", "member_id", "whose month"), staff("signed_by")...), others("team_code month visits installed checks signed_at")},
+	{"statements", "a member's month for the allowance", "the member, the team's leader, officers", "for good: it is evidence", with(of("staff", "member_id", "whose month"), staff("signed_by")...), others("team_code month visits unproved installed checks signed_at")},
 	{"old_barriers", "why a vendor took no cashless payment, from visits that are counts by now: past figures stand on it", seenBoard, "for good, by id",
 		of("vendor", "vendor_id", "who gave the reason, by id", "barrier", "the reason"), others("market_id id at")},
 	{"visit_counts", "old visits as figures", seenBoard, "for good: it names nobody", nil, others("market_id month outcome barrier visits")},

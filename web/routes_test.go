@@ -223,6 +223,7 @@ var tries = []try{
 	{route: "POST /api/v1/teams/{team}/trainings", row: "look after a team", path: "/api/v1/teams/T1/trainings", other: "/api/v1/teams/T9/trainings", body: `{"topic":"Quét mã"}`, status: 201},
 	{route: "GET /api/v1/teams/{team}/statements", row: "see teams", path: "/api/v1/teams/T1/statements?month=2026-11", other: "/api/v1/teams/T9/statements?month=2026-11", status: 200},
 	{route: "GET /api/v1/teams/{team}/statements.xlsx", row: "see teams", path: "/api/v1/teams/T1/statements.xlsx?month=2026-11", other: "/api/v1/teams/T9/statements.xlsx?month=2026-11", status: 200},
+	{route: "GET /api/v1/teams/{team}/statements.pdf", row: "see teams", path: "/api/v1/teams/T1/statements.pdf?month=2026-11", other: "/api/v1/teams/T9/statements.pdf?month=2026-11", status: 200},
 	{route: "POST /api/v1/teams/{team}/statements", row: "look after a team", path: "/api/v1/teams/$team/statements", other: "/api/v1/teams/T9/statements", body: `{"member":"$member","month":"2026-11"}`, status: 409, fresh: "team"}, // it is not over
 	{route: "GET /api/v1/cards", row: "signed in", path: "/api/v1/cards", status: 200},
 	{route: "POST /api/v1/cards/{card}/read", row: "signed in", path: "/api/v1/cards/never_ask/read", body: `{}`, status: 204, people: true},
@@ -547,6 +548,7 @@ var pages = []try{
 	{route: "GET /teams", row: "see teams", path: "/teams", own: true},
 	{route: "POST /teams", row: "make and send teams", path: "/teams", body: raw{form, "code=$code&name=T&level=commune&area=31321&market=NEAR"}, fresh: "name", own: true},
 	{route: "GET /teams/:team", row: "see teams", path: "/teams/T1"},
+	{route: "GET /teams/:team/months", row: "see teams", path: "/teams/T1/months"},
 	{route: "POST /teams/:team/:what", row: "look after a team", path: "/teams/T1/members", body: raw{form, "name=Chín $code"}, fresh: "name"},
 	{route: "GET /markets/:market/incidents", row: "name and stall", path: "/markets/NEAR/incidents"},
 	{route: "POST /markets/:market/incidents", row: "approve a first account", path: "/markets/NEAR/incidents", body: raw{form, "incident=$incident&version=$etag&closing=mistake&note=x"}, fresh: "incident"},

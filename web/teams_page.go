@@ -245,8 +245,11 @@ func (s *Server) teamForms(c echo.Context, t fieldwork.Team, assigns bool, atten
 // changeTeam answers POST /teams/:team/:what: the forms of a team's page.
 func (s *Server) changeTeam(c echo.Context) error {
 	ctx, by, team, what := c.Request().Context(), actor(c), c.Param("team"), c.Param("what")
-	if what == "roster" {
+	switch what {
+	case "roster":
 		return s.takeRoster(c)
+	case "sign":
+		return s.signMonth(c)
 	}
 	v, err := form(c)
 	if err != nil {

@@ -22,6 +22,8 @@ type Statement struct {
 	Member    string                 `json:"member"`
 	MemberID  MemberID               `json:"member_id"`
 	Position  string                 `json:"position"`
+	From      registry.Day           `json:"from"` // first and last day of the month on which they were in the team
+	Until     registry.Day           `json:"until"`
 	Visits    int                    `json:"visits"`
 	Unproved  int                    `json:"visits_without_proof"` // not counted, and shown
 	Installed int                    `json:"placards_installed"`
@@ -41,6 +43,56 @@ func month(s string) (first, last registry.Day, err error) {
 		last = last.Plus(1)
 	}
 	return first, last, nil
+}
+
+// Month is the months of a team's members on paper.
+type Month struct {
+	Team        Team
+	From, Until registry.Day
+	AsOf        registry.Day // the last day that they count
+	Over        bool
+	Signed      int // how many are
+	Members     []Statement
+	Made        time.Time // of the last signature, once all have theirs: the same paper again
+}
+
+// Month is what a paper of a team's month says; with a member only theirs.
+// Faults: Invalid statement-invalid; NotFound, also member-not-found; Forbidden.
+func (s *Service) Month(ctx context.Context, by registry.Actor, code, of string, member MemberID) (Month, error) {
+	m := Month{Made: s.now()}
+	var err error
+	if m.From, m.Until, err = month(of); err != nil {
+		return m, err
+	}
+	if m.Team, err = s.Team(ctx, by, code); err != nil {
+		return m, err
+	}
+	if m.Members, err = s.Statements(ctx, by, code, of); err != nil {
+		return m, err
+	}
+	if !member.IsZero() {
+		m.Members = slices.DeleteFunc(m.Members, func(st Statement) bool { return st.MemberID != member })
+		if len(m.Members) == 0 {
+			return m, memberNotFound()
+		}
+	}
+	today := registry.DayOf(m.Made)
+	if m.Over, m.AsOf = today.After(m.Until), m.Until; !m.Over {
+		m.AsOf = today
+	}
+	var last time.Time
+	for _, st := range m.Members {
+		if st.SignedAt != nil {
+			m.Signed++
+			if st.SignedAt.After(last) {
+				last = *st.SignedAt
+			}
+		}
+	}
+	if m.Signed > 0 && m.Signed == len(m.Members) {
+		m.Made = last
+	}
+	return m, nil
 }
 
 // Statements are the months of a team's members, of those who were in it then. Who does not look after the team sees only their own.
@@ -77,7 +129,7 @@ func (s *Service) statements(ctx context.Context, db postgres.Querier, t teamRow
 	return postgres.All[Statement](ctx, db, `
 		WITH member AS (
 			SELECT b.id, b.name, b.position, b.person_id, 'person:' || b.person_id AS actor, b.began, b.ended FROM team_members b
-			WHERE b.team_code = @team AND b.began <= @last AND (b.ended IS NULL OR b.ended > @first)
+			WHERE b.team_code = @team AND b.began <= @last AND (b.ended IS NULL OR b.ended > greatest(b.began, @first))
 		), actor AS (
 			SELECT DISTINCT b.actor, b.person_id FROM member b WHERE b.person_id IS NOT NULL
 		), seen AS ( -- one for each stall and day
@@ -109,9 +161,9 @@ func (s *Service) statements(ctx context.Context, db postgres.Querier, t teamRow
 		), looked AS ( -- so many looks at a placard as there are days, and as days on which they were heard of: days told all at once are not seen
 			SELECT d.id, least(count(DISTINCT d.day), count(DISTINCT d.heard)) AS checks FROM done d WHERE d.ours AND d.kind = 'checked' GROUP BY d.id, d.placard_id
 		)
-		SELECT b.name AS member, b.id AS member_id, b.position, b.person_id,
+		SELECT b.name AS member, b.id AS member_id, b.position, b.person_id, greatest(b.began, @first) AS "from", least(b.ended - 1, @last) AS until,
 		       coalesce(g.visits, (SELECT count(*) FROM proved p WHERE p.id = b.id AND p.ok)::int) AS visits,
-		       (SELECT count(*) FROM proved p WHERE p.id = b.id AND NOT p.ok)::int AS unproved,
+		       coalesce(g.unproved, (SELECT count(*) FROM proved p WHERE p.id = b.id AND NOT p.ok)::int) AS unproved,
 		       coalesce(g.installed, (SELECT count(DISTINCT d.placard_id) FROM done d WHERE d.id = b.id AND d.ours AND d.kind = 'installed')::int) AS installed,
 		       coalesce(g.checks, (SELECT sum(l.checks) FROM looked l WHERE l.id = b.id)::int, 0) AS checks,
 		       q.name AS signed_by, g.signed_at
@@ -165,15 +217,15 @@ func (s *Service) SignStatement(ctx context.Context, by registry.Actor, code str
 			return fault.New(fault.Forbidden, "own-statement", "Somebody else signs your own month: the board, or another leader.")
 		}
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO statements (team_code, member_id, month, visits, installed, checks, signed_by, signed_at)
-			VALUES (@team, @member, @month, @visits, @installed, @checks, @by, @now)`,
-			pgx.StrictNamedArgs{"team": t.Code, "member": member, "month": first, "visits": st.Visits, "installed": st.Installed, "checks": st.Checks, "by": by.ID, "now": now}); err != nil {
+			INSERT INTO statements (team_code, member_id, month, visits, unproved, installed, checks, signed_by, signed_at)
+			VALUES (@team, @member, @month, @visits, @unproved, @installed, @checks, @by, @now)`,
+			pgx.StrictNamedArgs{"team": t.Code, "member": member, "month": first, "visits": st.Visits, "unproved": st.Unproved, "installed": st.Installed, "checks": st.Checks, "by": by.ID, "now": now}); err != nil {
 			return err
 		}
 		if err := find(); err != nil {
 			return err
 		}
-		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, memberEvent("month_signed", member, "visits", "installed", "checks"))
+		return registry.Audit(ctx, tx, now, by, registry.MarketID{}, memberEvent("month_signed", member, "visits", "unproved", "installed", "checks"))
 	})
 	return st, wrap("sign statement of", fault.Clip(code, 20), err)
 }
