@@ -136,7 +136,7 @@ func prepare(bad *[]fault.Field, by Actor, now time.Time, vendor string, in []Ne
 				*bad = append(*bad, fault.At(below(pointer, "number"), "twice", "The same account stands here twice."))
 			}
 		}
-		p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, i+1
+		p.by, p.touched, p.at, p.rank = by.ID, by.hands(), now, i+1
 		ps = append(ps, p)
 	}
 	return ps
@@ -363,7 +363,7 @@ func (s *Service) Propose(ctx context.Context, by Actor, marketCode, code string
 	if err := fault.Check("account-invalid", bad); err != nil {
 		return Account{}, err
 	}
-	p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, 1
+	p.by, p.touched, p.at, p.rank = by.ID, by.hands(), now, 1
 	var m Market
 	again := false
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {

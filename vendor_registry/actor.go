@@ -95,6 +95,18 @@ type Actor struct {
 	RequestID string
 	Grants    []Grant
 	SteppedUp time.Time // when the person last showed a second factor in this session; zero: not yet
+	Also      []string  // who had a hand in what the actor only sends in, as IDs: none of them may approve it either
+}
+
+// hands are all who touched what an actor brings in.
+func (a Actor) hands() []string {
+	all := []string{a.ID}
+	for _, who := range a.Also {
+		if !slices.Contains(all, who) {
+			all = append(all, who)
+		}
+	}
+	return all
 }
 
 // StepUpLives is how long a second factor counts for what wants a fresh one.

@@ -49,7 +49,7 @@ func (s *Service) RegisterStand(ctx context.Context, by Actor, marketCode, code 
 	if err := fault.Check("stand-invalid", bad); err != nil {
 		return Placard{}, err
 	}
-	p.by, p.touched, p.at, p.rank = by.ID, []string{by.ID}, now, 1
+	p.by, p.touched, p.at, p.rank = by.ID, by.hands(), now, 1
 	if in.ID.IsZero() {
 		in.ID = id.New[Placard]()
 	}

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -846,11 +847,25 @@ func TestAppWhatMayGoWrong(t *testing.T) {
 		if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f.line.set(func(l *line) { l.does = nil })
+		var names atomic.Bool // who did it
+		f.line.set(func(l *line) {
+			l.does = func(_ http.ResponseWriter, r *http.Request) bool {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if bytes.Contains(body, []byte(`"by":"sau"`)) {
+					names.Store(true)
+				}
+				return false
+			}
+		})
 		p.at("#/file", "#file")
 		p.do("give the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{name}))
 		p.taps("[data-save=file]")
 		p.until("it is taken", `document.querySelector("main .ok")`)
+		f.line.set(func(l *line) { l.does = nil })
+		if !names.Load() {
+			t.Error("what comes from a file does not say who did it")
+		}
 		js[bool](p, app+`sync.kick(); return true`)
 		sent(9)
 	})

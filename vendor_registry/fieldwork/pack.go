@@ -199,7 +199,7 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 		}
 		p.Cursor = strconv.FormatInt(head, 10)
 		from, err := strconv.ParseInt(since, 10, 64)
-		taken := registry.Event{Action: "pack.taken", Object: "device:" + device.String(), Fields: []string{"vendor"}}
+		taken := registry.Event{Action: "pack.taken", Object: deviceObject(device), Fields: []string{"vendor"}}
 		p.Full = err != nil || from <= 0 || from > head // a cursor from before a restore means nothing
 		if !p.Full {                                    // nor does one of a phone that never had the whole: it was guessed
 			known, err := postgres.One[bool](ctx, tx, `
@@ -239,6 +239,9 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 	body := bytes.TrimSpace(b.Bytes())
 	return SignedPack{body, base64.RawURLEncoding.EncodeToString(ed25519.Sign(signing, body)), `"` + hex.EncodeToString(etag[:16]) + `"`}, nil
 }
+
+// deviceObject is how the audit names a phone.
+func deviceObject(device id.ID[Device]) string { return "device:" + device.String() }
 
 // packDays is how many market days of a fair-day market a pack names: a phone is back within that.
 const packDays = 10

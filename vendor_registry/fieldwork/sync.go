@@ -41,6 +41,7 @@ type Item struct {
 	Stall  string          `json:"stall"`
 	Serial string          `json:"serial"` // of the placard that an event is about
 	Match  string          `json:"match"`  // of a change: the ETag of the stall as the phone saw it
+	By     string          `json:"by"`     // the name of who did it, when somebody else sends it in from a file; empty: who sends it
 	Body   json.RawMessage `json:"body"`
 }
 
@@ -227,6 +228,12 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item,
 				return err
 			}
 		}
+		by := by
+		if before == nil {
+			if by.Also, err = in.authors(ctx, tx, m, b.Device, it); err != nil {
+				return err
+			}
+		}
 		r.Record, r.Again, err = in.apply(ctx, by, it, sent)
 		r.Again = r.Again || before != nil
 		where = m.ID
@@ -265,6 +272,28 @@ func (it *Item) check() error {
 		bad = append(bad, fault.At("body", "required", "This must be filled in."))
 	}
 	return fault.Check("item-invalid", bad)
+}
+
+// authors are who had a hand in an account that somebody else sends in from a file: whom the file names, and whoever took this market's
+// list on that phone. A file can be written by anybody, so it is believed only where that makes fewer people free to approve; the sender
+// answers for the account like for any other. Faults: Invalid item-invalid, when neither leads to anybody.
+func (s *Service) authors(ctx context.Context, tx pgx.Tx, m registry.Market, device id.ID[Device], it Item) ([]string, error) {
+	if it.By == "" || !slices.Contains([]string{"stall", "account", "stand"}, it.Kind) {
+		return nil, nil
+	}
+	all, err := postgres.All[string](ctx, tx, `
+		SELECT 'person:' || p.id FROM people p
+		WHERE p.name_key = lower(normalize(@name, NFC))
+		  AND EXISTS (SELECT FROM grants g WHERE g.person_id = p.id
+		              AND (g.scope_kind = 'market' AND g.scope_code = @code
+		                   OR g.scope_kind = 'team' AND g.scope_code IN (SELECT w.team_code FROM team_grounds w WHERE w.market_id = @market)))
+		UNION SELECT e.actor FROM audit_events e
+		WHERE e.market_id = @market AND e.object = @device AND e.action = 'pack.taken' AND e.actor LIKE 'person:%'`,
+		pgx.StrictNamedArgs{"name": strings.TrimSpace(it.By), "code": m.Code, "market": m.ID, "device": deviceObject(device)})
+	if err == nil && len(all) == 0 {
+		err = fault.Check("item-invalid", []fault.Field{fault.At("by", "unknown", "Nobody of this name works in this market. Scan the code at the stall under your own name.")})
+	}
+	return all, err
 }
 
 // place is what the item was sent for.

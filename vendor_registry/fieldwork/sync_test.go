@@ -399,3 +399,75 @@ func TestSyncOneIDOneRecord(t *testing.T) {
 		t.Errorf("%d visits", n)
 	}
 }
+
+// What somebody did comes in from a file under the leader's name; whoever did it may not approve the account all the same.
+func TestSyncFromAFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("A-1")
+	w.stall("A-3")
+	w.stall("A-4")
+	p := w.phone(w.leader) // who sends it in; the file's phone is somebody else's
+	given := func(by string, it fieldwork.Item) fieldwork.Item {
+		it.By = by
+		return it
+	}
+	touched := func(number string) (all []string) {
+		t.Helper()
+		if err := w.db.QueryRow(t.Context(), `SELECT array_agg(DISTINCT who ORDER BY who) FROM accounts, unnest(touched_by) who WHERE number = $1`, number).Scan(&all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	ids := func(who ...registry.Actor) (all []string) {
+		for _, a := range who {
+			all = append(all, a.ID)
+		}
+		slices.Sort(all)
+		return all
+	}
+	scanned := func(n int) registry.NewAccount {
+		return registry.NewAccount{Payload: payload(t, fmt.Sprintf("071%07d", n)), Reason: "một nhà"}
+	}
+	first := given(" "+strings.ToUpper(w.manager.Name)+" ", p.item("account", "A-1", scanned(1)))
+	items := []fieldwork.Item{first,
+		given(w.manager.Name, p.item("stall", "", registry.NewStall{Code: "A-2", Section: "Khu A", Vendor: &registry.NewVendor{Name: "Đỗ Thị Lan"}, Accounts: []registry.NewAccount{scanned(2)}, Consent: agreed})),
+		given(w.volunteer.Name, p.item("stand", "A-3", registry.NewStand{Payload: payload(t, "0710000003")})),
+		given("không ai cả", p.item("account", "A-4", scanned(4))),
+		given(w.stranger.Name, p.item("account", "A-4", scanned(4))),
+		given("không ai cả", p.item("visit", "A-4", fieldwork.NewVisit{Outcome: "done"})),
+	}
+	if got := strings.Join(told(p.send(items...)), " "); got != "ok ok ok item-invalid item-invalid ok" {
+		t.Fatal(got)
+	}
+	for number, want := range map[string][]string{"0710000001": ids(w.leader, w.manager), "0710000002": ids(w.leader, w.manager), "0710000003": ids(w.leader, w.volunteer)} {
+		if got := touched(number); !slices.Equal(got, want) {
+			t.Errorf("%s was touched by %v, want %v", number, got, want)
+		}
+	}
+	// Sent again, by the phone itself at last: it is there, and nobody is let off.
+	first.By = ""
+	member := &phone{w, w.manager, p.id, 0}
+	if got := told(member.send(first)); got[0] != "again" || !slices.Equal(touched("0710000001"), ids(w.leader, w.manager)) {
+		t.Errorf("%v, touched by %v", got, touched("0710000001"))
+	}
+	// Who took the market's list on that phone had it in their hands, whatever name stands in the file.
+	w.pack(w.second, p.id, "")
+	if got := told(p.send(given(w.volunteer.Name, p.item("account", "A-4", scanned(5))))); got[0] != "ok" || !slices.Equal(touched("0710000005"), ids(w.leader, w.volunteer, w.second)) {
+		t.Errorf("%v, touched by %v", got, touched("0710000005"))
+	}
+	st, err := w.reg.Stall(t.Context(), w.manager, "VT", "A-1")
+	if err != nil || len(st.Accounts) != 1 {
+		t.Fatal(st, err)
+	}
+	approve := func(by registry.Actor) error {
+		_, err := w.reg.Decide(t.Context(), by, registry.Decision{Account: st.Accounts[0].ID, ETag: st.Accounts[0].ETag(), Decision: "approve"})
+		return err
+	}
+	isFault(t, approve(w.manager), "own-proposal")
+	isFault(t, approve(w.leader), "own-proposal")
+	if err := approve(w.officer); err != nil {
+		t.Error(err)
+	}
+	w.whole()
+}

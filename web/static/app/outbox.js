@@ -91,9 +91,9 @@ export function fileScreen() {
         let given;
         try {
           given = JSON.parse(await f.text());
-          if (given.cho40 !== "outbox" || !Array.isArray(given.items)) throw new Error();
+          if (given.cho40 !== "outbox" || !Array.isArray(given.items) || typeof given.by !== "string" || !given.by) throw new Error();
         } catch { return fill(said, wrong(t("This is no file of waiting things."))); }
-        const list = given.items.filter(i => kinds.includes(i?.kind)).map(i => ({ ...wire(i), clock_ahead: i.clock_ahead ?? null })), makers = new Set(given.items.map(i => i?.by ?? given.by).filter(Boolean));
+        const list = given.items.filter(i => kinds.includes(i?.kind)).map(i => ({ ...wire(i), clock_ahead: i.clock_ahead ?? null, by: i.by || given.by })), makers = new Set(given.items.map(i => i?.by ?? given.by).filter(Boolean));
         fill(said, h("p", {}, h("b", {}, many(list.length, "1 thing from the phone of %s", "%s things from the phone of %s", [...makers].join(", ")))),
           h("ul", { class: "dots" }, list.slice(0, 200).map(i => h("li", {}, [i.stall ?? i.serial ?? i.body?.code, told({ kind: i.kind, about: i.body?.outcome ?? i.body?.result ?? i.body?.kind })].filter(Boolean).join(" · ")))),
           list.length > 0 && h("div", { class: "actions" }, button(t("Send them in under my name"), () => sendIn(given.device, list, said), "big", { "data-save": "file" })));
