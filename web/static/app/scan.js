@@ -47,7 +47,7 @@ async function textsIn(canvas, hard) {
 
 // inPicture lists the texts of the codes in a photo.
 export async function inPicture(file) {
-  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const picture = await createImageBitmap(file); // upright by itself; Chrome before 112 refuses to be told so
   try {
     for (const most of [1600, 3000]) {
       const found = await textsIn(canvasOf(picture, picture.width, picture.height, most), true);

@@ -3,6 +3,9 @@ import { inPicture, watch } from "./scan.js";
 import { button, fill, h, icon, wrong } from "./ui.js";
 import { t } from "./words.js";
 
+// lacking: the code reader is not on this phone, rather than that it read nothing.
+const lacking = e => e.name === "TypeError" && /import|fetch|load/i.test(e.message);
+
 // ask shows the camera until a code is found, or nobody wants one any more: then it answers undefined.
 export function ask(title, hint) {
   return new Promise(done => {
@@ -29,8 +32,9 @@ export function ask(title, hint) {
           const found = await inPicture(file.files[0]);
           if (found.length) return close(found[0]);
           fill(said, wrong(t("No code can be read in this photo. Take it nearer, straight and without glare.")));
-        } catch {
-          fill(said, wrong(t("The code reader is not on this phone yet. Open the app once where there is a signal.")));
+        } catch (e) {
+          fill(said, wrong(lacking(e) ? t("The code reader is not on this phone yet. Open the app once where there is a signal.") :
+            t("No code can be read in this photo. Take it nearer, straight and without glare.")));
         }
         file.value = "";
       },
@@ -46,7 +50,7 @@ export function ask(title, hint) {
     watch(video, close).then(s => { stop = s; if (over) s(); }, e => {
       video.remove();
       fill(said, wrong(e.name === "NotAllowedError" ? t("The camera is not allowed here. Allow it in the browser's settings, or take a photo.") :
-        /import|fetch|load/i.test(e.message) && e.name === "TypeError" ? t("The code reader is not on this phone yet. Open the app once where there is a signal.") :
+        lacking(e) ? t("The code reader is not on this phone yet. Open the app once where there is a signal.") :
           t("The camera cannot be opened here. Take a photo instead.")));
     });
   });
