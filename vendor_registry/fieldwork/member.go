@@ -274,26 +274,48 @@ const mostRoster = 1000
 // overRoster is how many rows may stand over and between them: the head of the sheet, sections.
 const overRoster = 100
 
-// Headings of a roster, folded.
-var (
-	rosterName     = []string{"ho va ten", "ho ten", "ten", "thanh vien", "name", "full name"}
-	rosterPhone    = []string{"so dien thoai", "dien thoai", "sdt", "so dt", "dt", "phone"}
-	rosterPosition = []string{"chuc vu", "vai tro", "nhiem vu", "chuc danh", "position", "role"}
-	rosterBelongs  = []string{"don vi", "thanh phan", "to chuc", "noi cong tac", "belongs", "from"}
-)
+// Headings of a roster, folded; those of two words and more also begin longer ones: Chức vụ trong tổ.
+var rosterHeadings = map[string][]string{
+	"name":     {"ho va ten", "ho ten", "ten thanh vien", "ten", "thanh vien", "name", "full name"},
+	"phone":    {"so dien thoai", "dien thoai", "so dt", "sdt", "dtdd", "dt", "phone"},
+	"position": {"chuc vu", "vai tro", "nhiem vu", "chuc danh", "position", "role"},
+	"belongs":  {"don vi", "thanh phan", "to chuc", "noi cong tac", "belongs", "from"},
+}
 
-// rosterWords are how a roster says a position and where somebody comes from: the first word that is found counts.
+func rosterHeading(cell, what string) bool {
+	cell = qrgen.Search(cell)
+	return slices.ContainsFunc(rosterHeadings[what], func(h string) bool {
+		return cell == h || strings.Contains(h, " ") && strings.HasPrefix(cell, h+" ")
+	})
+}
+
+// rosterWords are how a roster says a position and where somebody comes from: the first that is found counts. A post outside the team makes
+// nobody its leader: Trưởng ấp, Phó bí thư, Tổ trưởng tổ dân phố.
 var rosterWords = []struct{ words, means string }{
-	{"to pho", "deputy"}, {"pho to", "deputy"}, {"pho", "deputy"}, {"deputy", "deputy"}, {"to truong", "leader"}, {"truong", "leader"}, {"leader", "leader"},
+	{"to pho", "deputy"}, {"pho to truong", "deputy"}, {"nhom pho", "deputy"}, {"deputy", "deputy"},
+	{"to truong", "leader"}, {"truong nhom", "leader"}, {"nhom truong", "leader"}, {"leader", "leader"},
 	{"doan", "youth_union"}, {"thanh nien", "youth_union"}, {"youth", "youth_union"}, {"viettel", "telecom_staff"}, {"vnpt", "telecom_staff"},
 	{"mobifone", "telecom_staff"}, {"vien thong", "telecom_staff"}, {"telecom", "telecom_staff"}, {"ap", "hamlet_board"}, {"thon", "hamlet_board"},
 	{"khu pho", "hamlet_board"}, {"to dan pho", "hamlet_board"}, {"hamlet", "hamlet_board"},
 }
 
+// rosterAlone are words that mean a position only where nothing else stands in the cell.
+var rosterAlone = map[string]string{"truong": "leader", "pho": "deputy", "pho to": "deputy"}
+
 func rosterWord(s string, among []string) string {
 	s = " " + qrgen.Search(s) + " "
+	if means := rosterAlone[strings.TrimSpace(s)]; slices.Contains(among, means) {
+		return means
+	}
 	for _, w := range rosterWords {
-		if slices.Contains(among, w.means) && strings.Contains(s, " "+w.words+" ") {
+		if !slices.Contains(among, w.means) {
+			continue
+		}
+		said := s
+		if slices.Contains(Positions, w.means) {
+			said = strings.NewReplacer(" to truong to dan pho ", " ", " to pho to dan pho ", " ").Replace(s)
+		}
+		if strings.Contains(said, " "+w.words+" ") {
 			return w.means
 		}
 	}
@@ -315,8 +337,8 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 	for i, row := range rows {
 		column = map[string]int{}
 		for c, cell := range row.Cells {
-			for what, words := range map[string][]string{"name": rosterName, "phone": rosterPhone, "position": rosterPosition, "belongs": rosterBelongs} {
-				if _, there := column[what]; !there && slices.Contains(words, qrgen.Search(cell)) {
+			for what := range rosterHeadings {
+				if _, there := column[what]; !there && rosterHeading(cell, what) {
 					column[what] = c
 				}
 			}
@@ -347,8 +369,12 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 		if digits := strings.Trim(m.Phone, "0123456789"); digits == "" && len(m.Phone) == 9 { // a spreadsheet ate the first 0
 			m.Phone = "0" + m.Phone
 		}
-		if m.Belongs == "" && at("belongs") != "" {
+		switch {
+		case m.Belongs != "":
+		case at("belongs") != "":
 			m.Belongs = "other"
+		default:
+			m.Belongs = rosterWord(at("position"), Belongs)
 		}
 		var bad []fault.Field
 		m.check(&bad, registry.DayOf(now))

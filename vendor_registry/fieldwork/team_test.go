@@ -283,6 +283,37 @@ func TestRoster(t *testing.T) {
 	w.whole()
 }
 
+// Boards head and fill their lists in many ways.
+func TestRosterWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n, tt := range []struct{ name, heading, row, want string }{
+		{"a post in the hamlet leads no team", "HỌ VÀ TÊN;SĐT;Chức vụ", "Trưởng ấp 7", "member hamlet_board"},
+		{"nor does the head of a group of houses", "Họ tên;Số ĐT;Chức vụ", "Tổ trưởng tổ dân phố 5", "member hamlet_board"},
+		{"a quarter is no deputy", "Họ và tên thành viên;Số điện thoại liên hệ;Chức vụ", "Bí thư khu phố 3", "member hamlet_board"},
+		{"nor is a deputy of the union", "Họ tên;ĐT;Chức danh", "Phó bí thư Chi đoàn", "member youth_union"},
+		{"a deputy, said in full", "Họ tên;Điện thoại;Chức vụ trong tổ", "Phó tổ trưởng", "deputy "},
+		{"a deputy in one word", "Họ tên;Điện thoại;Nhiệm vụ trong tổ CNSCĐ", "Phó", "deputy "},
+		{"a deputy who is somebody else besides", "Họ tên;Điện thoại;Vai trò", "Trưởng thôn, tổ phó", "deputy hamlet_board"},
+		{"a leader who is head of the houses too", "Họ tên;Điện thoại;Vai trò", "Tổ trưởng (tổ trưởng tổ dân phố 2)", "leader hamlet_board"},
+		{"nothing", "Tên;SĐT;Vai trò", "", "member "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code := fmt.Sprintf("R%d", n)
+			if _, err := w.field.AddTeam(t.Context(), w.officer, fieldwork.NewTeam{Code: code, Name: code, Level: "commune", Area: "31321"}); err != nil {
+				t.Fatal(err)
+			}
+			r, err := w.field.ImportRoster(t.Context(), w.officer, code, "to.csv", strings.NewReader("DANH SÁCH TỔ;;\n"+tt.heading+"\nLê Thị Mười;0712345602;"+tt.row+"\n"))
+			if err != nil || len(r.Team.Members) != 1 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			if m := r.Team.Members[0]; m.Position+" "+m.Belongs != tt.want || m.Phone == "" {
+				t.Errorf("%q %q, phone %q; want %q", m.Position, m.Belongs, m.Phone, tt.want)
+			}
+		})
+	}
+}
+
 // Members learn first.
 func TestReady(t *testing.T) {
 	t.Parallel()
