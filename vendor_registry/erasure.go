@@ -450,7 +450,27 @@ func (t traces) blankWords(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedA
 			}
 		}
 	}
-	return naming, objects, nil
+	figures, err := t.figures(ctx, tx, args)
+	return append(naming, figures...), objects, err
+}
+
+// figures are the reported figures whose words name the person: those of the market or of an area; in another market's a name is somebody else's.
+func (t traces) figures(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (naming []id.ID[any], err error) {
+	type row struct {
+		ID   id.ID[any]
+		Here bool
+		Text string
+	}
+	const sql = `
+		SELECT f.id, coalesce(f.market_id = @market, true) AS here, concat_ws(' ', f.source, f.note, w.reason) AS text
+		FROM reported_figures f LEFT JOIN figure_withdrawals w ON w.figure_id = f.id`
+	rows, err := postgres.All[row](ctx, tx, sql, used(sql, args))
+	for _, r := range rows {
+		if r.Here && t.in(r.Text) || !r.Here && (traces{numbers: t.numbers}).in(r.Text) {
+			naming = append(naming, r.ID)
+		}
+	}
+	return naming, err
 }
 
 // blankReports empties the cells that reports of imports repeat: all of those that brought the person in or changed them, since a name

@@ -178,6 +178,9 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		{name: "visited, otherwise", as: "volunteer", do: "POST " + near + "/stalls/R-1/visits", body: `{"id":"$visitid","outcome":"helped","note":"chị Cù Thị Khuyển Vân"}`, status: 409},
 		{name: "a phone's batch", as: "volunteer", do: "POST /api/v1/sync", body: batch, header: key("sync"), status: 200, want: []string{`"kind":"status","status":201`}},
 		{name: "asked for a copy", as: "clerk", do: "POST " + near + "/vendors/$vendor/requests", body: `{"kind":"correct","came":"stall","note":"tên là Cù Thị Khuyển Vân"}`, header: key("ask"), status: 201},
+		{name: "a figure by them", as: "manager", do: "POST /api/v1/figures", body: `{"indicator":"qr_points","market":"NEAR","provider":"viettel_money","until":"` + registry.DayOf(w.clock.now()).Plus(-1).String() + `","method":"claimed","numerator":7,"source":"Cù Thị Khuyển Vân kể","note":"gọi 0719 123 987"}`,
+			status: 201, keep: map[string]string{"figure": "id"}},
+		{name: "taken back", as: "manager", do: "POST /api/v1/figures/$figure/withdrawal", body: `{"reason":"Cù Thị Khuyển Vân nhầm"}`, status: 200},
 		{name: "which is made", as: "clerk", do: "POST " + near + "/vendors/$vendor/copy", body: `{"reason":"trao cho Cù Thị Khuyển Vân"}`, status: 200, want: []string{`"number":"0719555321"`, `"holder":"CU VAN RIENG"`, `"phone":"0719123987"`, "em ơi không đọc mã", "nghe Cù Thị Khuyển Vân đọc"}},
 	} {
 		if s.name == "seen in full" { // visits come from phones
@@ -208,7 +211,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		tables[table] = true
 	}
 	for _, table := range []string{"vendors", "accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions", "placards", "placard_events", "print_batches",
-		"occupancies", "occupancy_statuses", "vendor_merges", "visits", "disclosures", "requests", "clashes", "imports", "idempotency"} {
+		"occupancies", "occupancy_statuses", "vendor_merges", "visits", "disclosures", "requests", "clashes", "imports", "idempotency", "reported_figures", "figure_withdrawals"} {
 		if !tables[table] {
 			t.Errorf("the canary never came to %s: the test shows nothing of it", table)
 		}
