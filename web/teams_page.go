@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cho40/internal/fault"
@@ -24,13 +25,15 @@ var (
 
 type teamsPage struct {
 	frame
-	Rows      []teamRow
-	Next      string
-	Add       stallForm
-	MayAdd    bool
-	Coverage  []string
-	Unmanaged bool
+	Rows     []teamRow
+	Next     string
+	Add      stallForm
+	MayAdd   bool
+	Coverage []spreadShown // of the reader's own areas
 }
+
+// spreadShown is how far the teams of an area have come.
+type spreadShown struct{ Area, Hamlets, Communes, Without string }
 
 type teamRow struct{ Path, Name, Code, Place, Leader, Markets, Size string }
 
@@ -63,6 +66,9 @@ func (s *Server) teams(c echo.Context, code int, sent sentStall) error {
 	if list.Next != nil {
 		p.Next = with(c, "cursor", *list.Next)
 	}
+	if p.Coverage, err = s.spreads(c); err != nil {
+		return err
+	}
 	p.Add = stallForm{ID: "add", Head: l.T("Make a team"), Action: "/teams#add", Button: l.T("Make a team"), Fields: []formField{
 		{Name: "name", Label: l.T("Name"), Required: true},
 		{Name: "code", Label: l.T("Code, such as T-AP7"), Hint: l.T("Roles are given by it: team:T-AP7."), Required: true},
@@ -72,9 +78,39 @@ func (s *Server) teams(c echo.Context, code int, sent sentStall) error {
 		{Name: "market", Label: l.T("Code of the market that it goes to")},
 		{Name: "kind", Label: l.T("What it does"), Options: offered(fieldwork.Kinds, func(code string) string { return l.T(teamKindWords[code]) })},
 		{Name: "link", Label: l.T("Link of its Zalo group"), Type: "url"},
+		{Name: "parent", Label: l.T("Code of the team above it"), Hint: l.T("Empty: none.")},
 	}}.made(c, sent, url.Values{"market": {by.OwnMarket(registry.AssignTeams)}})
 	p.frame = s.frame(c, l.T("Teams"), nil, "teams")
 	return s.show(c, code, "teams.html", p)
+}
+
+// spreads are how many hamlets have a team, and in how many communes they have begun, in each area that the reader looks after.
+func (s *Server) spreads(c echo.Context) (all []spreadShown, err error) {
+	by, l := actor(c), language(c)
+	var seen []string
+	for _, g := range by.Grants {
+		if g.Kind != registry.OverArea || slices.Contains(seen, g.Code) || !by.CanSomewhere(registry.SplitCoverage) {
+			continue
+		}
+		seen = append(seen, g.Code)
+		sp, err := s.field(c).Spread(c.Request().Context(), by, g.Code)
+		if fault.KindOf(err) == fault.NotFound { // a grant on a map of before
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var without []string
+		for _, h := range sp.Without[:min(len(sp.Without), 10)] {
+			without = append(without, h.Hamlet+" ("+h.Name+")")
+		}
+		if len(sp.Without) > len(without) {
+			without = append(without, "…")
+		}
+		all = append(all, spreadShown{sp.AreaName, l.T("%s of %s hamlets have a team", l.Number(sp.HamletsWithTeam), l.Number(sp.Hamlets)),
+			l.T("In %s of %s communes a team or a market was visited", l.Number(sp.CommunesVisited), l.Number(sp.Communes)), strings.Join(without, ", ")})
+	}
+	return all, nil
 }
 
 // offered offers codes in words.
@@ -93,7 +129,7 @@ func (s *Server) addTeam(c echo.Context) error {
 		return err
 	}
 	t, err := s.field(c).AddTeam(c.Request().Context(), actor(c), fieldwork.NewTeam{Code: v.Get("code"), Name: v.Get("name"), Level: v.Get("level"), Kind: v.Get("kind"),
-		Area: v.Get("area"), Hamlet: v.Get("hamlet"), Link: v.Get("link"), Market: strings.ToUpper(strings.TrimSpace(v.Get("market")))})
+		Area: v.Get("area"), Hamlet: v.Get("hamlet"), Link: v.Get("link"), Parent: strings.ToUpper(strings.TrimSpace(v.Get("parent"))), Market: strings.ToUpper(strings.TrimSpace(v.Get("market")))})
 	if err == nil {
 		sayNext(c, "The team %s is made.", t.Name)
 		return c.Redirect(http.StatusSeeOther, teamPath(t.Code))
@@ -132,6 +168,7 @@ type workplace struct {
 
 type memberShown struct {
 	ID, Version, Name, Position, Belongs, Phone, Person, Ready, Since string
+	Unread                                                            string // cards
 }
 
 type trainingShown struct {
@@ -187,6 +224,13 @@ func (s *Server) teamShown(c echo.Context, code int, sent sentStall, p teamPage)
 		if m.Belongs != "" {
 			shown.Belongs = l.T(belongsWords[m.Belongs])
 		}
+		var unread []string
+		for _, card := range fieldwork.Cards {
+			if m.Person != "" && m.CardsRead > 0 && !slices.Contains(m.Cards, card.Code) {
+				unread = append(unread, l.T(card.Head))
+			}
+		}
+		shown.Unread = strings.Join(unread, "; ")
 		switch {
 		case m.Ready:
 			shown.Ready = l.T("Ready")

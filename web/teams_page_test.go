@@ -43,6 +43,11 @@ func TestTeamPages(t *testing.T) {
 
 	for _, tt := range []step{
 		{as: "officer", do: "PUT /api/v1/areas/31321/hamlets", body: `{"hamlets":["Ấp 7","Ấp 8"]}`, status: 200, want: []string{`"hamlets":2`, `"hamlets_with_team":1`, `"hamlet":"Ấp 8"`}},
+		{as: "officer", do: "GET /teams", status: 200, want: []string{"Thành phố Cần Thơ", "1/2 ấp, khu phố đã có tổ", "0/1 xã, phường đã bắt đầu đi quầy", "Chưa có tổ: Ấp 8 (Phường Vị Thanh)."}},
+		{as: "manager", do: "GET /teams", status: 200, want: []string{"!ấp, khu phố đã có tổ"}},
+		{as: "officer", do: "POST /teams", body: raw{form, "name=Tổ+con&code=T-CON&level=commune&area=31321&parent=t-ap7"}, status: 303},
+		{as: "officer", do: "POST /teams", body: raw{form, "name=Tổ+con&code=T-CON2&level=commune&area=31321&parent=none"}, status: 422},
+		{as: "officer", do: "GET /teams/T-CON", status: 200, want: []string{"thuộc tổ T-AP7"}},
 		{as: "officer", do: "GET /api/v1/team-coverage?area=92", status: 200, want: []string{`"communes":1`, `"communes_with_team":1`, `"communes_visited":0`}},
 		{as: "auditor", do: "GET /api/v1/team-coverage?area=92", status: 200},
 		{as: "auditor", do: "PUT /api/v1/areas/31321/hamlets", body: `{"hamlets":[]}`, status: 403},

@@ -67,7 +67,8 @@ func (s *Service) members(ctx context.Context, db postgres.Querier, team string)
 	ms, err := postgres.All[Member](ctx, db, `
 		SELECT b.id, b.name, b.phone, b.position, b.belongs, coalesce(p.name, '') AS person, b.person_id, b.installed, b.began AS "from", b.ended AS until, b.version,
 		       (SELECT count(*) FROM trainings t WHERE t.team_code = b.team_code AND b.id = ANY (t.attended))::int AS trained,
-		       (SELECT count(*) FROM card_reads r WHERE r.person_id = b.person_id AND r.card = ANY (@cards))::int AS cards_read, false AS ready
+		       (SELECT count(*) FROM card_reads r WHERE r.person_id = b.person_id AND r.card = ANY (@cards))::int AS cards_read,
+		       ARRAY(SELECT r.card FROM card_reads r WHERE r.person_id = b.person_id AND r.card = ANY (@cards) ORDER BY array_position(@cards, r.card)) AS cards, false AS ready
 		FROM team_members b LEFT JOIN people p ON p.id = b.person_id
 		WHERE b.team_code = @team
 		ORDER BY b.ended IS NOT NULL, array_position(ARRAY['leader', 'deputy', 'member'], b.position), b.name, b.id`,

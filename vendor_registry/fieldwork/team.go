@@ -76,6 +76,7 @@ type Member struct {
 	Installed bool                   `json:"installed"`
 	Trained   int                    `json:"trained"`    // trainings they were at
 	CardsRead int                    `json:"cards_read"` // of Cards
+	Cards     []string               `json:"cards"`      // which ones
 	Ready     bool                   `json:"ready"`
 	From      registry.Day           `json:"from"`
 	Until     *registry.Day          `json:"until"` // first day on which they are no member any more

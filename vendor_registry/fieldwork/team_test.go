@@ -350,6 +350,11 @@ func TestReady(t *testing.T) {
 			}
 		}
 	}
+	if tm, err = w.field.Team(t.Context(), w.leader, "T1"); err != nil || !slices.ContainsFunc(tm.Members, func(m fieldwork.Member) bool {
+		return m.ID == six.ID && len(m.Cards) == len(fieldwork.Cards) && m.Cards[0] == fieldwork.Cards[0].Code
+	}) {
+		t.Errorf("which cards were read: %+v, %v", tm.Members, err)
+	}
 	yes := true
 	if _, _, err := w.field.ChangeMember(t.Context(), w.leader, "T1", six.ID, six.ETag(), fieldwork.ChangedMember{Installed: &yes}); err != nil {
 		t.Fatal(err)
