@@ -51,6 +51,14 @@ type traceShown struct {
 	Words, Called, Who, Role, Via, Names string
 }
 
+// Tile is the one that the timeline of a stall has for such an event.
+func (e traceShown) Tile() string {
+	if _, kind, _ := strings.Cut(e.Action, "."); happened[kind].tile != "" {
+		return happened[kind].tile
+	}
+	return "t0"
+}
+
 // trailPage answers GET /markets/:market/audit and, for the service's own chain, GET /audit.
 func (s *Server) trailPage(c echo.Context) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)

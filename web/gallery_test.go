@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -128,6 +130,7 @@ const oddGallery = "Mã quầy;Khu;Tên tiểu thương;Mặt hàng;Điện tho�
 type sight struct {
 	route, as, path string
 	status          int            // 0: 200
+	sheet           bool           // it prints on one page
 	long            string         // the part that axe leaves out, since it is much of the same
 	do              func(*visitor) // what brings the browser there instead of the path
 }
@@ -148,7 +151,7 @@ var sights = []sight{
 	{route: "GET /app", path: "/app"},
 	{route: "GET /", as: "manager", path: "/"},
 	{route: "GET /search", as: "manager", path: "/search?q=ly&market=NEAR"},
-	{route: "GET /markets/:market", as: "manager", path: "/markets/NEAR"},
+	{route: "GET /markets/:market", as: "manager", path: "/markets/NEAR", sheet: true},
 	{route: "GET /markets/:market/stalls/:stall", as: "manager", path: "/markets/NEAR/stalls/$hung"},
 	{route: "GET /markets/:market/stalls/:stall", as: "manager", path: "/markets/NEAR/stalls/$stall"},
 	{route: "GET /markets/:market/vendors/:vendor", as: "manager", path: "/markets/NEAR/vendors/$vendor"},
@@ -171,14 +174,14 @@ var sights = []sight{
 	{route: "GET /teams/:team", as: "manager", path: "/teams/T1"},
 	{route: "GET /account", as: "manager", path: "/account"},
 	{route: "GET /account/second-factor", as: "manager", path: "/account/second-factor"},
-	{route: "GET /coverage", as: "officer", path: "/coverage?market=NEAR"},
-	{route: "GET /coverage", as: "officer everywhere", path: "/coverage"},
-	{route: "GET /coverage", as: "officer", path: "/coverage?area=92"},
+	{route: "GET /coverage", as: "officer", path: "/coverage?market=NEAR", sheet: true},
+	{route: "GET /coverage", as: "officer everywhere", path: "/coverage", sheet: true},
+	{route: "GET /coverage", as: "officer", path: "/coverage?area=92", sheet: true},
 	{route: "GET /campaigns", as: "officer", path: "/campaigns?market=NEAR"},
 	{route: "GET /markets/:market/edit", as: "officer", path: "/markets/NEAR/edit"},
 	{route: "GET /teams", as: "officer", path: "/teams"},
 	{route: "GET /", as: "partner", path: "/"},
-	{route: "GET /markets/:market", as: "partner", path: "/markets/NEAR"},
+	{route: "GET /markets/:market", as: "partner", path: "/markets/NEAR", sheet: true},
 	{route: "GET /coverage", as: "partner", path: "/coverage?market=NEAR"},
 	{route: "GET /people", as: "admin", path: "/people"},
 	{route: "GET /people/:person", as: "admin", path: "/people/$person"},
@@ -339,6 +342,30 @@ func (v *visitor) measures(width, height int64) {
 	v.do("another size", chromedp.EmulateViewport(width, height))
 }
 
+// prints puts the page on paper: one sheet, with its heading on it.
+func (v *visitor) prints(what string) {
+	v.t.Helper()
+	pdf, err := run(v.tab, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+	if err != nil {
+		v.t.Fatalf("%s: %v", what, err)
+	}
+	text, err := pdfText(pdf)
+	if err != nil {
+		v.t.Fatalf("%s: %v", what, err)
+	}
+	if n := strings.Count(text, "\f"); n != 1 {
+		v.t.Errorf("%s prints on %d pages", what, n)
+	}
+	if head := eval[string](v.tab, `document.querySelector("h1").innerText`); !strings.Contains(text, head) {
+		v.t.Errorf("%s: the sheet does not say %q: %s", what, head, text)
+	}
+	if dir := os.Getenv("CHO40_SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, strings.NewReplacer("/", "-", "?", "-", " ", "-").Replace(what)+".pdf"), pdf, 0o644); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+}
+
 func call[P, R any](b *tab, cmd cdp.Command[P, R], params P) R {
 	b.t.Helper()
 	r, err := chromedp.Call(b.ctx, cmd, params)
@@ -371,6 +398,9 @@ func TestEveryPageInABrowser(t *testing.T) {
 			what := view.lang + " " + v.opens(s)
 			v.quiet(what)
 			v.accessible(what, s.long)
+			if s.sheet {
+				v.prints(what)
+			}
 			v.measures(views[1-i].width, views[1-i].height)
 			v.fits(what)
 		}

@@ -16,6 +16,7 @@ import (
 
 const (
 	stallsShown = 30 // rows of the table on one page
+	recentShown = 6  // events
 	rowHolds    = 28 // tiles that stand side by side on a wide screen
 )
 
@@ -45,7 +46,8 @@ type marketPage struct {
 	Aim            *standingShown // the next target of the share; nil: none
 	AimAt          float64        // its share, in per cent
 	Todo           []need
-	Vendors        bool // whether stalls are shown at all
+	Recent         []traceShown // what happened here last; empty: nothing, or not for this reader
+	Vendors        bool         // whether stalls are shown at all
 	Stalls, Vacant int
 	Plan           []planRow
 	Legend         []legendItem
@@ -208,6 +210,15 @@ func (s *Server) marketPage(c echo.Context) error {
 	}
 	if by.Can(registry.PrintPlacards, m) {
 		p.Print = marketPath(m.Code, "print")
+	}
+	if by.Can(registry.SeeAudit, m) {
+		events, err := s.reg(c).Trail(ctx, by, m.Code, registry.TrailFilter{List: registry.List{Limit: recentShown}})
+		if err != nil {
+			return err
+		}
+		for _, e := range events.Items {
+			p.Recent = append(p.Recent, shownTrace(l, e))
+		}
 	}
 	found, err := s.needs(c, m, countedOn(plan))
 	if err != nil {

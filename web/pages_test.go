@@ -481,11 +481,11 @@ func TestPagesForEveryRole(t *testing.T) {
 			who      string
 			has, not []string
 		}{
-			{"thu", []string{"Nhập sổ quầy", "In bảng", "1 bảng chờ treo", "Độ phủ"}, []string{"/approvals"}},
+			{"thu", []string{"Nhập sổ quầy", "In bảng", "1 bảng chờ treo", "Độ phủ", "Việc mới xảy ra", "Đã treo bảng"}, []string{"/approvals"}},
 			{"loan", []string{"Nhập sổ quầy", "In bảng", "Duyệt 1 tài khoản"}, nil},
-			{"an", []string{"In bảng"}, []string{"Nhập sổ", "/approvals"}},
+			{"an", []string{"In bảng"}, []string{"Nhập sổ", "/approvals", "Việc mới xảy ra"}},
 			{"canbo", []string{"Duyệt 1 tài khoản"}, []string{"Nhập sổ", "/print"}},
-			{"doitac", []string{"1 / 2 khách hàng của đơn vị", "quá ít nên không nêu", "Từ ghi sổ đến kiểm tra"}, []string{"1 / 4 tiểu thương", "A-01", "Nhập sổ", "Mặt bằng", "Việc cần anh chị", "Lý Minh"}},
+			{"doitac", []string{"1 / 2 khách hàng của đơn vị", "quá ít nên không nêu", "Từ ghi sổ đến kiểm tra"}, []string{"1 / 4 tiểu thương", "A-01", "Nhập sổ", "Mặt bằng", "Việc cần anh chị", "Lý Minh", "Việc mới xảy ra"}},
 			{"soat", []string{"L• M••• T••", "A-01"}, []string{"Lý Minh Tâm", "Nhập sổ", "/approvals", "/print"}},
 			{"quantri", []string{"chỉ xem được tên chợ"}, []string{"A-01", "%</p>", "Nhập sổ", "Lý Minh"}},
 		} {
