@@ -4,7 +4,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: run build test check storm bench vuln release clean
+.PHONY: run build test check storm bench guide vuln release clean
 
 run: build
 	@scripts/need postgres
@@ -40,6 +40,11 @@ storm:
 # What docs/benchmarks.md reports; BENCH takes the program's flags. Within a package: go test -bench . ./qrgen
 bench:
 	@cd internal/bench && $(GO) run . $(BENCH)
+
+# The pictures of the guides in web/guide, taken of the real pages anew.
+guide:
+	@scripts/need postgres browser
+	CHO40_GUIDE=1 $(GO) test -count=1 -run TestGuidePictures ./web
 
 # Known vulnerabilities in what is built in, by https://vuln.go.dev or, without it, by a copy: make vuln VULNDB=DIR. A module that a copy
 # leaves out was not checked.

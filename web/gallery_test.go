@@ -81,7 +81,8 @@ func newGallery(t *testing.T, hostile []string) *gallery {
 	}
 	g.take(t, step{as: "clerk", do: "POST " + near + "/imports", body: upload{"so-moi.csv", ledger}, status: 201, keep: map[string]string{"import": "id"}})
 
-	first := f.printed(1)[0]
+	first := f.printed(2)[0]
+	g.vars["next"] = f.printed(2)[1].stall
 	g.vars["hung"], g.vars["serial"] = first.stall, first.serial
 	var holder, batch string
 	if err := g.db.QueryRow(t.Context(), `SELECT holder, batch_id::text FROM placards WHERE serial = $1`, strings.ReplaceAll(first.serial, "-", "")).Scan(&holder, &batch); err != nil {
@@ -146,6 +147,8 @@ var sights = []sight{
 	{route: "GET /v", path: "/v/-", status: 404},          // where it leads who types nothing
 	{route: "GET /v/:serial", path: "/v/$serial"},
 	{route: "GET /v/:serial", path: "/v/$placard"},
+	{route: "GET /guide/:role", path: "/guide/clerk"},
+	{route: "GET /guide", as: "volunteer", path: "/guide"},
 	{route: "GET /docs", path: "/docs", long: "main section:nth-of-type(n+4)"},
 	{route: "GET /welcome/:token", path: "/welcome/$welcome"},
 	{route: "GET /app", path: "/app"},

@@ -524,6 +524,7 @@ var pages = []try{
 	{route: "GET /", row: "signed in", path: "/"},
 	{route: "POST /sign-out", row: "signed in", path: "/sign-out", fresh: "session"},
 	{route: "GET /search", row: "name and stall, masked too", path: "/search?q=tam&market=NEAR"},
+	{route: "GET /guide", row: "signed in", path: "/guide"},
 	{route: "GET /targets", row: "see targets", path: "/targets?market=NEAR"},
 	{route: "POST /targets", row: "targets", path: "/targets?market=NEAR", body: raw{form, "indicator=accepting&value=70+%25&due=2026-12-31&document=KH"}},
 	{route: "POST /targets/end", row: "targets", path: "/targets/end?market=NEAR", body: raw{form, "target=$target"}, fresh: "target"},
@@ -614,7 +615,7 @@ var pages = []try{
 }
 
 // openPages need no sign-in.
-var openPages = []string{"GET /openapi.json", "GET /app", "GET /app/worker.js", "GET /app/words.json", "GET /app/manifest.webmanifest", "GET /docs", "GET /static/*", "GET /favicon.ico", "GET /v", "GET /language/:lang", "GET /sign-in", "POST /sign-in",
+var openPages = []string{"GET /openapi.json", "GET /app", "GET /app/worker.js", "GET /app/words.json", "GET /app/manifest.webmanifest", "GET /docs", "GET /guide/:role", "GET /static/*", "GET /favicon.ico", "GET /v", "GET /language/:lang", "GET /sign-in", "POST /sign-in",
 	"GET /welcome/:token", "POST /welcome/:token", "GET /set-up/:token", "POST /set-up/:token", "GET /sign-in/code", "POST /sign-in/code", "POST /sign-in/pin", "GET /healthz", "GET /readyz", "GET /v/:serial"}
 
 const form = "application/x-www-form-urlencoded"

@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-//go:embed static/*.css static/*.js static/*.svg static/fonts/*.woff2 static/fonts/OFL.txt static/app
+//go:embed static/*.css static/*.js static/*.svg static/fonts/*.woff2 static/fonts/OFL.txt static/guide/*.webp static/app
 var staticFS embed.FS
 
 // asset is a file of the service's own, ready to send.
@@ -26,7 +26,7 @@ type asset struct {
 }
 
 var mediaOf = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
-	"": "text/plain; charset=utf-8", ".png": "image/png", ".wasm": "application/wasm"}
+	"": "text/plain; charset=utf-8", ".png": "image/png", ".webp": "image/webp", ".wasm": "application/wasm"}
 
 // assets are all files by their path below static/, and the version that stands for all of them together.
 var assets, assetsVersion = func() (map[string]asset, string) {
