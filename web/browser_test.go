@@ -22,14 +22,14 @@ import (
 
 // tab is a page in a real browser.
 type tab struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	base string
 	wide bool
 }
 
 // browse starts a browser of its own, width pixels wide.
-func browse(t *testing.T, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
+func browse(t testing.TB, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	// Without the background switches the browser looks for hosts of its maker at each start.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,

@@ -25,7 +25,9 @@ type coveragePage struct {
 	Chart    *chartShown // nil: nobody ever traded here
 	Tiles    []tileShown // empty: not for this reader
 	Parts    []partShown // the places below; none of a market
-	By       string      // what they are
+	Order    string      // what they are ordered by
+	Orders   []navLink
+	By       string // what they are
 	Rows     []pointShown
 	Quarters []quarterShown // empty: not for this reader
 	Table    bool           // the reports are tables of an area
@@ -143,6 +145,7 @@ func (s *Server) coveragePage(c echo.Context) error {
 		if p.By, p.Parts, whole, err = s.parts(c, g.Area); err != nil {
 			return err
 		}
+		p.order(c)
 		if g.Area == "" {
 			country = &whole
 		}

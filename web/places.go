@@ -1,7 +1,10 @@
 package web
 
 import (
+	"cmp"
+	"math"
 	"net/url"
+	"slices"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
@@ -31,6 +34,30 @@ type partShown struct {
 	Path, Name, Share, Of, Change string
 	Part, Whole                   int
 	Others                        *coverage.Others
+	reached, moved                float64 // what Share and Change say; least where they say nothing
+}
+
+// orders are what the table of the places below may be ordered by, most first; the first is the order of the map.
+var orders = []struct {
+	by, words string
+	of        func(partShown) float64
+}{
+	{"", "Unit", nil},
+	{"share", "Share", func(p partShown) float64 { return p.reached }},
+	{"vendors", "Trading", func(p partShown) float64 { return float64(p.Whole) }},
+	{"change", "30 days, points", func(p partShown) float64 { return p.moved }},
+}
+
+// order puts the places below into the order asked for, and says which ones there are.
+func (p *coveragePage) order(c echo.Context) {
+	l := language(c)
+	p.Order = asked(c, "sort")
+	for _, o := range orders {
+		p.Orders = append(p.Orders, navLink{Path: with(c, "sort", o.by) + "#parts", Words: l.T(o.words), Current: o.by == p.Order})
+		if o.of != nil && o.by == p.Order {
+			slices.SortStableFunc(p.Parts, func(a, b partShown) int { return cmp.Compare(o.of(b), o.of(a)) })
+		}
+	}
 }
 
 // changeOver is over how many days a table says how its shares changed.
@@ -93,9 +120,13 @@ func (s *Server) parts(c echo.Context, area string) (words string, rows []partSh
 		was[p.Key] = p.Share
 	}
 	for _, p := range whole.Split {
-		row := partShown{Name: p.Name, Share: percentOr(l, p.Share), Of: fraction(l, &p.Accepting, p.Vendors), Part: p.Accepting, Whole: p.Vendors, Others: p.Others, Change: "–"}
+		row := partShown{Name: p.Name, Share: percentOr(l, p.Share), Of: fraction(l, &p.Accepting, p.Vendors), Part: p.Accepting, Whole: p.Vendors, Others: p.Others, Change: "–", reached: -1, moved: math.Inf(-1)}
+		if p.Share != nil {
+			row.reached = *p.Share
+		}
 		if p.Share != nil && was[p.Key] != nil {
-			row.Change = pointsWords(l, (*p.Share-*was[p.Key])*100)
+			row.moved = (*p.Share - *was[p.Key]) * 100
+			row.Change = pointsWords(l, row.moved)
 		}
 		switch {
 		case p.Key == "":

@@ -1,12 +1,16 @@
 package web
 
 import (
+	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	registry "cho40/vendor_registry"
+
+	"github.com/labstack/echo/v4"
 )
 
 // Who may see the country sees each province as a tile and as a row, and goes down to communes and markets; others see what is theirs.
@@ -47,6 +51,10 @@ func TestPlaces(t *testing.T) {
 	}
 	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "1 / 4", ">&#43;25,0<")
 	m.get("canbo", "/coverage?area=31321").is(http.StatusOK).sound().has("Theo chợ", `href="/coverage?market=VT"`, "Chợ Vị Thanh")
+	for _, order := range []string{"share", "vendors", "change"} {
+		m.get("canbo", "/coverage?area=92&sort="+order).is(http.StatusOK).sound().has(`aria-sort="descending"`, `?area=92&amp;sort=`, "Xếp theo:")
+	}
+	m.get("canbo", "/coverage?area=92&sort=zz").is(http.StatusOK).sound().hasNot(`aria-sort`)
 	m.get("canbo", "/").has(`href="/coverage"`)
 	m.get("doitac", "/coverage").is(http.StatusOK).sound().hasNot("1 / 4")
 	m.get("loan", "/coverage").is(http.StatusForbidden)
@@ -58,6 +66,19 @@ func TestFifth(t *testing.T) {
 	for share, want := range map[float64]string{0: "p1", 0.199: "p1", 0.2: "p2", 0.399: "p2", 0.4: "p3", 0.599: "p3", 0.6: "p4", 0.799: "p4", 0.8: "p5", 1: "p5"} {
 		if got := fifth(share); got != want {
 			t.Errorf("%v is %s, want %s", share, got, want)
+		}
+	}
+}
+
+// The places below come in the order that is asked for, those without a figure last.
+func TestOrderOfPlaces(t *testing.T) {
+	a, b, none := partShown{Name: "a", Whole: 9, reached: 0.2, moved: 3}, partShown{Name: "b", Whole: 4, reached: 0.7, moved: -1}, partShown{Name: "none", reached: -1, moved: math.Inf(-1)}
+	for by, want := range map[string]string{"": "none a b", "share": "b a none", "vendors": "a b none", "change": "a b none"} {
+		c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/coverage?sort="+by, nil), httptest.NewRecorder())
+		p := coveragePage{Parts: []partShown{none, a, b}}
+		p.order(c)
+		if got := p.Parts[0].Name + " " + p.Parts[1].Name + " " + p.Parts[2].Name; got != want {
+			t.Errorf("by %q: %s, want %s", by, got, want)
 		}
 	}
 }
