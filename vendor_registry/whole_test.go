@@ -2,8 +2,8 @@ package registry_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"cho40/internal/id"
@@ -15,13 +15,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// faulty is a database whose statement number fail goes wrong; BEGIN is not counted, COMMIT is the last one.
+// faulty is a database whose disk is full at statement number fail; BEGIN is not counted, COMMIT is the last one.
 type faulty struct {
 	*pgxpool.Pool
 	fail, said int
 }
-
-var errCommit = errors.New("commit failed")
 
 func (f *faulty) Begin(ctx context.Context) (pgx.Tx, error) {
 	tx, err := f.Pool.Begin(ctx)
@@ -39,8 +37,11 @@ type faultyTx struct {
 	of *faulty
 }
 
-// broken is a statement that PostgreSQL refuses while it runs, which is what spoils a transaction.
-const broken = `SELECT 1 / (SELECT 0)`
+// broken is a statement that PostgreSQL refuses while it runs, which is what spoils a transaction; diskFull makes its function.
+const (
+	broken   = `SELECT disk_full()`
+	diskFull = `CREATE FUNCTION disk_full() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space left' USING ERRCODE = 'disk_full'; END $$`
+)
 
 func (t *faultyTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if t.of.wrong() {
@@ -79,7 +80,7 @@ func (t *faultyTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 func (t *faultyTx) Commit(ctx context.Context) error {
 	if t.of.wrong() {
 		_ = t.Tx.Rollback(ctx)
-		return errCommit
+		return &pgconn.PgError{Severity: "ERROR", Code: "53100", Message: "no space left"}
 	}
 	return t.Tx.Commit(ctx)
 }
@@ -95,6 +96,34 @@ func TestEveryStatementMayFail(t *testing.T) {
 		do    func(ctx context.Context, w *world, reg *registry.Service) error
 		check func(w *world)
 	}{
+		{"a stall with its vendor and two accounts", func(*world) {}, func(ctx context.Context, w *world, reg *registry.Service) error {
+			_, err := reg.Register(ctx, w.clerk, "VT", registry.NewStall{Code: "A-1", Section: "Khu A", Goods: "Rau",
+				Vendor: &registry.NewVendor{Name: "Lý Minh Tâm", Phone: "0710000001"}, Accounts: []registry.NewAccount{viettel, bank}, Consent: agreed})
+			return err
+		}, func(w *world) { w.holds("A-1", 2, "") }},
+		{"the approval of a first account", func(w *world) { w.stall("A-1", viettel) }, func(ctx context.Context, w *world, reg *registry.Service) error {
+			_, err := reg.Decide(ctx, w.manager, approval(w.look("A-1").Accounts[0]))
+			return err
+		}, func(w *world) { w.holds("A-1", 1, viettel.Number) }},
+		{"the approval of a change under a live placard", func(w *world) {
+			w.placard("A-1", viettel)
+			in := vnpt
+			in.Replaces = w.look("A-1").Accounts[0].ID.String()
+			w.propose("A-1", in)
+		}, func(ctx context.Context, w *world, reg *registry.Service) error {
+			accounts := w.look("A-1").Accounts
+			waits := slices.IndexFunc(accounts, func(a registry.Account) bool { return a.State == "proposed" })
+			_, err := reg.Decide(ctx, w.manager, approval(accounts[waits]))
+			return err
+		}, func(w *world) {
+			w.holds("A-1", 2, vnpt.Number)
+			w.printed(1, 1, 0)
+		}},
+		{"the rejection of an account", func(w *world) { w.stall("A-1", viettel) }, func(ctx context.Context, w *world, reg *registry.Service) error {
+			a := w.look("A-1").Accounts[0]
+			_, err := reg.Decide(ctx, w.manager, registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "reject", Reason: "không rõ"})
+			return err
+		}, func(w *world) { w.holds("A-1", 1, "") }},
 		{"a batch of 20", func(w *world) {
 			for i := range 20 {
 				w.approve(w.stall(fmt.Sprint("A-", i), numbered(viettel, i)).Accounts[0])
@@ -126,6 +155,7 @@ func TestEveryStatementMayFail(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			tt.ready(w)
+			w.exec(diskFull)
 			before := w.contents()
 			fail := 0
 			for done := false; !done; {
@@ -141,6 +171,9 @@ func TestEveryStatementMayFail(t *testing.T) {
 				if err == nil {
 					t.Fatalf("statement %d failed, and it is answered as done", fail)
 				}
+				if !postgres.Unavailable(err) {
+					t.Errorf("statement %d found the disk full, and nobody is told to come again: %v", fail, err)
+				}
 				w.same(before)
 			}
 			if fail < 8 {
@@ -149,6 +182,20 @@ func TestEveryStatementMayFail(t *testing.T) {
 			tt.check(w)
 			w.whole()
 		})
+	}
+}
+
+// holds fails the test unless a stall is there once, with so many accounts, its money going to this number, or to none.
+func (w *world) holds(code string, accounts int, pays string) {
+	w.Helper()
+	if n := ask[int](w, `SELECT count(*) FROM stalls WHERE code = '`+code+`'`); n != 1 {
+		w.Errorf("stall %s is there %d times", code, n)
+	}
+	if n := ask[int](w, `SELECT count(*) FROM accounts`); n != accounts {
+		w.Errorf("%d accounts, want %d", n, accounts)
+	}
+	if got := w.defaultOf(code); got != pays {
+		w.Errorf("money goes to %q, want %q", got, pays)
 	}
 }
 

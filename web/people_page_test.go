@@ -196,9 +196,9 @@ func TestPeoplePages(t *testing.T) {
 	m.post("loan", "/people", url.Values{"name": {"X"}, "role": {"manager"}, "scope": {"market:VT"}}).is(http.StatusForbidden).sound()
 
 	m.clock.pass(registry.StepUpLives)
-	p := m.post("loan", "/people", add).is(http.StatusUnauthorized).sound().has(`name="step_up"`, `name="name" value="Lý &lt;b&gt;Tâm"`)
+	m.post("loan", "/people", add).is(http.StatusUnauthorized).sound().has(`name="step_up"`, `name="name" value="Lý &lt;b&gt;Tâm"`)
 	add.Set("step_up", m.soon("loan"))
-	p = m.post("loan", "/people", add).is(http.StatusCreated).sound().has("Lý &lt;b&gt;Tâm", "Tình nguyện viên VT, đến hết 31/12/2026")
+	p := m.post("loan", "/people", add).is(http.StatusCreated).sound().has("Lý &lt;b&gt;Tâm", "Tình nguyện viên VT, đến hết 31/12/2026")
 	link := p.found(`<p class="secret">([^<]+)</p>`)
 	if !strings.HasPrefix(link, m.url+"/welcome/") {
 		t.Errorf("the link is %q", link)

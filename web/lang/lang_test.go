@@ -464,25 +464,6 @@ func keys(t *testing.T, file, variable string) (list []string) {
 	return list
 }
 
-// remark are the words that the comment behind a field lists.
-func remark(t *testing.T, file, structure, field string) (list []string) {
-	inspect(t, file, func(n ast.Node) {
-		typ, ok := n.(*ast.TypeSpec)
-		if !ok || typ.Name.Name != structure {
-			return
-		}
-		for _, f := range typ.Type.(*ast.StructType).Fields.List {
-			if len(f.Names) == 1 && f.Names[0].Name == field && f.Comment != nil {
-				list = strings.Split(strings.TrimSpace(f.Comment.Text()), ", ")
-			}
-		}
-	})
-	if list == nil {
-		t.Fatalf("%s: nothing behind %s.%s lists what it may be", file, structure, field)
-	}
-	return list
-}
-
 // titles are those of the statuses that web/problem.go names.
 func titles(t *testing.T) (list []string) {
 	byName := map[string]string{}
