@@ -24,6 +24,7 @@ type Modules interface {
 // Mark says what a placard is not: it stands across the face, and no part of the card moves for it.
 type Mark int
 
+// The marks.
 const (
 	MarkNone        Mark = iota
 	MarkSample           // MẪU · SAMPLE: shows the design, pays nobody
@@ -64,6 +65,7 @@ type FieldError struct {
 	Detail fault.Text
 }
 
+// Error names the field and says why, in English.
 func (e *FieldError) Error() string { return e.Field + " " + e.Code + ": " + e.Detail.String() }
 
 // Check says whether p can be printed on s as it is, without losing a letter. The error is a *FieldError: text that

@@ -3,6 +3,7 @@ package printing
 // Language is a language that a placard can speak, by its BCP 47 code.
 type Language string
 
+// The languages there are words in.
 const (
 	Vietnamese Language = "vi"
 	English    Language = "en"

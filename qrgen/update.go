@@ -35,6 +35,7 @@ type RowErrors []RowError
 // Message is the code in words; it can serve as the key of a translation.
 func (e RowError) Message() string { return Message(e.Code) }
 
+// Error lists row, column, what is wrong and the value of each, in English.
 func (e RowErrors) Error() string {
 	var b strings.Builder
 	for i, r := range e {

@@ -112,6 +112,7 @@ func (e *Error) Current(version string) *Error {
 	return e
 }
 
+// Error is everything about the fault, for the log: the cause too, which nobody outside may see.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Code + ": " + e.Detail.String())
@@ -124,6 +125,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Unwrap is what went wrong underneath; nil when nothing did.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Check is nil when bad is empty, else an Invalid fault that holds the fields.
