@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -222,6 +223,37 @@ func stranger(c echo.Context) string {
 		return "address " + p.String()
 	}
 	return "address " + c.RealIP()
+}
+
+const (
+	// answerWithin is how long a request may take. A database that does not say a word would hold it for ever: its own limits do not count then.
+	answerWithin = 30 * time.Second
+	// workWithin is the same for work that grows with what is asked for; the server itself cuts an answer off after transport.AnswerWithin.
+	workWithin = 110 * time.Second
+)
+
+var (
+	// lengthy are the routes of ledgers, paper, reports, long lists of decisions, and what a phone brings home.
+	lengthy = regexp.MustCompile(`/imports?(/|$)|/print(-|/|$)|/reports/|\.(pdf|xlsx)$|/sync$|/verification$|/decisions$|/approvals$`)
+	// endless are those of files that take as long as their reader does, see slowestReader.
+	endless = regexp.MustCompile(`/exports/:`)
+)
+
+// inBounds gives up what takes too long. What was being written is undone, unless its commit was on the way already.
+func (s *Server) inBounds(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		within := s.within
+		switch {
+		case endless.MatchString(c.Path()):
+			return next(c)
+		case lengthy.MatchString(c.Path()):
+			within = workWithin
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), within)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
+		return next(c)
+	}
 }
 
 // inTime is the context of work that goes on although the client has left.

@@ -43,6 +43,8 @@ type Config struct {
 	Replica *postgres.Replica // that shares and series are read from while it is not too far behind; nil: there is none
 
 	Metrics prometheus.Registerer // takes the figures of requests; nil: none are kept
+
+	Within time.Duration // how long a request may take before it is told to come again; 0: 30 seconds
 }
 
 // Server answers HTTP.
@@ -65,13 +67,14 @@ type Server struct {
 	erased    func(context.Context) error
 	points    *registry.Checkpoints
 	loopback  bool
+	within    time.Duration
 }
 
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now).From(c.Replica),
 		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
-		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback}
+		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback, within: cmp.Or(c.Within, answerWithin)}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)
 	s.shell = newShell(s.pages)
 	e := s.door()
@@ -88,7 +91,7 @@ func (s *Server) door() *echo.Echo {
 	e.IPExtractor = s.reach.client()
 	e.Pre(head)
 	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: s.panicked}),
-		s.scheme, s.secure, s.arrive)
+		s.scheme, s.secure, s.arrive, s.inBounds)
 	return e
 }
 

@@ -70,7 +70,7 @@ func (l leader) term(ctx context.Context) error {
 	}
 	l.log.Info("this process does the jobs")
 	for {
-		if err := conn.Ping(ctx); err != nil { // another may lead by now
+		if err := within(ctx, leaderEvery, conn.Ping); err != nil { // another may lead by now
 			return err
 		}
 		runs, err := jobRuns(ctx, l.db)
@@ -122,6 +122,13 @@ func (l leader) do(ctx context.Context, j job) error {
 		UPDATE job_runs SET ended_at = @at, error = @error::text, good_at = CASE WHEN @error::text IS NULL THEN @at ELSE good_at END WHERE name = @name`,
 		pgx.StrictNamedArgs{"name": j.name, "at": l.now(), "error": said})
 	return err
+}
+
+// within does what must be done by then: a database that does not say a word would hold it for ever.
+func within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
 }
 
 // pause waits; false: ctx ended meanwhile.

@@ -1,0 +1,180 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cho40/internal/postgres/pgtest"
+	"cho40/web"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// wire is the way to a database that grows silent: from a number of answers on nothing of what it says comes through.
+type wire struct {
+	mu      sync.Mutex
+	heard   int // answers since it was last told
+	at      int // the first one that does not come; 0: all come
+	silence chan struct{}
+}
+
+// silent lets n-1 more answers through; 0: all.
+func (l *wire) silent(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.silence != nil {
+		close(l.silence)
+	}
+	l.heard, l.at, l.silence = 0, n, make(chan struct{})
+}
+
+// broke reports whether an answer was held back.
+func (l *wire) broke() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at > 0 && l.heard >= l.at
+}
+
+func (l *wire) pass() (wait <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heard++; l.at > 0 && l.heard >= l.at {
+		return l.silence
+	}
+	return nil
+}
+
+// pool is one on the database of t behind the wire.
+func (l *wire) pool(t *testing.T, at string) *pgxpool.Pool {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.MaxConns = 2
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		server, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		ours, theirs := net.Pipe()
+		carry := func(from, to net.Conn, pass func() <-chan struct{}) {
+			defer from.Close()
+			defer to.Close()
+			for b := make([]byte, 64<<10); ; {
+				n, err := from.Read(b)
+				if err != nil {
+					return
+				}
+				if wait := pass(); wait != nil {
+					<-wait
+				}
+				if _, err := to.Write(b[:n]); err != nil {
+					return
+				}
+			}
+		}
+		go carry(theirs, server, func() <-chan struct{} { return nil })
+		go carry(server, theirs, l.pass)
+		return ours, nil
+	}
+	db, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// TestSilentDatabase lets one answer of the database after the other stay away, the one to the commit too. Whoever registers is asked to come
+// again, and who comes again with the same key finds one stall, whether or not the first time went through.
+func TestSilentDatabase(t *testing.T) {
+	t.Parallel()
+	at := pgtest.URL(t)
+	w := newWorldOn(t, mustOpen(t, at))
+	sign := w.as("clerk key")
+	l := &wire{}
+	t.Cleanup(func() { l.silent(0) })
+	far := web.Handler(web.Config{DB: l.pool(t, at), Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Within: 120 * time.Millisecond, KeyRate: 1 << 20})
+	register := func(h http.Handler, n int) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, near+"/stalls", strings.NewReader(fmt.Sprintf(`{"code":"N-%d","vendor":{"name":"Lý Minh Tâm"},
+			"accounts":[{"provider":"viettel_money","number":"07123%05d"}],"consent":{"version":"vi-1","given":"face_to_face"}}`, n, n)))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", fmt.Sprint("silent-", n))
+		sign(r)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		return rec
+	}
+	n, replayed := 0, 0
+	for held := true; held; {
+		n++
+		l.silent(n)
+		rec := register(far, n)
+		held = l.broke()
+		l.silent(0)
+		if !held && rec.Code == http.StatusServiceUnavailable { // too long for a busy machine: nothing was tried
+			held = true
+		}
+		if held != (rec.Code == http.StatusServiceUnavailable) || !held && rec.Code != http.StatusCreated || held && rec.Header().Get("Retry-After") == "" {
+			t.Fatalf("answer %d of the database held back: %v, and the client hears %d, Retry-After %q: %s", n, held, rec.Code, rec.Header().Get("Retry-After"), rec.Body)
+		}
+		rec = register(w.h, n)
+		for range 100 { // the database has not noticed yet that the first one has gone
+			if rec.Code != http.StatusConflict {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+			rec = register(w.h, n)
+		}
+		if rec.Code != http.StatusCreated {
+			t.Fatalf("the same again: %d %s", rec.Code, rec.Body)
+		}
+		if rec.Header().Get("Idempotency-Replayed") == "true" {
+			replayed++
+		}
+	}
+	if got := w.count(`SELECT count(*) FROM stalls WHERE code LIKE 'N-%'`); got != n || n < 10 {
+		t.Errorf("%d stalls of %d", got, n)
+	}
+	if got := w.count(`SELECT count(*) FROM accounts WHERE number LIKE '07123%'`); got != n {
+		t.Errorf("%d accounts of %d", got, n)
+	}
+	if replayed != 2 { // when the answer to the commit stayed away, and when nothing did
+		t.Errorf("%d of %d were done by the first attempt", replayed, n)
+	}
+}
+
+// TestLockedTable: who waits for what somebody else holds is asked to come again before long.
+func TestLockedTable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	held, err := w.owner().Begin(t.Context())
+	if err == nil {
+		_, err = held.Exec(t.Context(), `LOCK TABLE market_now IN ACCESS EXCLUSIVE MODE`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := step{as: "clerk key", do: "POST " + near + "/stalls", body: tamStall, header: []string{"Idempotency-Key", "locked"}, status: 503, want: []string{"/problems/unavailable"}}
+	if a := w.take(t, s); a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(`SELECT count(*) FROM stalls WHERE code = 'A-12'`); n != 0 {
+		t.Error("half of the stall is there")
+	}
+	s.status, s.want = 201, nil
+	w.take(t, s)
+}
