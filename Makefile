@@ -28,6 +28,7 @@ test: check
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags storm ./cmd/cho40
 	cd internal/bench && $(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	$(GO) mod verify
@@ -46,6 +47,11 @@ bench:
 guide:
 	@scripts/need postgres browser
 	CHO40_GUIDE=1 $(GO) test -count=1 -run TestGuidePictures ./web
+# Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a
+# full disk, a slow and a silent database. Ten minutes; Linux, as root. docs/operations.md says what came of it.
+storm:
+	@scripts/need postgres
+	$(GO) test -tags storm -count=1 -v -timeout 60m -run 'TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase' ./cmd/cho40
 
 # Known vulnerabilities in what is built in, by https://vuln.go.dev or, without it, by a copy: make vuln VULNDB=DIR. A module that a copy
 # leaves out was not checked.

@@ -239,7 +239,7 @@ func TestServeWarns(t *testing.T) {
 		{"the network over HTTPS", []string{"--listen", "0.0.0.0:0", "--tls-local"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := program{t, "", environment(t, "DATABASE_URL="+pgtest.URL(t))}.serve(tt.args...)
+			s := program{TB: t, env: environment(t, "DATABASE_URL="+pgtest.URL(t))}.serve(tt.args...)
 			s.stop()
 			if log := s.log.String(); strings.Contains(log, "WARNING") != tt.warn || strings.Contains(log, "CẢNH BÁO") != tt.warn {
 				t.Errorf("it says %s", log)

@@ -53,8 +53,9 @@ func TestMain(m *testing.M) {
 // program is the built program on a database of a test's own.
 type program struct {
 	testing.TB
-	data string // folder of the embedded database; empty: another
-	env  []string
+	data   string // folder of the embedded database; empty: another
+	env    []string
+	binary string // empty: this one
 }
 
 // newProgram is the program on an embedded database in a new folder, which the user that PostgreSQL runs as can reach.
@@ -69,7 +70,7 @@ func newProgram(t testing.TB) program {
 	}
 	t.Cleanup(func() { remove(t, dir) })
 	data := filepath.Join(dir, "data")
-	return program{t, data, environment(t, "CHO40_DATA="+data)}
+	return program{TB: t, data: data, env: environment(t, "CHO40_DATA="+data)}
 }
 
 // remove waits for a database that is on its way out: its keeper ends shortly after the last command.
@@ -89,7 +90,7 @@ func remove(t testing.TB, dir string) {
 // quick is the program on a database that is there already.
 func quick(t testing.TB) program {
 	t.Helper()
-	return program{t, "", environment(t, "DATABASE_URL="+pgtest.URL(t))}
+	return program{TB: t, env: environment(t, "DATABASE_URL="+pgtest.URL(t))}
 }
 
 func environment(t testing.TB, database string) []string {
@@ -118,7 +119,10 @@ func (p program) in(t testing.TB) program {
 
 func (p program) command(args ...string) *exec.Cmd {
 	p.Helper()
-	path, err := binary()
+	path, err := p.binary, error(nil)
+	if path == "" {
+		path, err = binary()
+	}
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -603,7 +607,7 @@ func vectors(t *testing.T) []vector {
 // lines runs a command on lines and returns as many lines of its output.
 func lines[T any](t *testing.T, in []string, args ...string) []T {
 	t.Helper()
-	a := program{t, "", environment(t, "CHO40_DATA=/nowhere")}.run(strings.Join(in, "\n")+"\n", args...) // no database is needed
+	a := program{TB: t, env: environment(t, "CHO40_DATA=/nowhere")}.run(strings.Join(in, "\n")+"\n", args...) // no database is needed
 	if a.code != 0 || a.stderr != "" {
 		t.Fatalf("exit %d: %s", a.code, a.stderr)
 	}
@@ -699,7 +703,7 @@ func TestDecodeLines(t *testing.T) {
 		})
 	}
 	t.Run("a last line without its end, and one of 100,000 characters", func(t *testing.T) {
-		a := program{t, "", environment(t, "CHO40_DATA=/nowhere")}.run(strings.Repeat("0", 100_000)+"\n"+in[0], "qr", "decode", "--lines")
+		a := program{TB: t, env: environment(t, "CHO40_DATA=/nowhere")}.run(strings.Repeat("0", 100_000)+"\n"+in[0], "qr", "decode", "--lines")
 		out := strings.Split(a.out, "\n")
 		if a.code != 0 || len(out) != 3 || !strings.Contains(out[0], `"reject"`) || !strings.Contains(out[1], `"accept"`) {
 			t.Errorf("exit %d, %q", a.code, a.out)

@@ -1,197 +1,188 @@
 package main_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
+	"flag"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// Two hundred stalls are registered at once while the service, and then its database, is killed. Everything that was
-// answered 201 is there afterwards; what was sent again under its Idempotency-Key is there once.
+// While stalls are registered, all at once, the service and its database are killed. Everything that was answered 201 is there afterwards;
+// what was sent again under its Idempotency-Key is there once. How many of each is in scale_test.go.
 func TestKillsDuringRegistrationsLoseNothing(t *testing.T) {
 	p := newProgram(t)
-	p.must("market", "add", "--code", "VT", "--name", "Chợ Vị Thanh")
-	key := strings.TrimSpace(p.must("key", "add", "storm", "--role", "clerk", "--scope", "market:VT"))
-	const stalls = 200 // all at once
-
 	var mu sync.Mutex // held while the service is being replaced
-	svc := p.serve("--key-rate", "100000")
+	var svc *service
 	address := func() string {
 		mu.Lock()
 		defer mu.Unlock()
 		return svc.url
 	}
-	var acknowledged atomic.Int64
-	register := func(i int) (status int, err error) {
-		body := fmt.Sprintf(`{"code":"S-%03d","section":"Khu S","vendor":{"name":"Người Bán %d","phone":"07100%05d"},
-			"accounts":[{"provider":"viettel_money","number":"07100%05d"}],"consent":{"version":"vi-1","given":"face_to_face"}}`, i, i, i, i)
-		req, err := http.NewRequest(http.MethodPost, address()+"/api/v1/markets/VT/stalls", strings.NewReader(body))
+	c := newCrowd(t, p, stormStalls, stormStalls, address)
+	svc = p.serve(storming...)
+	ready := func() bool {
+		res, err := http.Get(svc.url + "/readyz")
 		if err != nil {
-			return 0, err
+			return false
 		}
-		req.Header.Set("Authorization", "Bearer "+key)
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Idempotency-Key", "storm-"+strconv.Itoa(i))
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return 0, err
-		}
-		defer res.Body.Close()
-		_, err = io.Copy(io.Discard, res.Body)
-		return res.StatusCode, err
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
 	}
-	work := make(chan int)
-	var wg sync.WaitGroup
-	for range stalls {
-		wg.Go(func() {
-			for i := range work {
-				for attempt := 0; ; attempt++ {
-					status, err := register(i)
-					if err == nil && status == http.StatusCreated {
-						acknowledged.Add(1)
-						break
-					}
-					if attempt == 300 || err == nil && status < 500 && status != http.StatusConflict && status != http.StatusTooManyRequests {
-						t.Errorf("stall %d: status %d, %v", i, status, err)
-						break
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
-			}
+	var serviceReady, databaseReady []time.Duration
+	killService := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		began := time.Now()
+		if err := svc.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		_ = svc.Wait()
+		svc = p.serve(storming...)
+		eventually(t, "the service is ready again", ready)
+		serviceReady = append(serviceReady, time.Since(began))
+	}
+	crash := func() {
+		began := time.Now()
+		killed := postmaster(t, p.data)
+		if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the database is ready again", func() bool {
+			now, err := postmasterOf(p.data)
+			return err == nil && now != killed && ready()
 		})
+		databaseReady = append(databaseReady, time.Since(began))
 	}
-	wait := func(n int64) {
-		for deadline := time.Now().Add(60 * time.Second); acknowledged.Load() < n; time.Sleep(2 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("only %d of %d registrations were answered", acknowledged.Load(), n)
-			}
-		}
-	}
-	go func() {
-		for i := range stalls {
-			work <- i
-		}
-		close(work)
-	}()
+	blows := slices.Concat(slices.Repeat([]func(){killService}, stormKills), slices.Repeat([]func(){crash}, stormCrashes))
+	rand.New(rand.NewPCG(4, 0)).Shuffle(len(blows), func(i, j int) { blows[i], blows[j] = blows[j], blows[i] })
 
-	wait(40)
-	mu.Lock()
-	if err := svc.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	c.come(false)
+	for i, blow := range blows {
+		c.until((i + 1) * stormStalls / (len(blows) + 2))
+		blow()
 	}
-	_ = svc.Wait()
-	svc = p.serve("--key-rate", "100000")
-	mu.Unlock()
-
-	wait(100)
-	killDatabase(t, p.data)
-	wait(150)
-	killDatabase(t, p.data)
-	wg.Wait()
-	if t.Failed() {
-		return
-	}
-	if got := acknowledged.Load(); got != stalls {
-		t.Fatalf("%d registrations were answered 201, want %d", got, stalls)
-	}
+	c.leave()
+	t.Logf("ready again after %d kills of the service: %s", stormKills, spread(serviceReady))
+	t.Logf("ready again after %d crashes of the database: %s", stormCrashes, spread(databaseReady))
 
 	svc.stop()
 	mu.Lock()
-	svc = p.serve()
+	svc = p.serve(storming...)
 	mu.Unlock()
-	seen := map[string]int{}
-	cursor := ""
-	for {
-		req, err := http.NewRequest(http.MethodGet, svc.url+"/api/v1/markets/VT/stalls?limit=200&cursor="+cursor, nil)
+	c.counted(p)
+}
+
+// spread is the median, the 95th of a hundred and the longest of some times.
+func spread(all []time.Duration) string {
+	slices.Sort(all)
+	at := func(part int) string { return all[min(len(all)-1, len(all)*part/100)].Round(time.Millisecond).String() }
+	return "median " + at(50) + ", 95 of 100 within " + at(95) + ", longest " + at(100)
+}
+
+// eventually waits for what must become true before long.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// postmaster is the process of the embedded PostgreSQL.
+func postmaster(t *testing.T, data string) int {
+	t.Helper()
+	for range 1000 { // it may be on its way up
+		if pid, err := postmasterOf(data); err == nil {
+			return pid
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("no database runs")
+	return 0
+}
+
+func postmasterOf(data string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(data, "postgres", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	return strconv.Atoi(first)
+}
+
+// old is a program of an earlier release, to be replaced by this one.
+var old = flag.String("old", "", "with TestReplacedUnderLoad: `program` of an earlier release that serves first, on the schema of this one")
+
+// Two processes serve one database, behind something that asks the other when one does not answer. Both are replaced while people work: what
+// failed is mended by sending it again, and who was signed in at the one is at the other.
+func TestReplacedUnderLoad(t *testing.T) {
+	t.Parallel()
+	p := quick(t)
+	before := p
+	if *old != "" {
+		before.binary = *old
+	}
+	var mu sync.Mutex
+	var behind []*service
+	turn := 0
+	c := newCrowd(t, p, replacedStalls, 16, func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		turn++
+		return behind[turn%len(behind)].url
+	})
+	first := []*service{before.serve(storming...), before.serve(storming...)}
+	behind = slices.Clone(first)
+	if a := p.run("bốn từ dễ nhớ đấy\n", "user", "add", "Lan", "--role", "clerk", "--scope", "market:VT", "--password-stdin"); a.code != 0 {
+		t.Fatalf("user add: %s", a.stderr)
+	}
+	res, err := http.Post(first[0].url+"/api/v1/session", "application/json", strings.NewReader(`{"name":"Lan","password":"bốn từ dễ nhớ đấy"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	signed := func(at *service) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, at.url+"/api/v1/markets/VT", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+key)
+		for _, cookie := range res.Cookies() {
+			req.AddCookie(cookie)
+		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var page struct {
-			Items []struct {
-				Code   string
-				Stage  string
-				Vendor string
-			}
-			Next *string `json:"next_cursor"`
-		}
-		err = json.NewDecoder(res.Body).Decode(&page)
 		res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK {
-			t.Fatalf("list: status %d, %v", res.StatusCode, err)
-		}
-		for _, s := range page.Items {
-			seen[s.Code]++
-			if s.Stage != "account" {
-				t.Errorf("stall %s is at stage %q: its account is lost", s.Code, s.Stage)
-			}
-		}
-		if page.Next == nil {
-			break
-		}
-		cursor = *page.Next
-	}
-	for i := range stalls {
-		if code := fmt.Sprintf("S-%03d", i); seen[code] != 1 {
-			t.Errorf("stall %s is there %d times", code, seen[code])
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("signed in elsewhere: %d", res.StatusCode)
 		}
 	}
-	said, served := map[string]any{}, map[string]any{}
-	if err := json.Unmarshal([]byte(p.must("coverage", "--market", "VT", "--by", "section", "--format", "json")), &said); err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequest(http.MethodGet, svc.url+"/api/v1/coverage?market=VT&by=section", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = json.NewDecoder(res.Body).Decode(&served)
-	res.Body.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	delete(said, "freshness")
-	delete(served, "freshness")
-	if !reflect.DeepEqual(said, served) || said["vendors"] != float64(stalls) {
-		t.Errorf("the console says %v, the API %v; want %d vendors in both", said, served, stalls)
-	}
-	if out := p.must("audit", "verify"); strings.Contains(out, "broken") {
-		t.Errorf("audit verify: %s", out)
-	}
-}
+	signed(first[1])
 
-// killDatabase kills the embedded PostgreSQL the hard way.
-func killDatabase(t *testing.T, data string) {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(data, "postgres", "postmaster.pid"))
-	if err != nil {
-		t.Fatal(err)
+	c.come(true)
+	for i, leaving := range first {
+		c.until((i + 1) * replacedStalls / 3)
+		coming := p.serve(storming...)
+		mu.Lock()
+		behind = append(behind, coming)
+		mu.Unlock()
+		signed(coming)
+		leaving.stop() // whoever asks it meanwhile is not answered, and asks another
+		mu.Lock()
+		behind = slices.DeleteFunc(behind, func(s *service) bool { return s == leaving })
+		mu.Unlock()
 	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	pid, err := strconv.Atoi(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	c.leave()
+	c.counted(p)
 }
