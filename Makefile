@@ -48,10 +48,12 @@ guide:
 	@scripts/need postgres browser
 	CHO40_GUIDE=1 $(GO) test -count=1 -run TestGuidePictures ./web
 # Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a
-# full disk, a slow and a silent database. Ten minutes; Linux, as root. docs/operations.md says what came of it.
+# full disk, a slow and a silent database; and the service behind PgBouncer and beside a standby. Ten minutes; Linux, as root, with
+# apt-get install pgbouncer. One of them: make storm STORM=TestStandby. docs/operations.md and docs/scale.md say what came of it.
+STORM := TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase|TestThroughPgBouncer|TestStandby
 storm:
 	@scripts/need postgres
-	$(GO) test -tags storm -count=1 -v -timeout 60m -run 'TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase' ./cmd/cho40
+	$(GO) test -tags storm -count=1 -v -timeout 60m -run '$(STORM)' ./cmd/cho40
 
 # Known vulnerabilities in what is built in, by https://vuln.go.dev or, without it, by a copy: make vuln VULNDB=DIR. A module that a copy
 # leaves out was not checked.

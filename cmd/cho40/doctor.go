@@ -234,7 +234,7 @@ func (d *doctor) server(ctx context.Context, db *pgxpool.Pool, p place) {
 		d.finds("database", fine, "PostgreSQL %s (%s) answers.", s.Named, where)
 	}
 	if off := s.Now.Sub(asked); off > skew || off < -skew {
-		d.finds("clock", careful, "The database's clock is %s off this machine's. Set both by the network.", off.Round(time.Second))
+		d.finds("clock", careful, "The database's clock is %s off this machine's. Set both by the network.", off.Round(time.Second).String())
 	} else {
 		d.finds("clock", fine, "The clocks of this machine and of the database agree.")
 	}
@@ -300,11 +300,11 @@ func (d *doctor) replica(ctx context.Context, url string, main *pgxpool.Pool) {
 	case errors.Is(err, postgres.ErrBehind) && age == 0:
 		d.finds("replica", careful, "The server of DATABASE_REPLICA_URL follows the main one no more. Figures are read from the main one.")
 	case errors.Is(err, postgres.ErrBehind):
-		d.finds("replica", careful, "The replica is %s behind. Until it is within %s, figures are read from the main server.", age.Round(time.Second), postgres.ReplicaWithin)
+		d.finds("replica", careful, "The replica is %s behind. Until it is within %s, figures are read from the main server.", age.Round(time.Second).String(), postgres.ReplicaWithin.String())
 	case err != nil:
 		d.finds("replica", careful, "The replica does not answer. Figures are read from the main server.")
 	default:
-		d.finds("replica", fine, "The replica is %s behind.", age.Round(time.Second))
+		d.finds("replica", fine, "The replica is %s behind.", age.Round(time.Second).String())
 	}
 }
 

@@ -153,6 +153,9 @@ func (p program) run(in string, args ...string) answer {
 	if strings.Contains(a.stderr, "goroutine ") || strings.Contains(a.stderr, "panic:") {
 		p.Errorf("cho40 %s shows a stack:\n%s", strings.Join(args, " "), a.stderr)
 	}
+	if strings.Contains(a.out+a.stderr, "%!") {
+		p.Errorf("cho40 %s says a value by the wrong verb:\n%s%s", strings.Join(args, " "), a.out, a.stderr)
+	}
 	return a
 }
 

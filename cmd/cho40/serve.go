@@ -78,6 +78,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		defer private.Close()
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: utc}))
+	slog.SetDefault(log) // what packages say by themselves is a line like any other
 	source, err := s.source(c, log)
 	if err != nil {
 		return err
