@@ -16,7 +16,7 @@ import (
 type group struct {
 	name, title string
 	rows        []row
-	asked       bool // runs only when -only names it
+	asked       bool // runs only when -only names it from its beginning
 }
 
 // row is one measured thing.
@@ -46,7 +46,10 @@ func (s sample) each() float64 { return float64(s.Wall) / float64(s.Ops) }
 func (g group) only(match *regexp.Regexp, full bool) group {
 	first := g.rows[0].name
 	g.rows = slices.DeleteFunc(g.rows, func(r row) bool { return r.full && !full })
-	wanted := func(r row) bool { return match.MatchString(g.name + "/" + r.name) }
+	wanted := func(r row) bool {
+		at := match.FindStringIndex(g.name + "/" + r.name)
+		return at != nil && (!g.asked || at[0] == 0)
+	}
 	if !slices.ContainsFunc(g.rows, wanted) {
 		g.rows = nil
 	}

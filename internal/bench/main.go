@@ -26,7 +26,7 @@ func run() error {
 		full     = flag.Bool("full", false, "also print 100,000 placards")
 		pages    = flag.String("pages", "", "measure nothing; write a page of each way to print into this `folder`, to be looked at")
 		read     = flag.Int("read", 0, "measure nothing; print so `many` placards and let another reader read each from its page")
-		vendors  = flag.Int("vendors", 100_000, "with -only search, registration or coverage: how many vendors the country has, up to 3,000,000")
+		vendors  = flag.Int("vendors", 100_000, "with -only search, registration, coverage or scale: how many vendors the country has, up to 3,000,000")
 		markets  = flag.Int("markets", 0, "in how many markets these are; 0: three in a thousand, as in the whole country")
 		data     = flag.String("data", "", "keep the country's database in this `folder` for the next time; without it a temporary one")
 		child    = flag.String("child", "", "print placards this `way` and report on it; the program calls itself so")
@@ -54,8 +54,10 @@ func run() error {
 	defer land.close()
 	printMachine(os.Stdout, *markdown)
 	defer func() { recordMade() }()
-	for _, make := range []func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, papers, exports, importing,
-		land.searching, land.registering, land.counting} {
+	scale := sizesOf(land)
+	defer scale.close()
+	for _, make := range append([]func() (group, error){writing, reading, making, drawing, drawingPlacards, onePlacard, placards, growth, papers, exports, importing,
+		land.searching, land.registering, land.counting}, scale.groups()...) {
 		g, err := make()
 		if err != nil {
 			return err

@@ -109,11 +109,11 @@ func Fill(ctx context.Context, db *pgxpool.Pool, size Size, said func(format str
 	return err
 }
 
-// Sample draws about n vendors evenly from all, the same each time. The database may have been filled by another run.
+// Sample draws about n vendors, or all where there are fewer, evenly from all, the same each time. The database may have been filled by another run.
 func Sample(ctx context.Context, db *pgxpool.Pool, n int) ([]Vendor, error) {
 	rows, err := db.Query(ctx, `
 		SELECT m.id, m.code, s.code, v.name, coalesce(v.phone, '')
-		FROM (SELECT v.market_id, v.id, v.name, v.phone FROM vendors v TABLESAMPLE BERNOULLI ((100.0 * $1 / (SELECT count(*) FROM vendors))::real) REPEATABLE (1)) v
+		FROM (SELECT v.market_id, v.id, v.name, v.phone FROM vendors v TABLESAMPLE BERNOULLI (least(100, 100.0 * $1 / (SELECT count(*) FROM vendors))::real) REPEATABLE (1)) v
 		JOIN markets m ON m.id = v.market_id
 		JOIN LATERAL (SELECT s.code FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
 		              WHERE o.market_id = v.market_id AND o.vendor_id = v.id ORDER BY s.position LIMIT 1) s ON true
