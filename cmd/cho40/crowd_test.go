@@ -39,7 +39,7 @@ func newCrowd(t *testing.T, p program, stalls, atOnce int, address func() string
 	t.Helper()
 	p.must("market", "add", "--code", "VT", "--name", "Chợ Vị Thanh")
 	key := strings.TrimSpace(p.must("key", "add", "storm", "--role", "clerk", "--scope", "market:VT"))
-	c := &crowd{T: t, stalls: stalls, atOnce: atOnce, key: key, address: address, patience: 3 * time.Minute}
+	c := &crowd{T: t, stalls: stalls, atOnce: atOnce, key: key, address: address, patience: 15 * time.Minute}
 	c.client.Transport = &http.Transport{MaxIdleConnsPerHost: atOnce}
 	c.Cleanup(c.client.CloseIdleConnections)
 	return c

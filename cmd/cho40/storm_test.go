@@ -66,6 +66,13 @@ func TestKillsDuringRegistrationsLoseNothing(t *testing.T) {
 	blows := slices.Concat(slices.Repeat([]func(){killService}, stormKills), slices.Repeat([]func(){crash}, stormCrashes))
 	rand.New(rand.NewPCG(4, 0)).Shuffle(len(blows), func(i, j int) { blows[i], blows[j] = blows[j], blows[i] })
 
+	defer func() {
+		if log := svc.log.String(); t.Failed() {
+			t.Logf("the service said last: %s", log[max(0, len(log)-10_000):])
+			log, err := os.ReadFile(filepath.Join(p.data, "postgres.log"))
+			t.Logf("the database said last: %s, %v", log[max(0, len(log)-10_000):], err)
+		}
+	}()
 	c.come(false)
 	for i, blow := range blows {
 		c.until((i + 1) * stormStalls / (len(blows) + 2))
