@@ -37,6 +37,7 @@ const (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
+		defer s.meter.began()()
 		var b [8]byte
 		_, _ = rand.Read(b[:])
 		c.Response().Header().Set(echo.HeaderXRequestID, hex.EncodeToString(b[:]))

@@ -82,7 +82,9 @@ func (s *Server) commitMeanwhile(c echo.Context, ref registry.ImportRef, in regi
 			}
 			done <- out
 		}()
-		out.report, out.err = reg.CommitImport(ctx, by, ref, in)
+		if out.report, out.err = reg.CommitImport(ctx, by, ref, in); out.err == nil {
+			s.meter.brought(out.report)
+		}
 	}()
 	wait := time.NewTimer(patience)
 	defer wait.Stop()

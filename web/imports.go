@@ -281,6 +281,9 @@ func (s *Server) postImportCommit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := afterCommit(c, func() error { s.meter.brought(r); return nil }); err != nil {
+		return err
+	}
 	return c.JSON(http.StatusOK, NewReport(language(c), r))
 }
 

@@ -315,6 +315,9 @@ func (s *Server) issue(c echo.Context, market string, in registry.NewBatch) (reg
 		if err == nil {
 			err = s.registry.Printed(ctx, by, b.Ref)
 		}
+		if err == nil {
+			s.meter.drew(b.Placards)
+		}
 		return err
 	})
 }

@@ -113,7 +113,8 @@ func TestOneLeads(t *testing.T) {
 	eventually("a copy is taken", func() bool {
 		return strings.Contains(fetched(t, metrics), `cho40_job_good_timestamp_seconds{job="backup"}`)
 	})
-	if said := fetched(t, metrics); !strings.Contains(said, `cho40_job_failed{job="proposals"} 0`) || !strings.Contains(said, "cho40_pool_most") {
+	if said := fetched(t, metrics); !strings.Contains(said, `cho40_job_failed{job="proposals"} 0`) || !strings.Contains(said, "cho40_pool_most") || !strings.Contains(said, `cho40_queue{of="webhooks"} 0`) || !strings.Contains(said, "cho40_printed_placards_total 0") ||
+		!strings.Contains(said, "cho40_http_requests_running") {
 		t.Errorf("metrics: %s", said)
 	}
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {

@@ -6,6 +6,8 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"cho40/internal/postgres"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -43,12 +45,13 @@ var (
 	poolWaits  = prometheus.NewDesc("cho40_pool_waits_total", "Requests that had to wait for a connection.", nil, nil)
 	poolWaited = prometheus.NewDesc("cho40_pool_waited_seconds_total", "How long they waited.", nil, nil)
 	jobGood    = prometheus.NewDesc("cho40_job_good_timestamp_seconds", "When a job went well last; figures and copies are as fresh as this.", []string{"job"}, nil)
+	waiting    = prometheus.NewDesc("cho40_queue", "What waits to be sent: deliveries to webhooks.", []string{"of"}, nil)
 	jobFailed  = prometheus.NewDesc("cho40_job_failed", "1 when its last run failed.", []string{"job"}, nil)
 )
 
 // Describe names the figures.
 func (state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{poolInUse, poolIdle, poolMost, poolWaits, poolWaited, jobGood, jobFailed} {
+	for _, d := range []*prometheus.Desc{poolInUse, poolIdle, poolMost, poolWaits, poolWaited, jobGood, jobFailed, waiting} {
 		to <- d
 	}
 }
@@ -72,6 +75,9 @@ func (s state) Collect(to chan<- prometheus.Metric) {
 	runs, err := jobRuns(ctx, s.db)
 	if err != nil {
 		return
+	}
+	if n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM webhook_deliveries WHERE next_at IS NOT NULL`, nil); err == nil {
+		gauge(waiting, float64(n), "webhooks")
 	}
 	for _, r := range runs {
 		failed := 0.0
