@@ -33,12 +33,6 @@ check:
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	$(GO) mod verify
 
-# The phone's worst days in full: 60 visits, 10 placards and 10 checks without a signal; then 500 visits of three phones over a line that
-# drops, cuts, doubles and delays. The tests have the second one with 40 visits.
-storm:
-	@scripts/need postgres browser
-	CHO40_PHONE_VISITS=500 $(GO) test -count=1 -timeout 20m -v -run 'TestApp(WithoutASignal|OnABadLine)$$' ./web
-
 # What docs/benchmarks.md reports; BENCH takes the program's flags. Within a package: go test -bench . ./qrgen
 bench:
 	@cd internal/bench && $(GO) run . $(BENCH)
@@ -47,13 +41,15 @@ bench:
 guide:
 	@scripts/need postgres browser
 	CHO40_GUIDE=1 $(GO) test -count=1 -run TestGuidePictures ./web
+
 # Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a
-# full disk, a slow and a silent database; and the service behind PgBouncer and beside a standby. Ten minutes; Linux, as root, with
-# apt-get install pgbouncer. One of them: make storm STORM=TestStandby. docs/operations.md and docs/scale.md say what came of it.
-STORM := TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase|TestThroughPgBouncer|TestStandby
+# full disk, a slow and a silent database; the service behind PgBouncer and beside a standby; 60 visits of a phone without a signal, and 500 of
+# three over a line that drops, cuts, doubles and delays. Ten minutes; Linux, as root, with apt-get install pgbouncer. One of them: make storm
+# STORM=TestStandby. docs/operations.md, docs/phone.md and docs/scale.md say what came of it.
+STORM := TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase|TestThroughPgBouncer|TestStandby|TestAppWithoutASignal|TestAppOnABadLine
 storm:
-	@scripts/need postgres
-	$(GO) test -tags storm -count=1 -v -timeout 60m -run '$(STORM)' ./cmd/cho40
+	@scripts/need postgres browser
+	CHO40_PHONE_VISITS=500 $(GO) test -tags storm -count=1 -v -timeout 60m -run '^($(STORM))$$' ./cmd/cho40 ./web
 
 # Known vulnerabilities in what is built in, by https://vuln.go.dev or, without it, by a copy: make vuln VULNDB=DIR. A module that a copy
 # leaves out was not checked.
