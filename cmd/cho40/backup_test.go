@@ -7,11 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cho40/internal/postgres"
+	"cho40/internal/postgres/pgtest"
+	registry "cho40/vendor_registry"
 )
 
 // A market's data go into an encrypted copy while the service runs, and come back on another machine with their evidence.
@@ -167,4 +170,47 @@ func fetched(t *testing.T, url string) string {
 		t.Fatalf("%s: %d, %v", url, res.StatusCode, err)
 	}
 	return string(b)
+}
+
+// Who was erased since a copy was taken is erased again when it comes back, by the list that lies beside the database.
+func TestErasedStayErased(t *testing.T) {
+	t.Parallel()
+	p := quick(t)
+	at := filepath.Join(t.TempDir(), "cho40.backup")
+	p.must("market", "add", "--code", "VT", "--name", "Chợ Vị Thanh")
+	for code, name := range map[string]string{"A-1": "Lý Minh Tâm", "A-2": "Trần Văn Bê"} {
+		p.must("stall", "add", "--market", "VT", "--code", code, "--vendor", name)
+	}
+	p.must("backup", at)
+	db, err := postgres.Open(t.Context(), p.database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	reg := registry.New(db, time.Now)
+	st, err := reg.Stall(t.Context(), registry.Console(), "VT", "A-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	market, err := reg.MarketFor(t.Context(), registry.Console(), registry.SeeMarket, "VT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := reg.ReplayErasures(t.Context(), []registry.Erasure{{Market: market.ID, Vendor: st.Vendor.ID}}); n != 1 || err != nil {
+		t.Fatalf("%d erased, %v", n, err)
+	}
+	p.must("erasure", "replay") // what a service does at its start and after each: the list is written
+
+	back := p
+	back.env = append(slices.Clone(p.env), "DATABASE_URL="+pgtest.Empty(t)) // the last one counts
+	if out := back.must("restore", at); !strings.Contains(out, "1 erased again") {
+		t.Errorf("restore: %s", out)
+	}
+	if out := back.must("stall", "list", "--market", "VT"); strings.Contains(out, "Lý Minh Tâm") || !strings.Contains(out, "Trần Văn Bê") {
+		t.Errorf("after the restore: %s", out)
+	}
+	if out := back.must("audit", "verify"); strings.Contains(out, "broken") {
+		t.Errorf("audit verify: %s", out)
+	}
+	back.must("reconcile")
 }
