@@ -28,12 +28,16 @@ type tab struct {
 	wide bool
 }
 
-// browse starts a browser of its own, width pixels wide.
+// browse starts a browser of its own, width pixels wide: a phone's speaks Vietnamese, a desk's English, so that every walk is made in both.
 func browse(t testing.TB, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
+	lang := "vi"
+	if width > 1000 {
+		lang = "en"
+	}
 	// Without the background switches the browser looks for hosts of its maker at each start.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "vi"))
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", lang))
 	options = append(options, more...)
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
@@ -104,6 +108,7 @@ func (b *tab) keep(what string) {
 	if b.wide {
 		size = "desktop"
 	}
+	size += "-" + eval[string](b, `document.documentElement.lang`)
 	name := strings.Trim(strings.NewReplacer("/", "-", "?", "-", " ", "-").Replace(what), "-")
 	if err := os.WriteFile(filepath.Join(dir, size+"-"+name+".png"), png, 0o644); err != nil {
 		b.t.Fatal(err)
@@ -141,11 +146,11 @@ func (b *tab) signOut() {
 
 // The main job with the mouse: a clerk brings the ledger in, a manager approves and prints; the sheets hold what was approved.
 func TestTheMainJobInABrowser(t *testing.T) {
-	for _, size := range []struct {
-		name          string
+	for _, screen := range []struct {
+		name, lang    string
 		width, height int64
-	}{{"phone", 360, 740}, {"desktop", 1280, 900}} {
-		t.Run(size.name, func(t *testing.T) {
+	}{{"phone", "vi", 360, 740}, {"desktop", "vi", 1280, 900}, {"phone", "en", 360, 740}, {"desktop", "en", 1280, 900}} {
+		t.Run(screen.name+" "+screen.lang, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			const password = "sáng sớm chợ họp bên sông"
@@ -164,9 +169,12 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			}
 			server := httptest.NewServer(w.h)
 			defer server.Close()
-			b := browse(t, server.URL, size.width, size.height)
+			b := browse(t, server.URL, screen.width, screen.height, chromedp.Flag("accept-lang", screen.lang))
 
 			b.signIn("mai", password)
+			if got := eval[string](b, `document.documentElement.lang`); got != screen.lang {
+				t.Errorf("the pages speak %s, not %s", got, screen.lang)
+			}
 			b.goes("/markets/NEAR/import")
 			ledger, err := filepath.Abs("../vendor_registry/ledger/testdata/so-cho-tran-de.xlsx")
 			if err != nil {

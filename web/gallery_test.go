@@ -175,6 +175,7 @@ var sights = []sight{
 	{route: "GET /targets", as: "manager", path: "/targets?market=NEAR"},
 	{route: "GET /figures", as: "manager", path: "/figures?market=NEAR"},
 	{route: "GET /teams/:team", as: "manager", path: "/teams/T1"},
+	{route: "GET /teams/:team/months", as: "officer", path: "/teams/T1/months"},
 	{route: "GET /account", as: "manager", path: "/account"},
 	{route: "GET /account/second-factor", as: "manager", path: "/account/second-factor"},
 	{route: "GET /coverage", as: "officer", path: "/coverage?market=NEAR", sheet: true},

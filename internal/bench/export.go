@@ -95,8 +95,13 @@ func exports() (group, error) {
 
 // serveExport is the child's side.
 func serveExport(out io.Writer, w exportWay, n int, least time.Duration) error {
+	ctx := context.Background()
+	if w.name == fromBatch {
+		if err := served(ctx); err != nil {
+			return err
+		}
+	}
 	var (
-		ctx     = context.Background()
 		times   int
 		written atomic.Uint64
 		start   = time.Now()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cho40/internal/postgres"
+	"cho40/printing"
 	registry "cho40/vendor_registry"
 	"cho40/web"
 
@@ -42,6 +43,14 @@ func papers() (group, error) {
 				return childWith(fromBatch, n, least, nil, recordVar+"="+url, batchVar+"="+batch)
 			}},
 	}}, nil
+}
+
+// served makes the process what a server is long before somebody prints: it knows the database and has read its fonts.
+func served(ctx context.Context) error {
+	if _, err := pool(ctx); err != nil {
+		return err
+	}
+	return ours(func(_ *shelf, i int) (printing.Modules, error) { return newSymbol(i) })(io.Discard, nil, 0, 1)
 }
 
 // paper writes the files of the batch as the program does.
