@@ -349,10 +349,19 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if late {
 			e.state = p.State
 		}
+		former := false
 		switch in.Kind {
 		case "checked":
 			if in.Payload != "" {
 				e.result = compare(in.Payload, p.Payload)
+			}
+			if e.result == "match" { // whoever scans it pays somebody who is not there any more, as a phone says too
+				if former, err = gone(ctx, tx, m.ID, p, DayOf(e.at), was.Late); err != nil {
+					return err
+				}
+				if former {
+					e.result = "other_account"
+				}
 			}
 			e.state = was.State
 			if e.stops() && !was.Late {
@@ -381,7 +390,7 @@ func (s *Service) RecordPlacard(ctx context.Context, by Actor, serial string, in
 		if err := fulfil(ctx, tx, by, m, p, in.Kind, now); err != nil {
 			return err
 		}
-		if e.stops() {
+		if e.stops() && !former { // that one is known: it is among what is to be taken down, and nobody pasted it
 			// What was seen long ago stops what hangs now, unless somebody found the right code there since.
 			stops := p.Live() && !was.Right
 			if stops && was.Late && p.State != "suspended" {
@@ -530,6 +539,16 @@ func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.T
 		       EXISTS (SELECT FROM event e WHERE e.at > l.at) AS late,
 		       coalesce((SELECT e.result = 'match' FROM event e WHERE e.kind = 'checked' AND e.at > l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1), false) AS "right"
 		FROM look l`, pgx.StrictNamedArgs{"market": m, "id": p, "at": at, "from": from})
+}
+
+// gone reports whether a placard's vendor did not hold its stall on a day. A look of before the last event may be one of the morning
+// of the day on which they went.
+func gone(ctx context.Context, tx pgx.Tx, m MarketID, p Placard, day Day, late bool) (bool, error) {
+	return postgres.One[bool](ctx, tx, `
+		SELECT NOT EXISTS (SELECT FROM occupancies o
+		                   WHERE o.market_id = @market AND o.stall_id = @stall AND (o.ended IS NULL OR o.ended > @day OR @late AND o.ended = @day)
+		                     AND o.vendor_id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = @vendor), @vendor))`,
+		pgx.StrictNamedArgs{"market": m, "vendor": p.VendorID, "stall": p.StallID, "day": day, "late": late})
 }
 
 type placardEvent struct {

@@ -478,6 +478,18 @@ func TestFormerVendorsPlacard(t *testing.T) {
 			if v := w.visit("A-1", fieldwork.NewVisit{Outcome: "done", Payload: pl.Payload}); v.Scan != "other_account" {
 				t.Errorf("a visit that scanned it found %s", v.Scan)
 			}
+			if p := w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload}); *p.CheckResult != "other_account" || p.State != "suspended" {
+				t.Errorf("a check found %s, the placard is %s", *p.CheckResult, p.State)
+			}
+			if n := w.count(`SELECT count(*) FROM incidents`); n != 0 || len(down()) != 1 {
+				t.Errorf("%d incidents, though nobody pasted anything; to do: %q", n, down())
+			}
+			if p := w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload, At: w.clock.now().Add(-2 * day)}); *p.CheckResult != "other_account" {
+				t.Errorf("what was last is what was last: %s", *p.CheckResult)
+			}
+			if n := w.count(`SELECT count(*) FROM placard_events WHERE kind = 'checked' AND result = 'match'`); n != 1 {
+				t.Errorf("a look of when the vendor was there is none of the right code")
+			}
 			if tt.name == "handed over" {
 				st, err := w.reg.Stall(t.Context(), w.clerk, "VT", "A-1")
 				if err != nil {
