@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
@@ -275,19 +277,57 @@ const mostRoster = 1000
 // overRoster is how many rows may stand over and between them: the head of the sheet, sections.
 const overRoster = 100
 
-// Headings of a roster, folded; those of two words and more also begin longer ones: Chức vụ trong tổ.
+// Headings of a roster, folded; those of two words and more also begin longer ones, Chức vụ trong tổ, but not of the days on which
+// somebody joined, which may be the youth union's: Ngày vào Đoàn.
 var rosterHeadings = map[string][]string{
-	"name":     {"ho va ten", "ho ten", "ten thanh vien", "ten", "thanh vien", "name", "full name"},
+	"family":   {"ho", "ho dem", "ho lot", "ho va dem", "ho va lot", "ho va chu lot", "ho va ten dem", "ho ten dem", "ho va ten lot", "surname", "last name", "family name"},
+	"name":     {"ho va ten", "ho ten", "ten thanh vien", "ten", "thanh vien", "name", "full name", "given name", "first name"},
 	"phone":    {"so dien thoai", "dien thoai", "so dt", "sdt", "dtdd", "dt", "phone"},
 	"position": {"chuc vu", "vai tro", "nhiem vu", "chuc danh", "position", "role"},
+	"joined":   {"ngay vao to", "ngay tham gia", "ngay tham gia to", "ngay gia nhap", "ngay gia nhap to", "tham gia tu", "tham gia tu ngay", "tu ngay", "joined", "start date"},
 	"belongs":  {"don vi", "thanh phan", "to chuc", "noi cong tac", "belongs", "from"},
 }
 
 func rosterHeading(cell, what string) bool {
 	cell = qrgen.Search(cell)
+	if what == "name" && slices.Contains(rosterHeadings["family"], cell) {
+		return false
+	}
 	return slices.ContainsFunc(rosterHeadings[what], func(h string) bool {
-		return cell == h || strings.Contains(h, " ") && strings.HasPrefix(cell, h+" ")
+		return cell == h || what != "family" && what != "joined" && strings.Contains(h, " ") && strings.HasPrefix(cell, h+" ")
 	})
+}
+
+// rosterPhone is the first number of a cell with several; a spreadsheet ate the first 0 of some.
+func rosterPhone(cell string) string {
+	for _, one := range append([]string{cell}, strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune("/,;-–|\n", r) })...) {
+		one = strings.TrimSpace(one)
+		if len(one) == 9 && strings.Trim(one, "0123456789") == "" {
+			one = "0" + one
+		}
+		if n, err := qrgen.Mobile(one); err == nil {
+			return n
+		}
+	}
+	return cell
+}
+
+// rosterDay reads a day as boards write it and as a spreadsheet gives it: 1/10/2026, 01.10.2026, 2026-10-01.
+func rosterDay(cell string) (registry.Day, error) {
+	for _, form := range []string{"2/1/2006", "2.1.2006", "2-1-2006"} {
+		if t, err := time.Parse(form, cell); err == nil {
+			return registry.ParseDay(t.Format(time.DateOnly))
+		}
+	}
+	return registry.ParseDay(strings.TrimSuffix(strings.TrimSuffix(cell, " 00:00:00"), "T00:00:00"))
+}
+
+// underRoster begin the rows below a list, which are nobody's names.
+var underRoster = []string{"tong cong", "tong so", "nguoi lap", "noi nhan", "xac nhan", "danh sach nay", "ghi chu"}
+
+func belowRoster(name, phone string) bool {
+	name = qrgen.Search(name) + " "
+	return phone == "" && slices.ContainsFunc(underRoster, func(w string) bool { return strings.HasPrefix(name, w+" ") })
 }
 
 // rosterWords are how a roster says a position and where somebody comes from: the first that is found counts. A post outside the team makes
@@ -323,8 +363,8 @@ func rosterWord(s string, among []string) string {
 	return ""
 }
 
-// ImportRoster takes the members of a file, XLSX or CSV, into a team: a column with names, and where there are any with phones,
-// positions and where people come from. Rows with a fault are told and left out; who is there already stays as they are.
+// ImportRoster takes the members of a file, XLSX or CSV, into a team: a column with names, or two of family and given names, and where
+// there are any with phones, positions, where people come from and since when they are in it. Rows with a fault are told and left out; who is there already stays as they are.
 //
 // Faults: Invalid roster-no-heading, roster-too-long, and those of reading a file; NotFound; Forbidden; Conflict team-ended.
 func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, file string, r io.Reader) (Roster, error) {
@@ -334,7 +374,7 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 	}
 	rows := table.Top(mostRoster + overRoster + 1)
 	column := map[string]int{}
-	first := -1
+	first, given := -1, -1
 	for i, row := range rows {
 		column = map[string]int{}
 		for c, cell := range row.Cells {
@@ -344,8 +384,11 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 				}
 			}
 		}
-		if _, there := column["name"]; there && len(row.Cells) > 0 {
+		if name, there := column["name"]; there {
 			first = i + 1
+			if _, apart := column["family"]; !apart && name+1 < len(row.Cells) && strings.TrimSpace(row.Cells[name+1]) == "" {
+				given = name + 1 // one heading over family and given name
+			}
 			break
 		}
 	}
@@ -362,14 +405,15 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 			}
 			return ""
 		}
-		if at("name") == "" && at("phone") == "" {
+		name := strings.TrimSpace(at("family") + " " + at("name"))
+		if given >= 0 && given < len(row.Cells) && !strings.ContainsAny(row.Cells[given], "0123456789") {
+			name = strings.TrimSpace(name + " " + row.Cells[given])
+		}
+		if name == "" && at("phone") == "" || belowRoster(name, at("phone")) {
 			continue
 		}
 		out.Rows++
-		m := NewMember{Name: at("name"), Phone: at("phone"), Position: rosterWord(at("position"), Positions), Belongs: rosterWord(at("belongs"), Belongs)}
-		if digits := strings.Trim(m.Phone, "0123456789"); digits == "" && len(m.Phone) == 9 { // a spreadsheet ate the first 0
-			m.Phone = "0" + m.Phone
-		}
+		m := NewMember{Name: name, Phone: rosterPhone(at("phone")), Position: rosterWord(at("position"), Positions), Belongs: rosterWord(at("belongs"), Belongs)}
 		switch {
 		case m.Belongs != "":
 		case at("belongs") != "":
@@ -378,6 +422,14 @@ func (s *Service) ImportRoster(ctx context.Context, by registry.Actor, code, fil
 			m.Belongs = rosterWord(at("position"), Belongs)
 		}
 		var bad []fault.Field
+		if first, _ := utf8.DecodeRuneInString(m.Name); m.Name != "" && (!unicode.IsLetter(first) || strings.Contains(m.Name, "[U+")) { // a reader of files writes so what cannot be seen
+			bad = append(bad, fault.At("name", "bad-character", "A person's name begins with a letter."))
+		}
+		if joined := at("joined"); joined != "" {
+			if m.From, err = rosterDay(joined); err != nil {
+				bad = append(bad, fault.At("from", "form", "A day is written as 2026-11-22."))
+			}
+		}
 		m.check(&bad, registry.DayOf(now))
 		for _, f := range bad {
 			f.Row, f.Column, f.Pointer = row.Row, f.Pointer, ""

@@ -230,6 +230,9 @@ func (s *Service) take(ctx context.Context, by registry.Actor, b Batch, it Item,
 		}
 		by := by
 		if before == nil {
+			if err := in.stillHeld(ctx, tx, m, it, sent); err != nil {
+				return err
+			}
 			if by.Also, err = in.authors(ctx, tx, m, b.Device, it); err != nil {
 				return err
 			}
@@ -294,6 +297,30 @@ func (s *Service) authors(ctx context.Context, tx pgx.Tx, m registry.Market, dev
 		err = fault.Check("item-invalid", []fault.Field{fault.At("by", "unknown", "Nobody of this name works in this market. Scan the code at the stall under your own name.")})
 	}
 	return all, err
+}
+
+// stillHeld refuses what somebody at a stall said, or showed of their own, where another has taken the stall since: it would be written
+// down as if the one who is there now had said it. Faults: Conflict stall-handed-over.
+func (s *Service) stillHeld(ctx context.Context, tx pgx.Tx, m registry.Market, it Item, sent time.Time) error {
+	if !slices.Contains([]string{"account", "stand", "consent", "status"}, it.Kind) || it.At.IsZero() {
+		return nil
+	}
+	at, _ := registry.OnOurClock(s.now(), it.At, sent)
+	other, err := postgres.One[bool](ctx, tx, `
+		SELECT EXISTS (
+			SELECT FROM stalls s
+			JOIN occupancies n ON n.market_id = s.market_id AND n.stall_id = s.id AND n.ended IS NULL
+			JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.began <= @day
+			     AND (o.ended > @day OR o.ended = @day AND EXISTS (
+			          SELECT FROM audit_events e WHERE e.market_id = @market AND e.object = 'stall:' || s.id
+			          AND e.at > @at AND e.fields @> ARRAY['vendor', 'from']))
+			LEFT JOIN vendor_merges g ON g.market_id = s.market_id AND g.vendor_id = o.vendor_id
+			WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL AND coalesce(g.into_id, o.vendor_id) <> n.vendor_id)`,
+		pgx.StrictNamedArgs{"market": m.ID, "key": registry.CodeKey(it.Stall), "day": registry.DayOf(at), "at": at})
+	if err == nil && other {
+		err = fault.New(fault.Conflict, "stall-handed-over", "Somebody else has taken stall %s since this was done. Nothing of it was recorded: ask who is there now.", fault.Clip(it.Stall, 20))
+	}
+	return err
 }
 
 // place is what the item was sent for.

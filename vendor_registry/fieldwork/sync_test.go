@@ -471,3 +471,60 @@ func TestSyncFromAFile(t *testing.T) {
 	}
 	w.whole()
 }
+
+// What one vendor said or showed is not written down as another's who took the stall before it came in.
+func TestSyncAfterTheStallChangedHands(t *testing.T) {
+	t.Parallel()
+	const hour = time.Hour
+	for _, tt := range []struct {
+		name          string
+		done, changed time.Duration // after the first day's morning
+		fresh         bool          // the stall was free before
+		want          string
+	}{
+		{"two days later", 0, 2 * day, false, "stall-handed-over"},
+		{"later that day", 0, hour, false, "stall-handed-over"},
+		{"earlier that day", 2 * hour, hour, false, "ok"},
+		{"the day before", 2 * day, day, false, "ok"},
+		{"from nobody", 0, hour, true, "ok"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.clock.pass(day)
+			switch tt.fresh {
+			case false:
+				w.exec(`UPDATE occupancies SET began = began - 1 WHERE stall_id = $1`, w.stall("A-1").ID)
+			default:
+				if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-1", Section: "Khu A", Goods: "Rau"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := w.phone(w.volunteer)
+			from := w.clock.now()
+			var items []fieldwork.Item
+			for _, it := range []fieldwork.Item{
+				p.item("account", "A-1", registry.NewAccount{Payload: payload(t, "0710000077"), Holder: "LY MINH TAM"}),
+				p.item("consent", "A-1", agreed),
+				p.item("status", "A-1", registry.NewStatus{Status: "closed", Reason: "illness"}),
+			} {
+				it.At = from.Add(tt.done)
+				items = append(items, it)
+			}
+			w.clock.pass(tt.changed)
+			who := registry.Transfer{Vendor: registry.NewHolder{Name: "Hồ Thúy Hòa"}, Consent: agreed, Reason: "sang quầy"}
+			if _, err := w.reg.HandOver(t.Context(), w.clerk, "VT", "A-1", who); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.pass(3*day - tt.changed)
+			before := w.kept()
+			if got := told(p.send(items...)); !slices.Equal(got, repeated(tt.want, 3)) {
+				t.Errorf("%q", got)
+			}
+			if tt.want != "ok" && w.kept() != before {
+				t.Errorf("it left %s, was %s", w.kept(), before)
+			}
+			w.whole()
+		})
+	}
+}

@@ -367,3 +367,47 @@ func TestReady(t *testing.T) {
 		t.Errorf("%+v, %v", ts, err)
 	}
 }
+
+// What a list says of somebody is taken in whole, or the row is told and left out.
+func TestRosterRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n, tt := range []struct{ name, file, want string }{
+		{"family and given name apart", "TT;Họ và tên đệm;Tên;SĐT\n1;Nguyễn Văn;An;0912345678\n", "Nguyễn Văn An 678 2026-11-22"},
+		{"of one word each", "Họ;Tên;SĐT\nNguyễn;An;0912345678\n", "Nguyễn An 678 2026-11-22"},
+		{"one heading over both", "TT;Họ và tên;;SĐT\n1;Nguyễn Văn;An;0912345678\n", "Nguyễn Văn An 678 2026-11-22"},
+		{"a year of birth below no heading", "TT;Họ và tên;;SĐT\n1;Nguyễn Văn An;1990;0912345678\n", "Nguyễn Văn An 678 2026-11-22"},
+		{"two phones", "Ho ten;Dien thoai\nLe Binh;0912 345 678 / 0987654321\n", "Le Binh 678 2026-11-22"},
+		{"two phones, the first with a hyphen inside", "Ho ten;Dien thoai\nLe Binh;0912-345-678, 0987654321\n", "Le Binh 321 2026-11-22"},
+		{"days in three forms", "Họ tên;Ngày tham gia;SĐT\nLê An;01/10/2026;0912345671\nLê Ba;2026-10-02;0912345672\nLê Can;3.10.2026;0912345673\n",
+			"Lê An 671 2026-10-01, Lê Ba 672 2026-10-02, Lê Can 673 2026-10-03"},
+		{"a day that is none", "Họ tên;Ngày tham gia;SĐT\nLê An;31/02/2026;0912345671\n", "row 2 from form"},
+		{"a day to come", "Họ tên;Ngày tham gia;SĐT\nLê An;31/12/2026;0912345671\n", "row 2 from future"},
+		{"the day of joining the youth union", "Họ tên;Ngày vào Đoàn;SĐT\nLê An;26/03/2010;0912345671\n", "Lê An 671 2026-11-22"},
+		{"a direction that is not seen", "Họ tên;SĐT\nLê\u202eAn;0912345671\n", "row 2 name bad-character"},
+		{"a formula", "Họ tên;SĐT\n=HYPERLINK(\"http://x\");0912345671\n", "row 2 name bad-character"},
+		{"an identity card's number", "Họ tên;SĐT\n092085001234;0912345671\n", "row 2 name bad-character"},
+		{"what stands below", "Họ tên;SĐT\nLê An;0912345671\nTổng cộng: 1 người;\nNgười lập biểu;\n", "Lê An 671 2026-11-22"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code := fmt.Sprintf("R%d", n)
+			if _, err := w.field.AddTeam(t.Context(), w.officer, fieldwork.NewTeam{Code: code, Name: code, Level: "commune", Area: "31321"}); err != nil {
+				t.Fatal(err)
+			}
+			r, err := w.field.ImportRoster(t.Context(), w.officer, code, "to.csv", strings.NewReader(tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range r.Team.Members {
+				got = append(got, fmt.Sprintf("%s %s %s", m.Name, m.Phone[max(0, len(m.Phone)-3):], m.From))
+			}
+			for _, f := range r.Faults {
+				got = append(got, fmt.Sprintf("row %d %s %s", f.Row, f.Column, f.Code))
+			}
+			if got := strings.Join(got, ", "); got != tt.want {
+				t.Errorf("%s; want %s", got, tt.want)
+			}
+		})
+	}
+}
