@@ -40,14 +40,14 @@ type sealed struct {
 var seals = []sealed{
 	{label: "accounts", kind: "account", of: "t.id", which: "t.id", from: "accounts t",
 		columns: "vendor_id provider bin number holder holder_given source payload payload_sha256:bytes symbol:bytes rank replaces touched_by proposed_by proposed_at:time import_id account_kind amends"},
-	{label: "accounts.words", kind: "account", of: "t.id", which: "t.id", from: "accounts t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("account")},
+	{label: "accounts.words", kind: "account", of: "t.id", which: "t.id", from: "accounts t", where: "t.reason IS DISTINCT FROM ''", columns: "reason", freed: wordsErased("account")},
 	{label: "account_holders", kind: "account", of: "t.account_id", which: "t.account_id", from: "account_holders t",
 		columns: "relation recorded_by recorded_at:time"},
 	{label: "account_holders.consent", kind: "account", of: "t.account_id", which: "t.account_id", from: "account_holders t", where: "t.consent_at IS NOT NULL",
 		columns: "consent_wording consent_given consent_by consent_at:time", freed: consentWithdrawn},
 	{label: "account_decisions", kind: "account", of: "t.account_id", which: "t.id", from: "account_decisions t",
 		columns: "account_id decision via decided_by decided_at:time payload_sha256:bytes touched_by"},
-	{label: "account_decisions.words", kind: "account", of: "t.account_id", which: "t.id", from: "account_decisions t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("account")},
+	{label: "account_decisions.words", kind: "account", of: "t.account_id", which: "t.id", from: "account_decisions t", where: "t.reason IS DISTINCT FROM ''", columns: "reason", freed: wordsErased("account")},
 	{label: "account_verifications", kind: "account", of: "t.account_id", which: "t.id", from: "account_verifications t", where: "t.placard_id IS NULL",
 		columns: verificationColumns},
 	{label: "account_verifications.words", kind: "account", of: "t.account_id", which: "t.id", from: "account_verifications t",
@@ -58,10 +58,10 @@ var seals = []sealed{
 		where: "t.placard_id IS NOT NULL AND " + verificationSaid, columns: verificationWords, freed: wordsErased("placard")},
 	{label: "default_proposals", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t",
 		columns: "vendor_id account_id instead_of payload_sha256:bytes touched_by proposed_by proposed_at:time"},
-	{label: "default_proposals.words", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("default")},
+	{label: "default_proposals.words", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t", where: "t.reason IS DISTINCT FROM ''", columns: "reason", freed: wordsErased("default")},
 	{label: "default_decisions", kind: "default", of: "t.proposal_id", which: "t.id", from: "default_decisions t",
 		columns: "proposal_id decision via decided_by decided_at:time payload_sha256:bytes touched_by"},
-	{label: "default_decisions.words", kind: "default", of: "t.proposal_id", which: "t.id", from: "default_decisions t", where: "t.reason <> ''", columns: "reason", freed: wordsErased("default")},
+	{label: "default_decisions.words", kind: "default", of: "t.proposal_id", which: "t.id", from: "default_decisions t", where: "t.reason IS DISTINCT FROM ''", columns: "reason", freed: wordsErased("default")},
 	{label: "placards", kind: "placard", of: "t.id", which: "t.id", from: "placards t",
 		columns: "serial kind stall_id batch_id cell mark market_name call stall_code goods vendor_name holder issued_at:time provider_name languages show_number"},
 	{label: "placards.account", kind: "placard", of: "t.id", which: "t.id", from: "placards t", columns: "vendor_id account_id", moved: placardPassed},
@@ -70,7 +70,7 @@ var seals = []sealed{
 	{label: "placard_events", kind: "placard", of: "t.placard_id", which: "t.id", from: "placard_events t",
 		columns: "placard_id seq kind state result at:time recorded_by recorded_at:time clock_ahead"},
 	{label: "placard_events.words", kind: "placard", of: "t.placard_id", which: "t.id", from: "placard_events t",
-		where: "(t.content <> '' OR t.reason <> '' OR t.heard_name <> '')", columns: "heard_name reason content:bytes", freed: wordsErased("placard")},
+		where: "(t.content IS DISTINCT FROM '' OR t.reason IS DISTINCT FROM '' OR t.heard_name <> '')", columns: "heard_name reason content:bytes", freed: wordsErased("placard")},
 	{label: "vendors.default_account", kind: "vendor", of: "t.id", which: "t.id", from: "vendors t", where: "t.default_account IS NOT NULL",
 		columns: "default_account", moved: defaultMoved},
 }
@@ -79,7 +79,7 @@ var seals = []sealed{
 const (
 	verificationColumns = "account_id step matches placard_id at:time expires_at:time recorded_by recorded_at:time"
 	verificationWords   = "heard_name how"
-	verificationSaid    = "(t.how <> '' OR t.heard_name <> '')"
+	verificationSaid    = "(t.how IS DISTINCT FROM '' OR t.heard_name <> '')"
 )
 
 // Actions by which something that was committed to is written again.

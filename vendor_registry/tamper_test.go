@@ -115,6 +115,16 @@ func TestTamper(t *testing.T) {
 			}
 		}
 	}
+	// What holds nothing is not the same as what is not there, which takes a column's NOT NULL away first.
+	for table, columns := range map[string][]string{"accounts": {"reason"}, "account_decisions": {"reason"}, "account_verifications": {"how"},
+		"default_proposals": {"reason"}, "default_decisions": {"reason"}, "placard_events": {"reason", "content"}} {
+		for _, column := range columns {
+			w.tamper(c, table+"."+column+" taken away", true, func(tx pgx.Tx) error {
+				return errors.Join(passed(tx.Exec(t.Context(), `ALTER TABLE `+table+` ALTER `+column+` DROP NOT NULL`)),
+					touched(tx.Exec(t.Context(), `UPDATE `+table+` SET `+column+` = NULL WHERE ctid = (SELECT ctid FROM `+table+` ORDER BY `+column+` <> '' LIMIT 1)`)))
+			})
+		}
+	}
 	// What is put in without an event.
 	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions", "placards", "placard_events"} {
 		w.tamper(c, table+" put in", true, func(tx pgx.Tx) error {
