@@ -675,6 +675,45 @@ func TestAppAtTheStall(t *testing.T) {
 			t.Errorf("reached after it: %s", got)
 		}
 	})
+	t.Run("what the service does not take is refused while the vendor is there, in the same words", func(t *testing.T) {
+		plain, err := qrgen.Static("970436", "1023456789")
+		if err != nil {
+			t.Fatal(err)
+		}
+		with := func(old, new string) string {
+			changed := strings.Replace(plain[:len(plain)-4], old, new, 1)
+			if changed == plain[:len(plain)-4] {
+				t.Fatalf("%s is not in %s", old, plain)
+			}
+			return sealed(changed)
+		}
+		other := plain[strings.Index(plain, "0010A000000727"):strings.Index(plain, "5303704")]
+		template := fmt.Sprintf("38%02d%s", len(other), other)
+		for name, code := range map[string]string{
+			"a fixed amount":  with("5303704", "5303704540550000"),
+			"a card":          with("QRIBFTTA", "QRIBFTTC"),
+			"another payee":   with("5303704", "26130009other.app5303704"),
+			"a second VietQR": with("5303704", fmt.Sprintf("27%02d%s5303704", len(other), strings.Replace(other, "1023456789", "1023456780", 1))),
+			"cash":            with(template, strings.Replace(fmt.Sprintf("38%02d%s", len(other)-2, other), "0208QRIBFTTA", "0206QRCASH", 1)),
+		} {
+			a := f.do(t, step{as: "clerk", do: "POST " + near + "/stalls/" + c.stall + "/accounts", body: `{"payload":"` + code + `"}`})
+			if a.status != http.StatusUnprocessableEntity {
+				t.Fatalf("%s: the service answers %d %s", name, a.status, a.body)
+			}
+			p.at(at+"/account", "[data-scan=account]")
+			p.taps("[data-scan=account]")
+			p.scans(code)
+			p.until("it says why", `document.querySelector("main [role=alert]")`)
+			want := a.at(t, "errors.0.detail")
+			if said := eval[string](p.tab, `document.querySelector("main [role=alert]").innerText`); !strings.Contains(said, want) {
+				t.Errorf("%s: the phone says %q, the service %q", name, said, want)
+			}
+			if eval[bool](p.tab, `Boolean(document.querySelector("[data-save=account]"))`) {
+				t.Errorf("%s: it may be saved", name)
+			}
+			p.at("#/cards", "details")
+		}
+	})
 	t.Run("of who went there is no slip to hand over", func(t *testing.T) {
 		js[bool](p, app+`const s = state.stallOf("NEAR", "`+c.stall+`"); window.before = s.placards;
 			s.placards = [{ serial: "AAAA-AAAA-AAA", state: "suspended", hash: "of another", former: true }, ...s.placards]; location.hash = "#/cards"; return true`)

@@ -254,6 +254,8 @@ export function accountScreen(p, s) {
       if (!(e instanceof Refused)) throw e;
       return draw(wrong(t("This is not a code for receiving money. Open “Receive” in the app and scan again."), " ", refusal(text, e.code)));
     }
+    const why = unfit(d);
+    if (why) return draw(wrong(why));
     await found(d);
   };
   const found = async ({ decoded: d, text }) => {
@@ -263,7 +265,6 @@ export function accountScreen(p, s) {
     fill(box, back(path(p, s)), h("h1", {}, t("What the code says")),
       h("dl", { class: "facts card" }, ...[[t("Wallet or bank"), who ? who.name : d.bin], [t("Account number"), d.account], d.merchant_name && [t("Name in the code"), d.merchant_name]].filter(Boolean).map(([k, x]) => h("div", {}, h("dt", {}, k), h("dd", {}, x)))),
       !who && h("p", { class: "note" }, t("This bank number is not on the list of this phone. The service looks it up.")),
-      d.amount && h("p", { class: "note" }, t("This code asks for a fixed amount. Ask the vendor for the code without an amount.")),
       same ? h("p", { class: "ok" }, icon("check"), h("span", {}, t("This account is in the record already."))) : [
         h("form", { class: "stack form", onsubmit: e => e.preventDefault() }, field(t("Holder, as the app shows"), { name: "holder", value: d.merchant_name ?? "", autocapitalize: "characters", autocomplete: "off" })),
         asks, said,
@@ -282,6 +283,15 @@ export function accountScreen(p, s) {
     h("div", { class: "do" }, button([icon("camera"), h("span", {}, t("Scan the code"))], scan, "big", { "data-scan": "account" })));
   draw();
   return box;
+}
+
+// unfit is why the service does not take a payee's code as an account, in its own words, said while the vendor is there; empty: it does.
+export function unfit({ decoded: d, payees }) {
+  if (d.service === "QRIBFTTC") return t("This code holds a card number. Open “Receive” in the app and scan the account's code.");
+  if (d.service === "QRCASH") return t("This is not a code for receiving money. Open “Receive” in the app and scan again.");
+  if (d.amount) return t("This code asks for one fixed amount. Scan the code without an amount.");
+  const other = payees.find(x => (x.bin !== d.bin || x.account !== d.account) && !["momo", "zalopay", "card"].includes(x.scheme));
+  return other ? t("This code also pays somebody we do not know (tag %s), so it is not taken.", other.tag) : "";
 }
 
 // refusal says what a scanned text is instead, or what is wrong with it.
