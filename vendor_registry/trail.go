@@ -304,8 +304,9 @@ func (s *Service) ExportTrail(ctx context.Context, by Actor, marketCode, format 
 	if fault.KindOf(err) == fault.Forbidden {
 		if marketCode == "" {
 			s.refusedIn(ctx, by, MarketID{}, Event{"audit.export_refused", "service", []string{format}})
+		} else {
+			s.refused(ctx, by, marketCode, Event{"audit.export_refused", "market:" + marketCode, []string{format}})
 		}
-		s.refused(ctx, by, marketCode, Event{"audit.export_refused", "market:" + marketCode, []string{format}})
 	}
 	if err != nil {
 		return actionContext("export the trail of", marketCode, err)

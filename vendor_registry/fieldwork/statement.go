@@ -51,15 +51,16 @@ type Month struct {
 	From, Until registry.Day
 	AsOf        registry.Day // the last day that they count
 	Over        bool
-	Signed      int // how many are
+	Signed      int  // how many are
+	Alone       bool // it is one member's
 	Members     []Statement
 	Made        time.Time // of the last signature, once all have theirs: the same paper again
 }
 
-// Month is what a paper of a team's month says; with a member only theirs.
+// Month is what a paper of a team's month says; with the ID of a member only theirs.
 // Faults: Invalid statement-invalid; NotFound, also member-not-found; Forbidden.
-func (s *Service) Month(ctx context.Context, by registry.Actor, code, of string, member MemberID) (Month, error) {
-	m := Month{Made: s.now()}
+func (s *Service) Month(ctx context.Context, by registry.Actor, code, of, member string) (Month, error) {
+	m := Month{Alone: member != "", Made: s.now()}
 	var err error
 	if m.From, m.Until, err = month(of); err != nil {
 		return m, err
@@ -70,8 +71,8 @@ func (s *Service) Month(ctx context.Context, by registry.Actor, code, of string,
 	if m.Members, err = s.Statements(ctx, by, code, of); err != nil {
 		return m, err
 	}
-	if !member.IsZero() {
-		m.Members = slices.DeleteFunc(m.Members, func(st Statement) bool { return st.MemberID != member })
+	if m.Alone {
+		m.Members = slices.DeleteFunc(m.Members, func(st Statement) bool { return st.MemberID.String() != member })
 		if len(m.Members) == 0 {
 			return m, memberNotFound()
 		}
