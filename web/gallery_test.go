@@ -285,7 +285,7 @@ func (v *visitor) quiet(what string) {
 	if len(s.Ran) > 0 {
 		v.t.Errorf("%s: somebody's script ran: %q", what, s.Ran)
 	}
-	if s.Shift > 0.01 { // a line that grows a little while the header comes in is below it
+	if s.Shift > 0 {
 		v.t.Errorf("%s: moved by %.3f while it was read: %q", what, s.Shift, s.Moved)
 	}
 	v.mu.Lock()
