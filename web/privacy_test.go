@@ -183,7 +183,9 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		{name: "taken back", as: "manager", do: "POST /api/v1/figures/$figure/withdrawal", body: `{"reason":"Cù Thị Khuyển Vân nhầm"}`, status: 200},
 		{name: "which is made", as: "clerk", do: "POST " + near + "/vendors/$vendor/copy", body: `{"reason":"trao cho Cù Thị Khuyển Vân"}`, status: 200, want: []string{`"number":"0719555321"`, `"holder":"CU VAN RIENG"`, `"phone":"0719123987"`, "em ơi không đọc mã", "nghe Cù Thị Khuyển Vân đọc"}},
 	} {
-		if s.name == "seen in full" { // visits come from phones
+		if s.name == "seen in full" { // visits come from phones, and a figure from another board
+			w.exec(`INSERT INTO reported_figures (id, indicator, market_id, until, method, numerator, source, source_fold, reported_at, reported_by)
+				SELECT gen_random_uuid(), 'qr_points', id, '2026-11-01', 'claimed', 3, 'hỏi 0719.123.987', 'hoi 0719.123.987', $1, 'person:x' FROM markets WHERE code = 'FAR'`, w.clock.now())
 			w.exec(`INSERT INTO visits (market_id, id, stall_id, vendor_id, outcome, barrier, note, at, by, recorded_at, recorded_by)
 				SELECT s.market_id, gen_random_uuid(), s.id, CASE WHEN s.code = 'R-1' THEN o.vendor_id END, 'refused', 'other', 'Cù Thị Khuyển Vân: em ơi không đọc mã', $1, 'person:x', $1, 'person:x'
 				FROM stalls s LEFT JOIN occupancies o ON o.stall_id = s.id AND o.ended IS NULL WHERE s.code IN ('R-1', 'I-3')`, w.clock.now())

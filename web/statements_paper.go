@@ -53,7 +53,7 @@ func monthPaper(l lang.Lang, m fieldwork.Month) printing.Table {
 		Least: 12, Date: l.T("Made on the … day of … , …"), SignHint: l.T("Signature, full name"),
 		Signs: []string{l.T("Leader of the team"), l.T("Market board"), l.T("Who pays the allowance")},
 		Notes: []string{statementNote(l)}, Mark: monthState(l, m),
-		Page:  func(n, of int) string { return l.T("Page %d of %d", n, of) }, Made: m.Made, Language: printing.Language(l)}
+		Page: func(n, of int) string { return l.T("Page %d of %d", n, of) }, Made: m.Made, Language: printing.Language(l)}
 	if m.Alone { // the member signs below, with the others
 		t.Name, t.Place = m.Members[0].Member, m.Team.Name+" · "+t.Place
 		t.Columns, t.Signs = t.Columns[:len(t.Columns)-1], []string{l.T("Member"), l.T("Leader of the team"), l.T("Who pays the allowance")}

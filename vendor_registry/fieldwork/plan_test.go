@@ -487,8 +487,9 @@ func TestFormerVendorsPlacard(t *testing.T) {
 			if p := w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload, At: w.clock.now().Add(-2 * day)}); *p.CheckResult != "other_account" {
 				t.Errorf("what was last is what was last: %s", *p.CheckResult)
 			}
-			if n := w.count(`SELECT count(*) FROM placard_events WHERE kind = 'checked' AND result = 'match'`); n != 1 {
-				t.Errorf("a look of when the vendor was there is none of the right code")
+			w.event(pl.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: pl.Payload, At: w.clock.now().Add(-day - time.Hour)}) // the day on which they went
+			if n := w.count(`SELECT count(*) FROM placard_events WHERE kind = 'checked' AND result = 'match'`); n != 2 {
+				t.Errorf("of two looks of when the vendor was there %d are of the right code", n)
 			}
 			if tt.name == "handed over" {
 				st, err := w.reg.Stall(t.Context(), w.clerk, "VT", "A-1")

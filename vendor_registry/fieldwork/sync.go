@@ -314,8 +314,7 @@ func (s *Service) stillHeld(ctx context.Context, tx pgx.Tx, m registry.Market, i
 			     AND (o.ended > @day OR o.ended = @day AND EXISTS (
 			          SELECT FROM audit_events e WHERE e.market_id = @market AND e.object = 'stall:' || s.id
 			          AND e.at > @at AND e.fields @> ARRAY['vendor', 'from']))
-			LEFT JOIN vendor_merges g ON g.market_id = s.market_id AND g.vendor_id = o.vendor_id
-			WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL AND coalesce(g.into_id, o.vendor_id) <> n.vendor_id)`,
+			WHERE s.market_id = @market AND s.code_key = @key AND s.removed_at IS NULL AND o.vendor_id <> n.vendor_id)`,
 		pgx.StrictNamedArgs{"market": m.ID, "key": registry.CodeKey(it.Stall), "day": registry.DayOf(at), "at": at})
 	if err == nil && other {
 		err = fault.New(fault.Conflict, "stall-handed-over", "Somebody else has taken stall %s since this was done. Nothing of it was recorded: ask who is there now.", fault.Clip(it.Stall, 20))

@@ -507,6 +507,7 @@ func TestSyncAfterTheStallChangedHands(t *testing.T) {
 				p.item("account", "A-1", registry.NewAccount{Payload: payload(t, "0710000077"), Holder: "LY MINH TAM"}),
 				p.item("consent", "A-1", agreed),
 				p.item("status", "A-1", registry.NewStatus{Status: "closed", Reason: "illness"}),
+				p.item("stand", "A-1", registry.NewStand{Payload: payload(t, "0710000088")}),
 			} {
 				it.At = from.Add(tt.done)
 				items = append(items, it)
@@ -518,7 +519,7 @@ func TestSyncAfterTheStallChangedHands(t *testing.T) {
 			}
 			w.clock.pass(3*day - tt.changed)
 			before := w.kept()
-			if got := told(p.send(items...)); !slices.Equal(got, repeated(tt.want, 3)) {
+			if got := told(p.send(items...)); !slices.Equal(got, repeated(tt.want, 4)) {
 				t.Errorf("%q", got)
 			}
 			if tt.want != "ok" && w.kept() != before {
