@@ -2,6 +2,8 @@ package web
 
 import (
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -25,6 +27,25 @@ func TestBoundsOfRoutes(t *testing.T) {
 		got, there := long[path]
 		if !there || got != want {
 			t.Errorf("%s: long %v, want %v; there: %v", path, got, want, there)
+		}
+	}
+}
+
+// A request ends by itself, after a time that its route tells.
+func TestBoundsOfRequests(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]time.Duration{"/markets/:market": answerWithin, "/api/v1/sync": workWithin, "/api/v1/exports/:file": 0} {
+		c := echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), nil)
+		c.SetPath(path)
+		began := time.Now()
+		if err := (&Server{within: answerWithin}).inBounds(func(c echo.Context) error {
+			end, ends := c.Request().Context().Deadline()
+			if got := end.Sub(began).Round(10 * time.Second); ends != (want > 0) || ends && got != want {
+				t.Errorf("%s ends %v, after %v; want %v", path, ends, got, want)
+			}
+			return nil
+		})(c); err != nil {
+			t.Error(err)
 		}
 	}
 }
