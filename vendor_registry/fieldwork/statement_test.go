@@ -58,6 +58,14 @@ func TestStatement(t *testing.T) {
 	if own := of(w.second, "2026-11"); len(own) != 1 {
 		t.Errorf("a member sees %d months", len(own))
 	}
+	today := registry.DayOf(w.clock.now())
+	m := w.join("T1", "Võ Văn Tạm", "member", registry.Actor{})
+	if _, _, err := w.field.ChangeMember(t.Context(), w.manager, "T1", m.ID, m.ETag(), fieldwork.ChangedMember{Until: &today}); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := of(w.leader, "2026-11")[m.Name]; there {
+		t.Error("who left on the day of coming has a month")
+	}
 	if len(of(w.leader, "2026-10")) != 0 {
 		t.Error("nobody was in the team in October")
 	}
@@ -81,7 +89,8 @@ func TestStatement(t *testing.T) {
 	}
 	w.visit("A-3", fieldwork.NewVisit{Outcome: "done", At: w.clock.now().Add(-9 * day), Payload: payload(t, "0710000009")})
 	w.visit("A-4", fieldwork.NewVisit{Outcome: "done", At: w.clock.now().Add(-9 * day), Payload: payload(t, "0710000004")})
-	if again, err := sign(w.manager, st.MemberID, "2026-11"); err != nil || *again.SignedBy != w.leader.Name || again.Visits != 2 {
+	w.visit("A-3", fieldwork.NewVisit{Outcome: "absent", At: w.clock.now().Add(-8 * day)})
+	if again, err := sign(w.manager, st.MemberID, "2026-11"); err != nil || *again.SignedBy != w.leader.Name || again.Visits != 2 || again.Unproved != 1 {
 		t.Errorf("signed again: %+v, %v", again, err)
 	}
 	w.whole()
