@@ -121,7 +121,7 @@ func (c *card) left() float64  { return c.margin }
 func (c *card) right() float64 { return c.w - c.margin }
 
 func (c *card) lay(p *Placard, t Theme) (layout, error) {
-	var l layout
+	l := layout{boxes: make([]box, 0, 4), texts: make([]text, 0, 16)} // what nearly all cards hold
 	var err error
 	if l.code, err = place(p.Code, c.code.x, c.code.y, c.code.side, c.code.band); err != nil {
 		return l, err

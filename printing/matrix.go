@@ -87,8 +87,9 @@ type rectangle struct {
 	winding        int
 }
 
-// symbolOf makes modules of the rectangles of one black path. It reports false for what is no symbol.
-func symbolOf(path []rectangle, evenOdd bool) (Drawn, bool) {
+// symbolOf makes modules of the rectangles of one black path. It reports false for what is no symbol. winding is room that it may use, and
+// leaves behind for the next.
+func symbolOf(path []rectangle, evenOdd bool, winding *[]int16) (Drawn, bool) {
 	if len(path) == 0 || len(path) > mostRectangles {
 		return Drawn{}, false
 	}
@@ -112,7 +113,7 @@ func symbolOf(path []rectangle, evenOdd bool) (Drawn, bool) {
 	if n != count(whole.y2-whole.y1) || !fits || n < 21 || n%4 != 1 || len(path) < n {
 		return Drawn{}, false
 	}
-	winding := make([]int16, n*n)
+	*winding = append((*winding)[:0], make([]int16, n*n)...)
 	work := 4 * n * n // what overlaps more is no symbol
 	for _, r := range path {
 		x1, x2, y1, y2 := count(r.x1-whole.x1), count(r.x2-whole.x1), count(r.y1-whole.y1), count(r.y2-whole.y1)
@@ -121,12 +122,12 @@ func symbolOf(path []rectangle, evenOdd bool) (Drawn, bool) {
 		}
 		for y := y1; y < y2; y++ {
 			for x := x1; x < x2; x++ {
-				winding[y*n+x] += int16(r.winding)
+				(*winding)[y*n+x] += int16(r.winding)
 			}
 		}
 	}
 	m := newMatrix(n)
-	for i, w := range winding {
+	for i, w := range *winding {
 		if w != 0 && (!evenOdd || w%2 != 0) {
 			m.bits[i/64] |= 1 << (i % 64)
 		}

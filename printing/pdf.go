@@ -2,12 +2,12 @@ package printing
 
 import (
 	"bytes"
-	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"cho40/internal/fault"
@@ -142,11 +142,11 @@ type canvas struct {
 	pages    [][]byte                      // the contents of those that are done
 	face     *face                         // in which the last line was set, and its size in points
 	size     float64
-	compress *zlib.Writer // nil: pages stay as they are
-	paper    float64      // height of the page, millimetres
-	height   float64      // the same in points, as its MediaBox rounds it
-	language Language     // empty: Vietnamese
-	buf      []byte       // the page that is being drawn
+	compress bool     // pages, as they are done
+	paper    float64  // height of the page, millimetres
+	height   float64  // the same in points, as its MediaBox rounds it
+	language Language // empty: Vietnamese
+	buf      []byte   // the page that is being drawn
 }
 
 // draft is a document that has no pages yet, and what it calls our faces.
@@ -178,12 +178,8 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 		}
 		b.file.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
 	}
-	c := &canvas{draft: b, rows: map[row]string{}, used: map[*face]*[lastRune + 1]bool{}, paper: p.Sheet.height,
-		height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
-	if compress {
-		c.compress = compressors.Get().(*zlib.Writer)
-	}
-	return c, nil
+	return &canvas{draft: b, rows: map[row]string{}, used: map[*face]*[lastRune + 1]bool{}, compress: compress, paper: p.Sheet.height,
+		height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
 }
 
 // a4 is the paper of nearly all sheets.
@@ -218,7 +214,7 @@ func blankFile(paper gofpdf.SizeType) draft {
 
 func newBlankFile(paper gofpdf.SizeType) draft {
 	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: paper})
-	pdf.SetCompression(false) // page does it, with a compressor that is used again
+	pdf.SetCompression(false) // packed does it, with a compressor that is used again
 	pdf.SetCatalogSort(true)
 	pdf.SetCreator("cho40", true)
 	pdf.SetMargins(0, 0, 0)
@@ -254,11 +250,11 @@ func (c *canvas) page(o Offset, draw func() error) error {
 	if err := draw(); err != nil {
 		return err
 	}
-	if c.compress == nil {
+	if !c.compress {
 		c.pages = append(c.pages, bytes.Clone(c.buf))
 		return nil
 	}
-	contents, err := packed(c.compress, c.buf)
+	contents, err := packed(c.buf)
 	c.pages = append(c.pages, contents)
 	return err
 }
@@ -557,6 +553,9 @@ func (t *taken) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// embedding lets one document at a time put in its fonts: the library takes a new compressor of 1.2 MB for each part of them, two for a face.
+var embedding sync.Mutex
+
 // finish closes the document: it puts in the pages, and tells viewers not to scale it on printing and how to turn the paper for
 // backs, for which the library has no call.
 func (c *canvas) finish(backs bool) ([]byte, error) {
@@ -573,7 +572,10 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 		}
 	}
 	var out taken
-	if err := c.file.Output(&out); err != nil {
+	embedding.Lock()
+	err := c.file.Output(&out)
+	embedding.Unlock()
+	if err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
 	}
 	language := Vietnamese
@@ -585,8 +587,7 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 		wishes = "/Lang (" + string(language) + ")\n/ViewerPreferences <</PrintScaling /None /Duplex /DuplexFlipLongEdge>>\n"
 	}
 	filter := ""
-	if c.compress != nil {
-		compressors.Put(c.compress)
+	if c.compress {
 		filter = "/Filter /FlateDecode "
 	}
 	return revise(out, c.pages, filter, wishes)

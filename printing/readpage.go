@@ -22,6 +22,7 @@ type pageReader struct {
 	found    []Drawn
 	painted  []rectangle // all that was painted and is no symbol
 	last     curve
+	winding  []int16 // room of symbolOf
 }
 
 // curve is a path that is no symbol, as it was read. Tiles, a third of a page, are one path over and over, only moved.
@@ -48,7 +49,7 @@ func (f *pdfFile) symbols(page int) ([]Drawn, error) {
 	}
 	r := &f.reader
 	*r = pageReader{number: page + 1, saved: r.saved[:0], operands: r.operands[:0],
-		path: r.path[:0], found: r.found[:0], painted: r.painted[:0]}
+		path: r.path[:0], found: r.found[:0], painted: r.painted[:0], winding: r.winding}
 	r.now = state{m: [6]float64{1 / ptPerMM, 0, 0, -1 / ptPerMM, 0, f.pages[page].height / ptPerMM}, dark: true, line: 1,
 		clip: rectangle{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1), 0}}
 	r.clear()
@@ -241,7 +242,7 @@ func (r *pageReader) paint(operator string) error {
 			}
 		}
 		if (operator == "f" || operator == "f*") && r.now.dark && !r.curved {
-			if d, ok := symbolOf(r.path, operator == "f*"); ok {
+			if d, ok := symbolOf(r.path, operator == "f*", &r.winding); ok {
 				if c := r.now.clip; !(reach.x1 >= c.x1 && reach.y1 >= c.y1 && reach.x2 <= c.x2 && reach.y2 <= c.y2) {
 					return fmt.Errorf("the symbol at %.1f, %.1f mm is cut", d.X, d.Y)
 				}

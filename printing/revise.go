@@ -5,7 +5,6 @@ import (
 	"compress/zlib"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"sync"
 )
@@ -14,29 +13,38 @@ import (
 // compressor of its own, 1.2 MB large, and keeps all pages as they were drawn, which together were a third of the time and most of the
 // memory of a file of 500 placards.
 
-// compressors are used again; the level is the library's.
-var compressors = sync.Pool{New: func() any {
-	w, err := zlib.NewWriterLevel(io.Discard, zlib.BestSpeed)
-	if err != nil {
+// packer compresses pages, one after the other.
+type packer struct {
+	*zlib.Writer
+	out bytes.Buffer
+}
+
+// packers are used again; the level is the library's.
+var packers = sync.Pool{New: func() any {
+	p := &packer{}
+	var err error
+	if p.Writer, err = zlib.NewWriterLevel(&p.out, zlib.BestSpeed); err != nil {
 		panic(fmt.Sprintf("printing: %v", err)) // of a constant level
 	}
-	return w
+	return p
 }}
 
 var errNoPages = errors.New("printing: the document is not as the library writes it")
 
 // packed is the contents of a page, compressed.
-func packed(w *zlib.Writer, page []byte) ([]byte, error) {
-	packed := bytes.NewBuffer(make([]byte, 0, len(page)/4))
-	w.Reset(packed)
-	_, err := w.Write(page)
-	if closing := w.Close(); err == nil {
+func packed(page []byte) ([]byte, error) {
+	p := packers.Get().(*packer)
+	defer packers.Put(p)
+	p.out.Reset()
+	p.Reset(&p.out)
+	_, err := p.Write(page)
+	if closing := p.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
 		return nil, fmt.Errorf("printing: compress a page: %w", err)
 	}
-	return packed.Bytes(), nil
+	return bytes.Clone(p.out.Bytes()), nil
 }
 
 // revise gives the document with the contents of its pages, which a filter (an entry of their dictionaries, or nothing) encodes, and

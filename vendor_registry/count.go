@@ -204,7 +204,7 @@ const horizon = 400
 // empty when the plan was made would be read from end to end for each vendor, so that is forbidden.
 const (
 	byIndex  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
-	byItself = `SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true), set_config('jit', 'on', true)`
+	byItself = `SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)`
 )
 
 // Recount brings the counters of a market up to date with what the transaction did to the facts of some vendors. Every transaction

@@ -87,6 +87,17 @@ func All[T any](ctx context.Context, db Querier, sql string, args pgx.StrictName
 	return pgx.AppendRows([]T{}, rows, rowTo[T]())
 }
 
+// Ask puts All into a batch. The rows are there once the batch was sent and its results are closed (pgx.BatchResults.Close), whose error is that of the
+// first read that failed.
+func Ask[T any](b *pgx.Batch, sql string, args pgx.StrictNamedArgs) *[]T {
+	found := []T{}
+	b.Queue(sql, args).Query(func(rows pgx.Rows) (err error) {
+		found, err = pgx.AppendRows(found, rows, rowTo[T]())
+		return err
+	})
+	return &found
+}
+
 // rowTo takes a struct with exported fields for a row, and everything else for one value: identifiers, days and
 // time.Time are structs too, but show no fields, or know how to scan themselves.
 func rowTo[T any]() pgx.RowToFunc[T] {

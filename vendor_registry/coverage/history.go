@@ -326,16 +326,21 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 		}
 		return s.shaded(ctx, v, group, whole, own)
 	}
+	known := knownUntil(q.Question)
+	st, err := s.state(ctx, v, known)
+	if err != nil {
+		return nil, err
+	}
 	one := func(d registry.Day) ([]sum, error) {
 		v.on, v.past, v.at = d, true, d.End()
 		if d == registry.DayOf(now) {
 			v.past, v.at = false, now
 		}
-		read, err := s.reading(ctx, v, q.Question, now)
+		read, err := s.reading(ctx, v, st, q.Question, now)
 		if err != nil {
 			return nil, err
 		}
-		return read(group, by)
+		return sent(ctx, s, func(b *pgx.Batch) later[sum] { return read(b, group, by) })
 	}
 	merge := func(lines []line, i int, sums []sum) []line {
 		for l := range lines {
@@ -350,15 +355,7 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 		}
 		return lines
 	}
-	uncounted, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL)`, nil)
-	if err != nil {
-		return nil, err
-	}
-	var known *time.Time
-	if !q.RecordedUntil.IsZero() {
-		known = &q.RecordedUntil
-	}
-	if uncounted && known == nil {
+	if st.Uncounted && known == nil {
 		var lines []line
 		for i, d := range ds {
 			sums, err := one(d)
@@ -369,12 +366,20 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 		}
 		return lines, nil
 	}
-	lines, err := s.sumOn(ctx, v.set, group, by, ds, known)
-	last := len(ds) - 1
-	if err != nil || known != nil || ds[last] != registry.DayOf(now) {
+	b := &pgx.Batch{}
+	today, last := registry.DayOf(now), len(ds)-1
+	ofDays, ofNow := sumOn(b, v.set, st, group, by, ds, known), ready[sum](nil, nil)
+	if known == nil && ds[last] == today {
+		ofNow = sumNow(b, v.set, group, by, now)
+	}
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	lines, err := ofDays()
+	if err != nil || known != nil || ds[last] != today {
 		return lines, err
 	}
-	sums, err := one(ds[last])
+	sums, err := ofNow()
 	return merge(lines, last, sums), err
 }
 
@@ -388,15 +393,15 @@ func (s *Service) knownOn(ctx context.Context, v view, q Trend, ds []registry.Da
 	if err != nil {
 		return nil, err
 	}
+	reports, err := s.reporting(ctx, ds, q.RecordedUntil)
+	if err != nil {
+		return nil, err
+	}
 	known := make([]int, len(ds))
-	for i, d := range ds {
-		reports, err := s.reporting(ctx, d, q.RecordedUntil)
-		if err != nil {
-			return nil, err
-		}
-		reports = v.known(reports)
+	for i := range ds {
+		of := v.known(reports[i])
 		for _, l := range lines {
-			if slices.Contains(reports, l.Key) {
+			if slices.Contains(of, l.Key) {
 				known[i] += sum{N: l.at[i]}.of("vendors")
 			}
 		}

@@ -45,6 +45,7 @@ func TestAreasThenAndToday(t *testing.T) {
 	}
 	at = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
 	enter("LATE", "31321", "", 5) // entered since, in the ward that Phường I became
+	at = at.AddDate(0, 0, 3)
 
 	tests := []struct {
 		name, area, asOf, of, by string
@@ -68,6 +69,9 @@ func TestAreasThenAndToday(t *testing.T) {
 		{"the new ward", "31321", "", "", "market", 7, "HG 2, LATE 5", "today"},
 		{"the ward whose code went on, as it was then", "31321", "2025-06-30", "then", "market", 0, "", "then"},
 		{"everything by province, then", "", "2025-06-30", "then", "province", 6, "27 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 3, 93 Tỉnh Hậu Giang 2", ""},
+		{"everything by province, of a day when there was all of it", "", "2026-03-02", "", "province", 11, "24 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 10", ""},
+		{"everything by province, now", "", "", "", "province", 11, "24 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 10", ""},
+		{"the new ward on a past day", "31321", "2026-03-02", "", "", 7, "", "today"},
 		{"everything by province, today", "", "2025-06-30", "today", "province", 6, "24 Tỉnh Bắc Ninh 1, 92 Thành phố Cần Thơ 5", ""},
 	}
 	for _, kept := range []string{"", ", from the days of provinces", ", a market moved since", ", and kept again"} {

@@ -178,7 +178,9 @@ func (s *Service) freeze(ctx context.Context, tx pgx.Tx, by registry.Actor, m re
 	f := frozen{m.Code, quarter, ends.String(), Definition, map[string]int{}, map[string][]int{}, map[string]int{}, nil}
 	of := set{market: &m.ID, day: registry.DayOf(now)}
 	for _, by := range []slice{{}, {split: "provider"}, {split: "barrier"}} {
-		lines, err := s.sumOn(ctx, of, "", by, []registry.Day{ends}, nil)
+		lines, err := sent(ctx, s, func(b *pgx.Batch) later[line] {
+			return sumOn(b, of, state{}, "", by, []registry.Day{ends}, nil)
+		})
 		if err != nil {
 			return registry.Event{}, err
 		}
@@ -254,8 +256,8 @@ func (s *Service) closed(ctx context.Context, v set, quarter string) (*Closed, e
 }
 
 // closing adds to a figure whether its quarter is closed, and what was found out since.
-func (s *Service) closing(ctx context.Context, v view, q Question, out *Share) (err error) {
-	if !v.past || !q.RecordedUntil.IsZero() || v.own != nil { // who knows a part could try which rest fits the hash
+func (s *Service) closing(ctx context.Context, v view, st state, q Question, out *Share) (err error) {
+	if !st.Closed || !v.past || !q.RecordedUntil.IsZero() || v.own != nil { // who knows a part could try which rest fits the hash
 		return nil
 	}
 	if out.Closed, err = s.closed(ctx, v.set, quarterOf(v.on)); err != nil || out.Closed == nil {

@@ -228,7 +228,9 @@ func (s *Service) page(ctx context.Context, market registry.MarketID, until regi
 	p := &page{Definitions: Definitions{Definition, EquippedDefinition, UsedDefinition}, Before: map[string]int{}, Days: map[string]int{}}
 	whole := make([][]int, len(days))
 	for _, by := range []slice{{}, {split: "barrier"}, {split: "provider"}} {
-		lines, err := s.sumOn(ctx, of, "", by, days, nil)
+		lines, err := sent(ctx, s, func(b *pgx.Batch) later[line] {
+			return sumOn(b, of, state{}, "", by, days, nil)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -244,18 +246,16 @@ func (s *Service) page(ctx context.Context, market registry.MarketID, until regi
 				}
 			}
 		case "provider":
-			for _, of := range []struct {
-				at    int
-				known *int
-			}{{0, &p.KnownBefore}, {last, &p.Known}} {
-				reports, err := s.reporting(ctx, days[of.at], at)
-				if err != nil {
-					return nil, err
+			reports, err := s.reporting(ctx, []registry.Day{days[0], until}, at)
+			if err != nil {
+				return nil, err
+			}
+			for _, l := range lines {
+				if slices.Contains(reports[0], l.Key) {
+					p.KnownBefore += l.at[0][column("vendors")]
 				}
-				for _, l := range lines {
-					if slices.Contains(reports, l.Key) {
-						*of.known += l.at[of.at][column("vendors")]
-					}
+				if slices.Contains(reports[1], l.Key) {
+					p.Known += l.at[last][column("vendors")]
 				}
 			}
 		}

@@ -160,7 +160,7 @@ func (s *Service) shaded(ctx context.Context, v view, group string, whole, own [
 		i, ok := at[key]
 		if !ok {
 			i = len(out)
-			at[key], out = i, append(out, line{sum: sum{Key: key, First: l.Key}, at: make([][]int, len(l.at))})
+			at[key], out = i, append(out, line{sum: sum{Key: key}, at: make([][]int, len(l.at))})
 		}
 		offsets := round.market(l.Key)
 		for d := range l.at {
@@ -186,11 +186,16 @@ func asLines(sums []sum) []line {
 
 // ofOthers are the figures of others that a reader knows, by group.
 func (s *Service) ofOthers(ctx context.Context, v view, read reader, group string) (map[string][]int, []int, error) {
-	whole, err := read("market", slice{})
+	b := &pgx.Batch{}
+	ofAll, ofOwn := read(b, "market", slice{}), read(b, "market", slice{"provider", v.own})
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, err
+	}
+	whole, err := ofAll()
 	if err != nil {
 		return nil, nil, err
 	}
-	own, err := read("market", slice{"provider", v.own})
+	own, err := ofOwn()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -206,35 +211,38 @@ func (s *Service) ofOthers(ctx context.Context, v view, read reader, group strin
 }
 
 // ownOnly narrows a reader to the vendors of an actor's own providers.
-func (s *Service) ownOnly(ctx context.Context, v view, q Question, read reader) reader {
-	return func(group string, by slice) ([]sum, error) {
+func ownOnly(v view, q Question, read reader) reader {
+	return func(b *pgx.Batch, group string, by slice) later[sum] {
 		switch {
 		case by.split == "barrier":
-			return s.ownBarriers(ctx, v, q)
+			return ownBarriers(b, v, q)
 		case by.split != "":
-			return read(group, by)
+			return read(b, group, by)
 		}
-		all, err := read(group, slice{})
-		if err != nil {
-			return nil, err
+		ofAll, ofOwn := read(b, group, slice{}), read(b, group, slice{"provider", v.own})
+		return func() ([]sum, error) {
+			all, err := ofAll()
+			if err != nil {
+				return nil, err
+			}
+			own, err := ofOwn()
+			if err != nil {
+				return nil, err
+			}
+			mine := map[string][]int{}
+			for _, m := range own {
+				mine[m.Key] = m.N
+			}
+			for i, l := range all {
+				all[i].N = plus(make([]int, len(registry.Counted)), mine[l.Key])[:len(registry.Counted)]
+			}
+			return all, nil
 		}
-		own, err := read(group, slice{"provider", v.own})
-		if err != nil {
-			return nil, err
-		}
-		mine := map[string][]int{}
-		for _, m := range own {
-			mine[m.Key] = m.N
-		}
-		for i, l := range all {
-			all[i].N = plus(make([]int, len(registry.Counted)), mine[l.Key])[:len(registry.Counted)]
-		}
-		return all, nil
 	}
 }
 
-// ownBarriers counts why vendors of an actor's own providers do not accept. There are no counters of it, so nobody asks it of the whole country.
-func (s *Service) ownBarriers(ctx context.Context, v view, q Question) ([]sum, error) {
+// ownBarriers asks why vendors of an actor's own providers do not accept. There are no counters of it, so nobody asks it of the whole country.
+func ownBarriers(b *pgx.Batch, v view, q Question) later[sum] {
 	more := pgx.StrictNamedArgs{"own": v.own, "at": v.at, "known": any("infinity")}
 	if !q.RecordedUntil.IsZero() {
 		more["known"] = q.RecordedUntil
@@ -244,10 +252,11 @@ func (s *Service) ownBarriers(ctx context.Context, v view, q Question) ([]sum, e
 		more["at"], since = v.on, `c.day <= @at`
 	}
 	where, args := v.set.where(more)
-	return postgres.All[sum](ctx, s.db, `
-		SELECT c.barrier AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(c.%)", "stands")+`]::int[] AS n
+	found := postgres.Ask[sum](b, `
+		SELECT c.barrier AS key, 0 AS markets, ARRAY[`+each("sum(c.%)", "stands")+`]::bigint[] AS n
 		FROM market_tracks t JOIN vendor_changes c ON c.market_id = t.market_id
 		WHERE `+where+` AND c.provider = ANY (@own) AND c.barrier <> '' AND `+since+` AND c.recorded_at <= @known::timestamptz GROUP BY 1 ORDER BY 1`, args)
+	return func() ([]sum, error) { return *found, nil }
 }
 
 // confine finds the providers for which alone an actor may see the figures of a view; nil: it may see all of them.

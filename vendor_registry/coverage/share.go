@@ -170,7 +170,11 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}
-	read, err := s.reading(ctx, v, q, now)
+	st, err := s.state(ctx, v, knownUntil(q))
+	if err != nil {
+		return Share{}, err
+	}
+	read, err := s.reading(ctx, v, st, q, now)
 	if err != nil {
 		return Share{}, err
 	}
@@ -185,9 +189,24 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 			return Share{}, fmt.Errorf("coverage of others: %w", err)
 		}
 		rest, out.Providers, out.Others = of, v.own, others(all)
-		read = s.ownOnly(ctx, v, q, read)
+		read = ownOnly(v, q, read)
 	}
-	parts, err := read(group, slice{})
+	batch := &pgx.Batch{}
+	reports := v.known(st.Reports)
+	ofParts, ofReports, ofBarriers, ofProviders := read(batch, group, slice{}), ready[sum](nil, nil), ready[sum](nil, nil), ready[sum](nil, nil)
+	if len(reports) > 0 {
+		ofReports = read(batch, group, slice{"provider", reports})
+	}
+	if v.own == nil || v.set.market != nil || v.set.wanted != nil { // of a partner's own in the whole country there are no counters
+		ofBarriers = read(batch, "", slice{split: "barrier"})
+	}
+	if q.By == "provider" {
+		ofProviders = read(batch, "", slice{split: "provider"})
+	}
+	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
+		return Share{}, fmt.Errorf("coverage: %w", err)
+	}
+	parts, err := ofParts()
 	if err != nil {
 		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
@@ -195,20 +214,13 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	for _, p := range parts {
 		total.N, total.Markets = plus(total.N, p.N), total.Markets+p.Markets
 	}
-	reports, err := s.reporting(ctx, v.on, q.RecordedUntil)
+	reported, err := ofReports()
 	if err != nil {
-		return Share{}, err
+		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
-	reports = v.known(reports)
 	known := map[string]int{} // by part
-	if len(reports) > 0 {
-		of, err := read(group, slice{"provider", reports})
-		if err != nil {
-			return Share{}, fmt.Errorf("coverage: %w", err)
-		}
-		for _, p := range of {
-			known[p.Key] = p.of("vendors")
-		}
+	for _, p := range reported {
+		known[p.Key] = p.of("vendors")
 	}
 	all := 0
 	for _, n := range known {
@@ -222,14 +234,27 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if out.Used.Numerator = confirmed(total, all); out.Used.Numerator != nil {
 		out.Used.Share = ratio(*out.Used.Numerator, out.Vendors)
 	}
-	if v.own == nil || v.set.market != nil || v.set.wanted != nil { // of a partner's own in the whole country there are no counters
-		if out.Barriers, err = barriers(read, out, v.on); err != nil {
-			return Share{}, fmt.Errorf("coverage: %w", err)
-		}
+	reasons, err := ofBarriers()
+	if err != nil {
+		return Share{}, fmt.Errorf("coverage: %w", err)
+	}
+	if v.own == nil || v.set.market != nil || v.set.wanted != nil {
+		out.Barriers = barred(reasons, out.Vendors-out.Accepting, v.on)
 	}
 	if q.By != "" {
-		if parts, known, err = s.parts(ctx, v, q, read, parts, total, known, reports); err != nil {
-			return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
+		switch q.By {
+		case "market", "commune", "province":
+		case "provider":
+			found, err := ofProviders()
+			if err != nil {
+				return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
+			}
+			parts, known = providers(found, total, reports)
+		default:
+			if parts, err = s.sumFacts(ctx, v, q.By, slice{}, v.at); err != nil {
+				return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
+			}
+			known = nil
 		}
 		names, err := s.names(ctx, q.By, v.set.day, parts)
 		if err != nil {
@@ -244,7 +269,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 			out.Split = append(out.Split, part)
 		}
 	}
-	return out, s.closing(ctx, v, q, &out)
+	return out, s.closing(ctx, v, st, q, &out)
 }
 
 // confirmed is how many vendors are paid as providers confirm, nil when no provider of theirs reports.
@@ -256,96 +281,67 @@ func confirmed(n sum, known int) *int {
 	return &used
 }
 
-// reader sums the figures of a question, by group.
-type reader func(group string, by slice) ([]sum, error)
+// knownUntil is until when something must have been recorded to count for a question; nil: as things stand.
+func knownUntil(q Question) *time.Time {
+	if q.RecordedUntil.IsZero() {
+		return nil
+	}
+	return &q.RecordedUntil
+}
+
+// reader asks for the figures of a question, by group.
+type reader func(b *pgx.Batch, group string, by slice) later[sum]
 
 // reading is how a question is answered: from the counters of now, from those of days, or, while a market was not counted yet, from
 // the facts of every market.
-func (s *Service) reading(ctx context.Context, v view, q Question, now time.Time) (reader, error) {
-	uncounted, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL)`, nil)
-	if err != nil {
-		return nil, err
-	}
-	var known *time.Time
-	if !q.RecordedUntil.IsZero() {
-		known = &q.RecordedUntil
-	}
+func (s *Service) reading(ctx context.Context, v view, st state, q Question, now time.Time) (reader, error) {
+	known := knownUntil(q)
 	switch {
-	case uncounted && known == nil:
-		return func(group string, by slice) ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }, nil
-	case v.past || known != nil:
-		return func(group string, by slice) ([]sum, error) {
-			lines, err := s.sumOn(ctx, v.set, group, by, []registry.Day{v.on}, known)
-			sums := make([]sum, len(lines))
-			for i, l := range lines {
-				sums[i] = l.sum
-				sums[i].N = l.at[0]
-			}
-			return sums, err
+	case st.Uncounted && known == nil:
+		return func(_ *pgx.Batch, group string, by slice) later[sum] {
+			return func() ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }
 		}, nil
-	}
-	return func(group string, by slice) ([]sum, error) {
-		if v.set.wanted == nil { // the whole country is sooner summed from its weeks
-			rolled, err := s.rolled(ctx, v.set, group, by, nil)
-			if err != nil {
+	case v.past || known != nil:
+		if st.today = registry.DayOf(now); known == nil && v.set.market == nil {
+			var err error
+			if st.began, err = s.began(ctx); err != nil {
 				return nil, err
 			}
-			if rolled {
-				return s.sumToday(ctx, v, group, now)
-			}
 		}
-		return s.sumNow(ctx, v.set, group, by, now)
-	}, nil
+		return func(b *pgx.Batch, group string, by slice) later[sum] {
+			found := sumOn(b, v.set, st, group, by, []registry.Day{v.on}, known)
+			return func() ([]sum, error) {
+				lines, err := found()
+				sums := make([]sum, len(lines))
+				for i, l := range lines {
+					sums[i] = l.sum
+					sums[i].N = l.at[0]
+				}
+				return sums, err
+			}
+		}, nil
+	}
+	return func(b *pgx.Batch, group string, by slice) later[sum] { return sumNow(b, v.set, group, by, now) }, nil
 }
 
-// sumToday sums the figures of the present moment from the days of the provinces: those up to today, less what only the rest of today
-// will change.
-func (s *Service) sumToday(ctx context.Context, v view, group string, now time.Time) ([]sum, error) {
-	lines, err := s.sumOn(ctx, v.set, group, slice{}, []registry.Day{registry.DayOf(now)}, nil)
-	if err != nil {
-		return nil, err
-	}
-	where, args := v.set.where(pgx.StrictNamedArgs{"now": now, "end": registry.DayOf(now).End()})
-	later, err := postgres.All[sum](ctx, s.db, `
-		SELECT `+groups[group]+` AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(c.%)")+`]::int[] AS n
-		FROM vendor_changes c JOIN market_tracks t ON t.market_id = c.market_id
-		WHERE NOT c.carried AND c.since > @now AND c.since <= @end AND `+where+` GROUP BY 1`, args)
-	if err != nil {
-		return nil, err
-	}
-	sums := make([]sum, len(lines))
-	for i, l := range lines {
-		sums[i] = l.sum
-		sums[i].N = l.at[0]
-		for _, n := range later {
-			if n.Key == l.Key {
-				sums[i].N = plus(sums[i].N, negative(n.N))
-			}
-		}
-	}
-	return sums, nil
-}
-
-// reporting are the providers who told of any of the last days before the end of a day.
-func (s *Service) reporting(ctx context.Context, on registry.Day, known time.Time) ([]string, error) {
-	args := pgx.StrictNamedArgs{"on": on, "within": registry.UsedWithin, "known": "infinity"}
+// reporting are the providers who told of any of the last days before the end of each of some days.
+func (s *Service) reporting(ctx context.Context, days []registry.Day, known time.Time) ([][]string, error) {
+	type told struct{ Providers []string }
+	args := pgx.StrictNamedArgs{"days": days, "within": registry.UsedWithin, "known": "infinity"}
 	if !known.IsZero() {
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
-	return postgres.All[string](ctx, s.db, `
-		SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1`, args)
-}
-
-// barriers are why the vendors who do not accept do not, commonest first, those whom nobody asked last.
-func barriers(read reader, whole Share, on registry.Day) ([]Barrier, error) {
-	found, err := read("", slice{split: "barrier"})
-	if err != nil {
-		return nil, err
+	all, err := postgres.All[told](ctx, s.db, `
+		SELECT ARRAY(SELECT DISTINCT u.provider FROM use_reports u WHERE u.day <= d.day AND u.day > d.day - @within::int AND u.recorded_at <= @known::timestamptz ORDER BY 1) AS providers
+		FROM unnest(@days::date[]) WITH ORDINALITY d (day, n) ORDER BY d.n`, args)
+	of := make([][]string, len(all))
+	for i, t := range all {
+		of[i] = t.Providers
 	}
-	return barred(found, whole.Vendors-whole.Accepting, on), nil
+	return of, err
 }
 
-// barred are reasons on a day with the vendors of each, and the rest of a gap as those whom nobody asked.
+// barred are reasons on a day with the vendors of each, commonest first, and the rest of a gap as those whom nobody asked, last.
 func barred(found []sum, gap int, on registry.Day) []Barrier {
 	out := []Barrier{}
 	for _, f := range found {
@@ -370,34 +366,26 @@ func barred(found []sum, gap int, on registry.Day) []Barrier {
 	return out
 }
 
-// parts are the groups of a split, and of how many of each a provider reports.
-func (s *Service) parts(ctx context.Context, v view, q Question, read reader, markets []sum, total sum, known map[string]int, reports []string) ([]sum, map[string]int, error) {
-	switch q.By {
-	case "market", "commune", "province":
-		return markets, known, nil
-	case "provider":
-		found, err := read("", slice{split: "provider"})
-		rest := sum{N: total.N}
-		var parts []sum
-		of := map[string]int{}
-		for _, p := range found {
-			p.N = p.N[:len(registry.Counted)]
-			rest.N = plus(rest.N, negative(p.N))
-			if p.of("vendors") > 0 {
-				parts = append(parts, p)
-			}
-			if slices.Contains(reports, p.Key) {
-				of[p.Key] = p.of("vendors")
-			}
+// providers are the parts of a split by provider, and of how many of each one reports. Who has no account is of the part without a key.
+func providers(found []sum, total sum, reports []string) ([]sum, map[string]int) {
+	rest := sum{N: total.N}
+	var parts []sum
+	of := map[string]int{}
+	for _, p := range found {
+		p.N = p.N[:len(registry.Counted)]
+		rest.N = plus(rest.N, negative(p.N))
+		if p.of("vendors") > 0 {
+			parts = append(parts, p)
 		}
-		if rest.of("vendors") > 0 {
-			parts = append(parts, rest)
+		if slices.Contains(reports, p.Key) {
+			of[p.Key] = p.of("vendors")
 		}
-		slices.SortFunc(parts, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
-		return parts, of, err
 	}
-	parts, err := s.sumFacts(ctx, v, q.By, slice{}, v.at)
-	return parts, nil, err
+	if rest.of("vendors") > 0 {
+		parts = append(parts, rest)
+	}
+	slices.SortFunc(parts, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
+	return parts, of
 }
 
 func negative(n []int) []int {
@@ -522,6 +510,9 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 	}
 	narrower := v.set
 	narrower.reach = by.Reach(registry.SplitCoverage)
+	if v.set.all() && narrower.all() {
+		return v, nil
+	}
 	for _, reach := range []set{v.set, narrower} {
 		where, args := reach.where(nil)
 		n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM market_tracks t WHERE `+where, args)
@@ -653,7 +644,7 @@ func (s *Service) sumFacts(ctx context.Context, v view, group string, by slice, 
 	}
 	for _, m := range markets {
 		sums, err := postgres.All[sum](ctx, s.db, registry.FactsSQL+`
-			SELECT `+within+` AS key, '' AS first, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::int[] AS n
+			SELECT `+within+` AS key, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::bigint[] AS n
 			FROM state n CROSS JOIN LATERAL (SELECT s.section, s.goods FROM stalls s WHERE s.market_id = @market AND s.id = n.first_stall OFFSET 0) s
 			GROUP BY 1 ORDER BY 1`, registry.FactsArgs(m.MarketID, at))
 		if err != nil {

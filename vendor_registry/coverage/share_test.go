@@ -1149,7 +1149,7 @@ func TestAreasSumUp(t *testing.T) {
 		parts              string
 	}{
 		{"everything by market", officer("all"), coverage.Question{By: "market"}, 10, 6, "A 0/0, B 1/1, C 1/2, D 2/3, E 2/4"},
-		{"everything by province", officer("all"), coverage.Question{By: "province"}, 10, 6, "92 2/3, 01 2/3,  2/4"},
+		{"everything by province", officer("all"), coverage.Question{By: "province"}, 10, 6, "01 2/3, 92 2/3,  2/4"},
 		{"everything by commune", officer("all"), coverage.Question{By: "commune"}, 10, 6, "31321 1/1, 92 1/2, 01 2/3,  2/4"},
 		{"everything by provider", officer("all"), coverage.Question{By: "provider"}, 10, 6, "viettel_money 6/10"},
 		{"a province", officer("all"), coverage.Question{Area: "92", By: "market"}, 3, 2, "A 0/0, B 1/1, C 1/2"},

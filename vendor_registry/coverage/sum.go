@@ -45,13 +45,15 @@ func (v set) where(more pgx.StrictNamedArgs) (string, pgx.StrictNamedArgs) {
 // all reports whether the actor's reach leaves nothing out.
 func (v set) all() bool { all, _ := v.reach["all"].(bool); return all }
 
-// groups are the parts into which markets go, as columns of market_tracks t.
-var groups = map[string]string{"": `''`, "market": `t.code`, "commune": `t.area`, "province": `t.province`}
+// groups are the parts into which markets go, as columns of market_tracks t, and firsts what sorts them.
+var (
+	groups = map[string]string{"": `''`, "market": `t.code`, "commune": `t.area`, "province": `t.province`}
+	firsts = map[string]string{"": `1`, "market": `t.code`, "commune": `min(t.code)`, "province": `t.province = '', t.province`}
+)
 
 // sum is what the vendors of a group add up to.
 type sum struct {
 	Key     string
-	First   string // code of its first market, for the order
 	Markets int
 	N       []int // as registry.Counted, and where a barrier is asked for the sum of the days since which it stands
 }
@@ -96,35 +98,122 @@ type slice struct {
 	only  []string // keys; nil: each on its own
 }
 
-// sumNow sums the figures of a set of markets at the present moment, by group; by a slice's keys where it names none.
-func (s *Service) sumNow(ctx context.Context, v set, group string, by slice, now time.Time) ([]sum, error) {
-	key := groups[group]
+// summed are the columns of a sum as a statement lists them; % stands for the column. Of barriers nothing is wanted but who has them, and
+// since when.
+func (by slice) summed(pattern string) string {
 	if by.split == "" {
-		where, args := v.where(pgx.StrictNamedArgs{"now": now})
-		return postgres.All[sum](ctx, s.db, `
-			WITH pending AS MATERIALIZED (
-				SELECT c.market_id, `+each("sum(c.%) AS %")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now GROUP BY 1
-			)
-			SELECT `+key+` AS key, min(t.code) AS first, count(*)::int AS markets, ARRAY[`+each("sum(n.% + coalesce(w.%, 0))")+`]::int[] AS n
-			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
-			WHERE `+where+` GROUP BY 1 ORDER BY 2`, args)
+		return each(pattern)
 	}
+	if by.split != "barrier" {
+		return each(pattern, "stands")
+	}
+	var parts []string
+	for _, c := range append(slices.Clone(registry.Counted), "stands") {
+		if c == "vendors" || c == "stands" {
+			parts = append(parts, strings.ReplaceAll(pattern, "%", c))
+		} else {
+			parts = append(parts, "0")
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// state is what the answer to a question depends on beside the question.
+type state struct {
+	Uncounted bool     // some market's figures of before the counters are not counted yet
+	Moved     bool     // days of some market are not taken yet from a province where it lies no more
+	Provinces bool     // what is asked for, and what the actor reaches, are whole provinces
+	Reports   []string // providers who told of any of the last days before the end of the day
+	Closed    bool     // the day's quarter is closed somewhere
+
+	today, began registry.Day // began: the first week of the record, if the way back from today may be the shorter one; zero: it is not tried
+}
+
+// state reads it for a view; known is until when something must have been recorded to count, nil: as things stand.
+func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, error) {
+	units := slices.Clone(v.set.wanted)
+	if !v.set.all() {
+		areas, _ := v.set.reach["areas"].([]string)
+		units = append(units, areas...)
+	}
+	args := pgx.StrictNamedArgs{"units": append([]string{}, units...), "on": v.on, "within": registry.UsedWithin, "known": "infinity", "quarter": quarterOf(v.on)}
+	if known != nil {
+		args["known"] = known.UTC().Format(time.RFC3339Nano)
+	}
+	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
+	return postgres.One[state](ctx, s.db, `
+		SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL) AS uncounted,
+		       (SELECT count(*) FROM market_now WHERE rolled_track IS NOT NULL AND rolled_track IS DISTINCT FROM track) > 0 AS moved,
+		       NOT EXISTS (SELECT FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
+		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
+		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args)
+}
+
+// later is what a batch will have found once it was sent.
+type later[T any] func() ([]T, error)
+
+// ready is what is known without any batch.
+func ready[T any](found []T, err error) later[T] { return func() ([]T, error) { return found, err } }
+
+// sent sends a batch of one question.
+func sent[T any](ctx context.Context, s *Service, ask func(b *pgx.Batch) later[T]) ([]T, error) {
+	b := &pgx.Batch{}
+	found := ask(b)
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	return found()
+}
+
+// sumNow asks for the figures of a set of markets at the present moment, by group; by a slice's keys where it names none.
+func sumNow(b *pgx.Batch, v set, group string, by slice, now time.Time) later[sum] {
+	key, narrowed := groups[group], ""
 	more := pgx.StrictNamedArgs{"now": now}
-	narrowed := ""
-	if by.only == nil {
-		key = "n.key"
-	} else {
-		more["only"], narrowed = by.only, ` AND n.key = ANY (@only)`
+	var found *[]sum
+	switch {
+	case by.split == "" && v.provinces(group): // each market's track is enough, and a country has few of them
+		from, of := ``, pgx.StrictNamedArgs{"now": now}
+		if group == "province" {
+			from, of["map"] = ` JOIN province_tracks t ON t.track = n.track AND t.since <= @map AND @map < t.until`, v.day
+		}
+		found = postgres.Ask[sum](b, `
+			SELECT `+key+` AS key, sum(n.markets)::int AS markets, ARRAY[`+each("sum(n.%)")+`]::bigint[] AS n
+			FROM (SELECT track, count(*) AS markets, `+each("sum(%)::int AS %")+` FROM market_now WHERE track IS NOT NULL GROUP BY 1
+			      UNION ALL SELECT m.track, 0, `+each("c.%::int")+` FROM vendor_changes c JOIN market_now m ON m.market_id = c.market_id
+			      WHERE NOT c.carried AND c.since <= @now AND m.track IS NOT NULL) n`+from+`
+			GROUP BY 1 ORDER BY `+firsts[group], of)
+	case by.split == "":
+		where, args := v.where(more)
+		found = postgres.Ask[sum](b, `
+			WITH pending AS MATERIALIZED (
+				SELECT c.market_id, `+each("sum(c.%)::int AS %")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now GROUP BY 1
+			)
+			SELECT `+key+` AS key, count(*)::int AS markets, ARRAY[`+each("sum(n.% + coalesce(w.%, 0))")+`]::bigint[] AS n
+			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
+			WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
+	default:
+		first := firsts[group]
+		if by.only == nil {
+			key, first = "n.key", "min(t.code)"
+		} else {
+			more["only"], narrowed = by.only, ` AND n.key = ANY (@only)`
+		}
+		where, args := v.where(more)
+		found = postgres.Ask[sum](b, `
+			WITH pending AS MATERIALIZED (
+				SELECT c.market_id, `+keyOf[by.split]+` AS key, `+each("c.%::int", "stands")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> ''
+			)
+			SELECT `+key+` AS key, 0 AS markets, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
+			FROM market_tracks t
+			JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = `+quoted[by.split]+` UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
+			WHERE `+where+narrowed+` GROUP BY 1 ORDER BY `+first, args)
 	}
-	where, args := v.where(more)
-	return postgres.All[sum](ctx, s.db, `
-		WITH pending AS MATERIALIZED (
-			SELECT c.market_id, `+keyOf[by.split]+` AS key, `+each("c.%::int", "stands")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> ''
-		)
-		SELECT `+key+` AS key, min(t.code) AS first, 0 AS markets, ARRAY[`+each("sum(n.%)", "stands")+`]::int[] AS n
-		FROM market_tracks t
-		JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = `+quoted[by.split]+` UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
-		WHERE `+where+narrowed+` GROUP BY 1 ORDER BY 2`, args)
+	return func() ([]sum, error) { return *found, nil }
+}
+
+// provinces reports whether groups of a set are the whole country or its provinces.
+func (v set) provinces(group string) bool {
+	return v.market == nil && v.wanted == nil && v.all() && (group == "" || group == "province")
 }
 
 // line is the figures of a group at the end of each of some days.
@@ -133,135 +222,196 @@ type line struct {
 	at [][]int
 }
 
-// sumOn sums the figures of a set of markets at the end of each of some days, in their order, by group; by a slice's keys where it
+// sumOn asks for the figures of a set of markets at the end of each of some days, in their order, by group; by a slice's keys where it
 // names none. known is until when something must have been recorded to count; nil: as the days stand in the record.
-func (s *Service) sumOn(ctx context.Context, v set, group string, by slice, days []registry.Day, known *time.Time) ([]line, error) {
+func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registry.Day, known *time.Time) later[line] {
 	type step struct {
 		Key string
 		At  int
 		N   []int
 	}
 	last := days[len(days)-1]
-	more := pgx.StrictNamedArgs{"days": days, "last": last}
-	key, stands := groups[group], []string{}
-	source := `SELECT market_id, day, ` + each("%") + ` FROM market_day_delta`
-	if by.split != "" {
-		stands = []string{"stands"}
-		source = `SELECT market_id, day, key, ` + each("%", "stands") + ` FROM market_split_day_delta WHERE split = ` + quoted[by.split]
+	var steps *[]step
+	switch {
+	case v.rolled(st, group, by, known):
+		sql, args := v.ofProvinces(group, days)
+		steps = postgres.Ask[step](b, sql, args)
+	case len(days) == 1 && by.split == "" && known == nil && !st.began.IsZero() && st.today.Number()-last.Number() < last.Number()-st.began.Number():
+		// What stands now less what came since: fewer days to read.
+		where, args := v.where(pgx.StrictNamedArgs{"last": last, "today": st.today, "end": st.today.End()})
+		steps = postgres.Ask[step](b, `
+			WITH pending AS MATERIALIZED (
+				SELECT c.market_id, `+each("sum(c.%)::int AS %")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @end GROUP BY 1
+			)
+			SELECT `+groups[group]+` AS key, 0 AS at, ARRAY[`+each("sum(n.% + coalesce(w.%, 0) - coalesce(d.%, 0))")+`]::bigint[] AS n
+			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
+			LEFT JOIN LATERAL (SELECT `+each("sum(d.%)::int AS %")+` FROM market_day_delta d WHERE d.market_id = t.market_id AND d.day > @last AND d.day <= @today GROUP BY d.market_id) d ON true
+			WHERE `+where+` GROUP BY 1`, args)
+	default:
+		sql, args := v.ofMarkets(group, by, days, known)
+		steps = postgres.Ask[step](b, sql, args)
 	}
-	if known != nil {
-		more["known"] = *known
-		source = `SELECT c.market_id, (c.since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, ` + each("c.%::int", "stands") + ` FROM vendor_changes c WHERE c.recorded_at <= @known`
-		if by.split != "" {
-			source = `SELECT c.market_id, (c.since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, ` + keyOf[by.split] + ` AS key, ` + each("c.%::int", "stands") + `
-				FROM vendor_changes c WHERE c.recorded_at <= @known AND ` + keyOf[by.split] + ` <> ''`
+	there, whole := &[]sum{}, by.split == "" || by.only != nil
+	if whole { // a group of markets is one although nobody trades there
+		if v.provinces(group) {
+			from, of := ``, pgx.StrictNamedArgs{}
+			if group == "province" {
+				from, of["map"] = ` JOIN province_tracks t ON t.track = n.track AND t.since <= @map AND @map < t.until`, v.day
+			}
+			there = postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, sum(n.markets)::int AS markets, '{}'::bigint[] AS n
+				FROM (SELECT track, count(*) AS markets FROM market_now WHERE track IS NOT NULL GROUP BY 1) n`+from+` GROUP BY 1 ORDER BY `+firsts[group], of)
+		} else {
+			where, args := v.where(nil)
+			there = postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, count(*)::int AS markets, '{}'::bigint[] AS n
+				FROM market_tracks t WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
 		}
 	}
-	narrowed := ""
+	return func() ([]line, error) {
+		byKey := map[string]*line{}
+		var lines []*line
+		entry := func(key string) *line {
+			if byKey[key] == nil {
+				byKey[key] = &line{sum: sum{Key: key}, at: make([][]int, len(days))}
+				lines = append(lines, byKey[key])
+			}
+			return byKey[key]
+		}
+		for _, g := range *there {
+			l := entry(g.Key)
+			l.Markets = g.Markets
+		}
+		for _, st := range *steps {
+			if whole && byKey[st.Key] == nil { // a province whose days were taken from it again with its last market
+				continue
+			}
+			l := entry(st.Key)
+			l.at[st.At] = plus(l.at[st.At], st.N)
+		}
+		out := make([]line, len(lines))
+		for i, l := range lines {
+			for d := range l.at {
+				if d > 0 {
+					l.at[d] = plus(l.at[d-1], l.at[d])
+				} else {
+					l.at[d] = plus(l.at[d], make([]int, len(registry.Counted)))
+				}
+			}
+			out[i] = *l
+		}
+		return out, nil
+	}
+}
+
+// ofMarkets is the statement for what changed up to each of some days, from the days of the markets or, for what was known at a time, from the changes of
+// vendors. Each market's are summed on their own: joined with them all, the planner would read those of the whole country.
+func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.Time) (string, pgx.StrictNamedArgs) {
+	more := pgx.StrictNamedArgs{"days": days, "last": days[len(days)-1]}
+	key, inner, day, narrowed := groups[group], `''`, `c.day`, ``
+	source := ` FROM market_day_delta c WHERE c.market_id = t.market_id`
+	if by.split != "" {
+		source, inner = ` FROM market_split_day_delta c WHERE c.market_id = t.market_id AND c.split = `+quoted[by.split], `c.key`
+	}
+	if known != nil {
+		more["known"], day = *known, `(c.since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date`
+		source = ` FROM vendor_changes c WHERE c.market_id = t.market_id AND c.recorded_at <= @known`
+		if by.split != "" {
+			inner = keyOf[by.split]
+			source += ` AND ` + inner + ` <> ''`
+		}
+	}
 	switch {
 	case by.split != "" && by.only == nil:
 		key = "d.key"
 	case by.split != "":
-		more["only"], narrowed = by.only, ` AND d.key = ANY (@only)`
+		more["only"] = by.only
+		source, inner, narrowed = source+` AND `+inner+` = ANY (@only)`, `''`, ` AND d.key = ANY (@only)`
 	}
 	where, args := v.where(more)
-	sql := `
-		SELECT ` + key + ` AS key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)", stands...) + `]::int[] AS n
-		FROM market_tracks t JOIN (` + source + `) d ON d.market_id = t.market_id
-		WHERE ` + where + narrowed + ` AND d.day <= @last GROUP BY 1, 2`
-	rolled, err := s.rolled(ctx, v, group, by, known)
-	if err != nil {
-		return nil, err
+	if v.market == nil && v.wanted == nil && by.split != "" && known == nil { // few rows of many markets
+		return `
+			SELECT ` + key + ` AS key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + by.summed("sum(d.%)") + `]::bigint[] AS n
+			FROM market_tracks t JOIN market_split_day_delta d ON d.market_id = t.market_id AND d.split = ` + quoted[by.split] + `
+			WHERE ` + where + narrowed + ` AND d.day <= @last GROUP BY 1, 2`, args
 	}
-	if rolled {
-		args = pgx.StrictNamedArgs{"days": days, "last": last}
-		key = `''`
-		source := `SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day <= @last`
-		sunday := last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
-		if !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 }) {
-			args["sunday"] = sunday
-			source = `SELECT track, week AS day, ` + each("%") + ` FROM province_week_delta WHERE week <= @sunday
-				UNION ALL SELECT track, day, ` + each("%") + ` FROM province_day_delta WHERE day > @sunday AND day <= @last`
-		}
-		from, narrowed := ``, ``
-		if group == "province" || v.wanted != nil {
-			from, args["map"] = ` JOIN province_tracks t ON t.track = d.track AND t.since <= @map AND @map < t.until`, v.day
-		}
-		if group == "province" {
-			key = `t.province`
-		}
-		if v.wanted != nil {
-			narrowed, args["wanted"] = ` AND t.province = ANY (@wanted)`, v.wanted
-		}
-		if !v.all() { // a track in reach is one of markets in reach, since what is granted are provinces
-			args["areas"], args["area_days"] = v.reach["areas"], v.reach["area_days"]
-			narrowed += ` AND d.track = ANY (ARRAY(
-				SELECT p.track FROM province_tracks p JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code = p.province
-				WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END))`
-		}
-		sql = `
-			SELECT ` + key + ` AS key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::int[] AS n
-			FROM (` + source + `
-			      UNION ALL SELECT n.track, d.day, ` + each("d.%") + ` FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id
-			      WHERE NOT d.rolled AND d.day <= @last AND n.track IS NOT NULL) d` + from + `
-			WHERE true` + narrowed + ` GROUP BY 1, 2`
+	return `
+		SELECT ` + key + ` AS key, d.at, ARRAY[` + by.summed("sum(d.%)") + `]::bigint[] AS n
+		FROM market_tracks t CROSS JOIN LATERAL (
+			SELECT ` + inner + ` AS key, width_bucket(` + day + ` - 1, @days::date[]) AS at, ` + by.named("sum(c.%)") + source + ` AND ` + day + ` <= @last GROUP BY c.market_id, 1, 2) d
+		WHERE ` + where + ` GROUP BY 1, 2`, args
+}
+
+// ofProvinces is the statement for what changed up to each of some days, from the weeks and days of the provinces and from what is not added to
+// those yet.
+func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictNamedArgs) {
+	last := days[len(days)-1]
+	args := pgx.StrictNamedArgs{"days": days, "last": last, "map": v.day, "sunday": registry.Day{}}
+	// Weeks end on Sundays, and so must all days but the last.
+	weekly := !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 })
+	if weekly {
+		args["sunday"] = last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
 	}
-	steps, err := postgres.All[step](ctx, s.db, sql, args)
-	if err != nil {
-		return nil, err
+	key, narrowed := `''`, ``
+	if group == "province" {
+		key = `t.province`
 	}
-	byKey := map[string]*line{}
-	var lines []*line
-	entry := func(key string) *line {
-		if byKey[key] == nil {
-			byKey[key] = &line{sum: sum{Key: key}, at: make([][]int, len(days))}
-			lines = append(lines, byKey[key])
+	if v.wanted != nil {
+		narrowed, args["wanted"] = ` AND t.province = ANY (@wanted)`, v.wanted
+	}
+	if !v.all() { // a track in reach is one of markets in reach, since what is granted are provinces
+		args["areas"], args["area_days"] = v.reach["areas"], v.reach["area_days"]
+		narrowed += ` AND t.track = ANY (ARRAY(
+			SELECT p.track FROM province_tracks p JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code = p.province
+			WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END))`
+	}
+	from, weeks := ``, ``
+	if weekly {
+		from = ` AND d.day > @sunday`
+		weeks = `SELECT t.key, w.* FROM lies t CROSS JOIN LATERAL (SELECT d.week AS day, ` + each("d.%") + ` FROM province_week_delta d WHERE d.track = t.track AND d.week <= @sunday OFFSET 0) w
+			      UNION ALL `
+	} else {
+		delete(args, "sunday")
+	}
+	return `
+		WITH lies AS MATERIALIZED (SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed + `)
+		SELECT d.key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::bigint[] AS n
+		FROM (` + weeks + `SELECT t.key, d.* FROM lies t CROSS JOIN LATERAL (SELECT d.day, ` + each("d.%") + ` FROM province_day_delta d WHERE d.track = t.track` + from + ` AND d.day <= @last OFFSET 0) d
+		      UNION ALL SELECT t.key, d.day, ` + each("d.%") + ` FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id JOIN lies t ON t.track = n.track
+		      WHERE NOT d.rolled AND d.day <= @last) d
+		GROUP BY 1, 2`, args
+}
+
+// kinds are what a market's sums are kept as: of days since 1970 an integer holds those of 107,000 vendors.
+var kinds = map[bool]string{false: `::int AS `, true: `::bigint AS `}
+
+// named are the columns of a sum with their names; see summed.
+func (by slice) named(pattern string) string {
+	columns := slices.Clone(registry.Counted)
+	if by.split != "" {
+		columns = append(columns, "stands")
+	}
+	var parts []string
+	for _, c := range columns {
+		if by.split == "barrier" && c != "vendors" && c != "stands" {
+			continue
 		}
-		return byKey[key]
+		parts = append(parts, strings.ReplaceAll(pattern, "%", c)+kinds[c == "stands"]+c)
 	}
-	if by.split == "" || by.only != nil { // a group of markets is one although nobody trades there
-		where, args := v.where(nil)
-		there, err := postgres.All[sum](ctx, s.db, `SELECT `+groups[group]+` AS key, min(t.code) AS first, count(*)::int AS markets, '{}'::int[] AS n
-			FROM market_tracks t WHERE `+where+` GROUP BY 1 ORDER BY 2`, args)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range there {
-			l := entry(g.Key)
-			l.First, l.Markets = g.First, g.Markets
-		}
-	}
-	for _, st := range steps {
-		l := entry(st.Key)
-		l.at[st.At] = plus(l.at[st.At], st.N)
-	}
-	out := make([]line, len(lines))
-	for i, l := range lines {
-		for d := range l.at {
-			if d > 0 {
-				l.at[d] = plus(l.at[d-1], l.at[d])
-			} else {
-				l.at[d] = plus(l.at[d], make([]int, len(registry.Counted)))
-			}
-		}
-		out[i] = *l
-	}
-	return out, nil
+	return strings.Join(parts, ", ")
 }
 
 // rolled reports whether the days of the provinces answer a question: one about whole provinces, all of whose markets the actor may see, while none of them
 // waits to be taken from a province where it lies no more.
-func (s *Service) rolled(ctx context.Context, v set, group string, by slice, known *time.Time) (bool, error) {
+func (v set) rolled(st state, group string, by slice, known *time.Time) bool {
 	codes, _ := v.reach["codes"].([]string)
-	if v.market != nil || !v.all() && len(codes) > 0 || known != nil || by.split != "" || group != "" && group != "province" {
-		return false, nil
+	return v.market == nil && (v.all() || len(codes) == 0) && known == nil && by.split == "" && (group == "" || group == "province") && st.Provinces && !st.Moved
+}
+
+// began is the first week of which anything is known; zero: nothing is.
+func (s *Service) began(ctx context.Context) (registry.Day, error) {
+	first, err := postgres.One[*registry.Day](ctx, s.db, `
+		SELECT min(w.week) FROM province_tracks t CROSS JOIN LATERAL (SELECT d.week FROM province_week_delta d WHERE d.track = t.track ORDER BY d.week LIMIT 1) w`, nil)
+	if err != nil || first == nil {
+		return registry.Day{}, err
 	}
-	units := slices.Clone(v.wanted)
-	if !v.all() {
-		areas, _ := v.reach["areas"].([]string)
-		units = append(units, areas...)
-	}
-	return postgres.One[bool](ctx, s.db, `
-		SELECT NOT EXISTS (SELECT FROM market_now WHERE rolled_track IS NOT NULL AND rolled_track IS DISTINCT FROM track)
-		   AND NOT EXISTS (SELECT FROM areas WHERE code = ANY (@wanted) AND level <> 1)`, pgx.StrictNamedArgs{"wanted": append([]string{}, units...)})
+	return *first, nil
 }

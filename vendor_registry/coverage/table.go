@@ -185,20 +185,20 @@ func (s *Service) openParts(ctx context.Context, of set, t *Table) ([]part, erro
 		if !v.past {
 			v.at = t.Made
 		}
-		read, err := s.reading(ctx, v, Question{}, t.Made)
+		st, err := s.state(ctx, v, nil)
 		if err != nil {
 			return nil, err
 		}
-		reports, err := s.reporting(ctx, day, time.Time{})
+		read, err := s.reading(ctx, v, st, Question{}, t.Made)
 		if err != nil {
 			return nil, err
 		}
 		asked := []slice{{}}
-		if len(reports) > 0 {
-			asked = append(asked, slice{"provider", reports})
+		if len(st.Reports) > 0 {
+			asked = append(asked, slice{"provider", st.Reports})
 		}
 		for _, by := range asked {
-			sums, err := read("market", by)
+			sums, err := sent(ctx, s, func(b *pgx.Batch) later[sum] { return read(b, "market", by) })
 			if err != nil {
 				return nil, err
 			}

@@ -1,0 +1,53 @@
+package coverage_test
+
+import (
+	"testing"
+	"time"
+
+	"cho40/internal/postgres/pgtest"
+	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+)
+
+// TestReasonsOfACountry: for how many days they stand is worked out from sums of days since 1970, of which an integer holds those of some 100,000 vendors.
+func TestReasonsOfACountry(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	at := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	now := func() time.Time { return at }
+	reg, cov := registry.New(db, now), coverage.New(db, now)
+	for _, code := range []string{"A", "B"} {
+		if _, err := reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: code, Name: "Chợ " + code}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sql := range []string{
+		`UPDATE market_now SET vendors = 500000`,
+		`INSERT INTO market_day_delta (market_id, day, vendors) SELECT id, '2026-11-01', 500000 FROM markets`,
+		`INSERT INTO market_split_now (market_id, split, key, vendors, stands) SELECT id, 'barrier', 'fees', 400000, 400000::bigint * (date '2026-11-10' - date '1970-01-01') FROM markets`,
+		`INSERT INTO market_split_day_delta (market_id, split, key, day, vendors, stands) SELECT market_id, split, key, '2026-11-10', vendors, stands FROM market_split_now`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		q             coverage.Question
+		vendors, days int
+	}{
+		"now":                    {coverage.Question{}, 800_000, 14},
+		"of one market":          {coverage.Question{Market: "A"}, 400_000, 14},
+		"on a past day":          {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 800_000, 10},
+		"of one market, earlier": {coverage.Question{Market: "A", AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 400_000, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := cov.Share(t.Context(), registry.Console(), tt.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Barriers) != 2 || got.Barriers[0].Code != "fees" || got.Barriers[0].Vendors != tt.vendors || got.Barriers[0].Days == nil || *got.Barriers[0].Days != tt.days {
+				t.Errorf("%+v; want fees of %d vendors for %d days", got.Barriers, tt.vendors, tt.days)
+			}
+		})
+	}
+}
