@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cho40/internal/fault"
@@ -186,8 +187,11 @@ func newCanvas(p Print, compress bool) (*canvas, error) {
 var a4 = gofpdf.SizeType{Wd: 210, Ht: 297}
 
 // spare is a blank A4 document, made ready while the last one was drawn: the library hashes 65,536 widths of each face that it is given,
-// a third of the time that a single placard takes.
-var spare = make(chan draft, 1)
+// a third of the time that a single placard takes. One is made at a time; it holds 1.5 MB.
+var (
+	spare  = make(chan draft, 1)
+	making atomic.Bool
+)
 
 // blankFile is a document of a paper that knows our faces and has no pages yet. It is one caller's alone.
 func blankFile(paper gofpdf.SizeType) draft {
@@ -195,14 +199,15 @@ func blankFile(paper gofpdf.SizeType) draft {
 		return newBlankFile(paper)
 	}
 	defer func() {
-		go func() {
-			if len(spare) == 0 {
+		if making.CompareAndSwap(false, true) {
+			go func() {
+				defer making.Store(false)
 				select {
 				case spare <- newBlankFile(a4):
-				default: // another was quicker
+				default: // the one before it was not taken
 				}
-			}
-		}()
+			}()
+		}
 	}()
 	select {
 	case b := <-spare:
