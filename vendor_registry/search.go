@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
@@ -16,9 +17,16 @@ import (
 // found is what a search meant in one market.
 type found struct {
 	sought
-	vendors map[VendorID]hit
-	near    map[VendorID]hit // with a mistake in the search
-	stalls  map[StallID]hit
+	market  MarketID
+	vendors []meant[VendorID]
+	near    []meant[VendorID] // with a mistake in the search
+	stalls  []meant[StallID]
+}
+
+// meant is a record that a search may mean.
+type meant[ID comparable] struct {
+	at inMarket[ID]
+	hit
 }
 
 type hit struct {
@@ -34,75 +42,84 @@ func (f found) into(args pgx.StrictNamedArgs) {
 		vendors = f.near
 	}
 	args["everything"] = f.typed == 0
-	args["vendors"], args["stalls"] = keysIn(vendors), keysIn(f.stalls)
+	_, args["vendors"] = apart(vendors)
+	_, args["stalls"] = apart(f.stalls)
 	args["codes"], args["tail"] = append([]string{}, f.codes...), ""
 	if len(f.codes) > 0 {
 		args["tail"] = f.tail
 	}
 }
 
-func keysIn[K comparable](m map[K]hit) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return keys
-}
-
 // find looks through the names of one market. They are read as they are and compared here: a market has a few hundred, and a
 // comparison that allows for mistakes has no index.
 func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error) {
-	f := found{sought: newSought(q)}
+	f := found{sought: newSought(q), market: m.ID}
 	if f.typed == 0 {
 		return f, nil
 	}
 	b := &pgx.Batch{}
-	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long.
+	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long. Phones and
+	// accents are read only for a search that looks at them.
+	text := func(column string, wanted bool) string {
+		if !wanted {
+			return `''`
+		}
+		return `coalesce(string_agg(` + column + `, E'\x1e'), '')`
+	}
 	b.Queue(`
-		SELECT string_agg(concat_ws(E'\x1f', v.name_fold, coalesce(v.phone, ''), CASE WHEN @accents THEN v.name END), E'\x1e'), string_agg(uuid_send(v.id), ''::bytea)
+		SELECT string_agg(uuid_send(v.id), ''::bytea), `+text(`v.name_fold`, true)+`, `+text(`coalesce(v.phone, '')`, f.alone)+`, `+text(`v.name`, f.tones != nil)+`
 		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL`,
-		pgx.StrictNamedArgs{"market": m.ID, "accents": f.tones != nil}).QueryRow(func(row pgx.Row) error {
-		var all *string
+		pgx.StrictNamedArgs{"market": m.ID}).QueryRow(func(row pgx.Row) error {
 		var ids []byte
-		if err := row.Scan(&all, &ids); err != nil || all == nil {
+		var folds, phones, accented string
+		if err := row.Scan(&ids, &folds, &phones, &accented); err != nil {
 			return err
 		}
-		f.compare(*all, ids)
+		f.compare(ids, folds, phones, accented)
 		return nil
 	})
 	if f.code != nil {
+		// Most stalls are out by their first letter, before their blanks are taken out.
 		b.Queue(`
 			SELECT s.id, replace(s.code_fold, ' ', '') FROM stalls s
-			WHERE s.market_id = @market AND s.removed_at IS NULL AND replace(s.code_fold, ' ', '') LIKE ANY (@codes::text[])`,
-			pgx.StrictNamedArgs{"market": m.ID, "codes": startsOf(f.code)}).Query(func(rows pgx.Rows) error { return f.coded(rows) })
+			WHERE s.market_id = @market AND s.removed_at IS NULL AND s.code_fold LIKE ANY (@firsts::text[]) AND replace(s.code_fold, ' ', '') LIKE ANY (@codes::text[])`,
+			pgx.StrictNamedArgs{"market": m.ID, "firsts": startsOf(firstLetters(f.code)), "codes": startsOf(f.code)}).Query(func(rows pgx.Rows) error { return f.coded(rows) })
 	}
 	return f, db.SendBatch(ctx, b).Close()
 }
 
 // compare goes through the vendors of a market as find reads them.
-func (f *found) compare(all string, ids []byte) {
-	f.vendors, f.near = map[VendorID]hit{}, map[VendorID]hit{}
+func (f *found) compare(ids []byte, folds, phones, accented string) {
 	n := names{sought: f.sought}
-	for line := range strings.SplitSeq(all, "\x1e") {
-		fold, rest, _ := strings.Cut(line, "\x1f")
-		phone, name, _ := strings.Cut(rest, "\x1f")
-		var v VendorID
-		_ = v.ScanUUID(pgtype.UUID{Bytes: [16]byte(ids[:16]), Valid: true}) // sixteen bytes always are one
-		ids = ids[16:]
+	for ; len(ids) > 0; ids = ids[16:] {
+		fold, phone, name := cutName(&folds), cutName(&phones), cutName(&accented)
 		by, r, ok := n.match(fold, name, phone, true)
-		switch {
-		case !ok:
-		case by == BySimilar:
-			f.near[v] = hit{by, r, fold}
-		default:
-			f.vendors[v] = hit{by, r, fold}
+		if !ok {
+			continue
+		}
+		v := meant[VendorID]{hit: hit{by, r, fold}}
+		v.at.market = f.market
+		_ = v.at.id.ScanUUID(pgtype.UUID{Bytes: [16]byte(ids[:16]), Valid: true}) // sixteen bytes always are one
+		if by == BySimilar {
+			f.near = append(f.near, v)
+		} else {
+			f.vendors = append(f.vendors, v)
 		}
 	}
 }
 
+// cutName takes the first of a list of texts off it.
+func cutName(list *string) (first string) {
+	if i := strings.IndexByte(*list, '\x1e'); i >= 0 {
+		first, *list = (*list)[:i], (*list)[i+1:]
+		return first
+	}
+	first, *list = *list, ""
+	return first
+}
+
 // coded reads stalls whose code begins as the search; the code itself comes before a longer one.
 func (f *found) coded(rows pgx.Rows) error {
-	f.stalls = map[StallID]hit{}
 	var s StallID
 	var code string
 	_, err := pgx.ForEachRow(rows, []any{&s, &code}, func() error {
@@ -110,10 +127,21 @@ func (f *found) coded(rows pgx.Rows) error {
 		if !slices.Contains(f.code, code) {
 			h.rank[0], h.rank[3] = ranked(ByName)[0], len(code)
 		}
-		f.stalls[s] = h
+		f.stalls = append(f.stalls, meant[StallID]{inMarket[StallID]{f.market, s}, h})
 		return nil
 	})
 	return err
+}
+
+// firstLetters are the letters or digits that some of the texts begin with.
+func firstLetters(texts []string) (first []string) {
+	for _, t := range texts {
+		_, size := utf8.DecodeRuneInString(t)
+		if !slices.Contains(first, t[:size]) {
+			first = append(first, t[:size])
+		}
+	}
+	return first
 }
 
 // startsOf are LIKE patterns for texts that begin so.
@@ -171,7 +199,7 @@ func (s *Service) Search(ctx context.Context, by Actor, q, marketCode string, li
 	if err != nil {
 		return Findings{}, err
 	}
-	h := hits{vendors: map[inMarket[VendorID]]hit{}, stalls: map[inMarket[StallID]]hit{}, sought: newSought(q)}
+	h := hits{sought: newSought(q)}
 	switch {
 	case h.typed == 0:
 		return Findings{Items: []Found{}}, nil
@@ -181,7 +209,7 @@ func (s *Service) Search(ctx context.Context, by Actor, q, marketCode string, li
 			if err != nil {
 				return Findings{}, actionContext("search", m.Code, err)
 			}
-			h.add(m.ID, f)
+			h.add(f)
 		}
 	default:
 		if err := h.wide(ctx, s.db, w); err != nil {
@@ -251,24 +279,17 @@ type inMarket[ID comparable] struct {
 // hits are what a search meant in one market or many.
 type hits struct {
 	sought
-	vendors map[inMarket[VendorID]]hit
-	stalls  map[inMarket[StallID]]hit
+	vendors []meant[VendorID]
+	stalls  []meant[StallID]
 	more    bool
 	advice  fault.Text
 }
 
 // add takes in what one market has; similar names only where few fit.
-func (h *hits) add(m MarketID, f found) {
-	for v, x := range f.vendors {
-		h.vendors[inMarket[VendorID]{m, v}] = x
-	}
-	for s, x := range f.stalls {
-		h.stalls[inMarket[StallID]{m, s}] = x
-	}
+func (h *hits) add(f found) {
+	h.vendors, h.stalls = append(h.vendors, f.vendors...), append(h.stalls, f.stalls...)
 	if len(f.vendors)+len(f.stalls) < enoughFound {
-		for v, x := range f.near {
-			h.vendors[inMarket[VendorID]{m, v}] = x
-		}
+		h.vendors = append(h.vendors, f.near...)
 	}
 }
 
@@ -315,16 +336,7 @@ func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Fi
 	if err != nil {
 		return f, actionContext("search", "stalls found", err)
 	}
-	ranks := make(map[StallID]hit, len(items))
-	for _, it := range items {
-		x, found := h.stalls[inMarket[StallID]{it.MarketID, it.StallID}]
-		if it.VendorID != nil {
-			if v, ok := h.vendors[inMarket[VendorID]{it.MarketID, *it.VendorID}]; ok && (!found || v.compare(x.rank) < 0) {
-				x = v
-			}
-		}
-		ranks[it.StallID] = x
-	}
+	ranks := h.ranks(items)
 	slices.SortStableFunc(items, func(a, b Found) int { return ranks[a.StallID].compare(ranks[b.StallID].rank) })
 	if len(items) > n {
 		items, f.More = items[:n], true
@@ -353,31 +365,62 @@ func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Fi
 	return f, nil
 }
 
-// likeliest are the n that fit best. Those that fit alike go by their names without accents, which is nearly their order in the end.
-func likeliest[ID comparable](m map[inMarket[ID]]hit, n int) []inMarket[ID] {
-	type entry struct {
-		at inMarket[ID]
-		hit
+// ranks are by what each stall was found: by its code or by its vendor, whichever fits better.
+func (h *hits) ranks(items []Found) map[StallID]hit {
+	ranks := make(map[StallID]hit, len(items))
+	at := make(map[inMarket[VendorID]][]StallID, len(items))
+	of := make(map[inMarket[StallID]]bool, len(items))
+	for _, it := range items {
+		of[inMarket[StallID]{it.MarketID, it.StallID}] = true
+		if it.VendorID != nil {
+			v := inMarket[VendorID]{it.MarketID, *it.VendorID}
+			at[v] = append(at[v], it.StallID)
+		}
 	}
-	all := make([]entry, 0, len(m))
-	for at, h := range m {
-		all = append(all, entry{at, h})
+	for _, s := range h.stalls {
+		if of[s.at] {
+			ranks[s.at.id] = s.hit
+		}
 	}
-	slices.SortFunc(all, func(a, b entry) int {
-		last := func(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }
-		return cmp.Or(a.compare(b.rank), cmp.Compare(last(a.fold), last(b.fold)), cmp.Compare(a.fold, b.fold))
-	})
-	out := make([]inMarket[ID], 0, min(n, len(all)))
-	for _, e := range all[:min(n, len(all))] {
-		out = append(out, e.at)
+	for _, v := range h.vendors {
+		for _, s := range at[v.at] {
+			if x, ok := ranks[s]; !ok || v.compare(x.rank) < 0 {
+				ranks[s] = v.hit
+			}
+		}
 	}
-	return out
+	return ranks
 }
 
-func apart[ID comparable](list []inMarket[ID]) (markets []MarketID, ids []ID) {
+// likeliest are the n that fit best, the best first. Those that fit alike go by their names without accents, which is nearly their order in
+// the end. Half a market may fit, so no more than n are ever kept in order.
+func likeliest[ID comparable](all []meant[ID], n int) []meant[ID] {
+	best := slices.Clone(all[:min(n, len(all))])
+	slices.SortStableFunc(best, meant[ID].before)
+	for _, m := range all[len(best):] {
+		if m.before(best[n-1]) >= 0 {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(best, m, func(a, b meant[ID]) int { return cmp.Or(a.before(b), -1) })
+		copy(best[at+1:], best[at:n-1])
+		best[at] = m
+	}
+	return best
+}
+
+// before compares by how well two fit.
+func (m meant[ID]) before(o meant[ID]) int {
+	if by := m.compare(o.rank); by != 0 {
+		return by
+	}
+	last := func(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }
+	return cmp.Or(cmp.Compare(last(m.fold), last(o.fold)), cmp.Compare(m.fold, o.fold))
+}
+
+func apart[ID comparable](list []meant[ID]) (markets []MarketID, ids []ID) {
 	markets, ids = make([]MarketID, len(list)), make([]ID, len(list))
 	for i, x := range list {
-		markets[i], ids[i] = x.market, x.id
+		markets[i], ids[i] = x.at.market, x.at.id
 	}
 	return markets, ids
 }

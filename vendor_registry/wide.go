@@ -23,6 +23,7 @@ type candidate struct {
 // wide looks over many markets: at those whom the indexes name first, and not at all of them.
 func (h *hits) wide(ctx context.Context, db postgres.DB, w reach) error {
 	many := fault.Say("Many match. Add a word, or choose a market.")
+	seen := map[inMarket[VendorID]]bool{} // by one step and again by the next
 	look := func(where string, args pgx.StrictNamedArgs, rare bool) (int, error) {
 		if len(h.codes) > 0 {
 			where += ` AND EXISTS (SELECT FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
@@ -32,8 +33,13 @@ func (h *hits) wide(ctx context.Context, db postgres.DB, w reach) error {
 		cs, err := candidates(ctx, db, w, where, args, rare)
 		n := names{sought: h.sought}
 		for _, c := range cs {
+			at := inMarket[VendorID]{c.MarketID, c.ID}
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
 			if by, r, ok := n.match(c.Fold, c.Name, c.Phone, false); ok {
-				h.vendors[inMarket[VendorID]{c.MarketID, c.ID}] = hit{by, r, c.Fold}
+				h.vendors = append(h.vendors, meant[VendorID]{at, hit{by, r, c.Fold}})
 			}
 		}
 		if len(cs) > mostCandidates {
@@ -61,7 +67,7 @@ func (h *hits) wide(ctx context.Context, db postgres.DB, w reach) error {
 	}
 	ss, err := codedWide(ctx, db, w, h.code)
 	for _, s := range ss {
-		h.stalls[s] = hit{by: ByCode, rank: ranked(ByCode)}
+		h.stalls = append(h.stalls, meant[StallID]{s, hit{by: ByCode, rank: ranked(ByCode)}})
 	}
 	if len(ss) > mostCandidates {
 		h.more, h.advice = true, many
