@@ -56,6 +56,9 @@ func serveChild(out io.Writer, name string, n int, least time.Duration) error {
 	if w, ok := exporting(name); ok {
 		return serveExport(out, w, n, least)
 	}
+	if name == wholeImport {
+		return serveImport(out, least)
+	}
 	w, err := wayOf(name)
 	if err != nil {
 		return err

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,7 +19,7 @@ import (
 	"cho40/vendor_registry/ledger"
 )
 
-// importing measures a ledger's way in: reading the file, the preview beside the importRecord, the commit with a symbol for each account.
+// importing measures a ledger's way in: reading the file, the preview beside the record, the commit with a symbol for each account.
 // The largest market is the measure, and a file that is as large as one may be.
 func importing() (group, error) {
 	of := map[int][]byte{}
@@ -48,6 +50,7 @@ func importing() (group, error) {
 					err := commit()
 					return time.Since(start), err
 				})},
+			row{name: fmt.Sprintf("preview and commit %s stalls", count(float64(n))), note: "both, in a process of its own; the database's memory is not in it", full: full, round: importInChild(of[n])},
 		)
 	}
 	return group{name: "import", title: "Importing a ledger: XLSX, nine columns, two vendors in three with an account", rows: rows}, nil
@@ -71,28 +74,90 @@ func stallRows(n int) [][]string {
 	return rows
 }
 
-// importRecord is a registry on a server of its own that syncs nothing to disk, made when the first row needs it.
-var importRecord = sync.OnceValues(func() (*registry.Service, error) {
+const (
+	wholeImport = "a ledger's import"
+	ledgerVar   = "BENCH_LEDGER"
+)
+
+// importInChild previews and commits a ledger in a child, which reads it from a file as the command does.
+func importInChild(file []byte) func(time.Duration) (sample, error) {
+	return func(least time.Duration) (sample, error) {
+		record, err := importRecord()
+		if err != nil {
+			return sample{}, err
+		}
+		path := filepath.Join(record.dir, "so.xlsx")
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			return sample{}, err
+		}
+		defer os.Remove(path)
+		return childWith(wholeImport, 1, least, nil, recordVar+"="+record.url, ledgerVar+"="+path)
+	}
+}
+
+// serveImport is the child's side: the whole way in, into a new market each time.
+func serveImport(out io.Writer, least time.Duration) error {
+	ctx, by := context.Background(), registry.Console()
+	db, err := pool(ctx)
+	if err != nil {
+		return err
+	}
+	reg := registry.New(db, time.Now)
+	s := sample{}
+	for s.Ops == 0 || s.Wall < least {
+		code := fmt.Sprintf("P%dN%d", os.Getpid(), s.Ops)
+		if _, err := reg.AddMarket(ctx, by, registry.NewMarket{Code: code, Name: "Chợ thử"}); err != nil {
+			return err
+		}
+		file, err := os.Open(os.Getenv(ledgerVar))
+		if err != nil {
+			return err
+		}
+		start, before := time.Now(), processorTime()
+		im, err := reg.PreviewImport(ctx, by, code, "so.xlsx", file, true)
+		file.Close()
+		if err != nil {
+			return err
+		}
+		if _, err := reg.CommitImport(ctx, by, im.Ref, registry.CommitImport{Attested: "vi-1"}); err != nil {
+			return err
+		}
+		s.Ops++
+		s.Wall += time.Since(start)
+		s.CPU = processorTime() - before
+	}
+	s.Peak = peak()
+	return json.NewEncoder(out).Encode(s)
+}
+
+// importingInto is a registry to import into, and where its database is.
+type importingInto struct {
+	reg      *registry.Service
+	url, dir string
+}
+
+// importRecord is on a server of its own that syncs nothing to disk, made when the first row needs it.
+var importRecord = sync.OnceValues(func() (importingInto, error) {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "cho40-bench-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755) // the server's user must get in
 	}
 	if err != nil {
-		return nil, err
+		return importingInto{}, err
 	}
 	server, err := postgres.StartThrowaway(ctx, filepath.Join(dir, "data"), os.Getpid()) // ends, and goes, with this process
 	if err != nil {
-		return nil, err
+		return importingInto{}, err
 	}
 	if _, _, err := migrations.Up(ctx, server.URL()); err != nil {
-		return nil, err
+		return importingInto{}, err
 	}
 	db, err := postgres.Open(ctx, server.URL())
 	if err != nil {
-		return nil, err
+		return importingInto{}, err
 	}
-	return registry.New(db, time.Now), nil
+	return importingInto{registry.New(db, time.Now), server.URL(), dir}, nil
 })
 
 var marketNo atomic.Int64
@@ -100,10 +165,11 @@ var marketNo atomic.Int64
 // intoMarket measures a part of an import into a market of its own.
 func intoMarket(file []byte, timed func(preview, commit func() error) (time.Duration, error)) func(time.Duration) (sample, error) {
 	return func(least time.Duration) (sample, error) {
-		reg, err := importRecord()
+		record, err := importRecord()
 		if err != nil {
 			return sample{}, err
 		}
+		reg := record.reg
 		ctx, by := context.Background(), registry.Console()
 		s := sample{}
 		for s.Ops == 0 || s.Wall < least {
