@@ -265,8 +265,14 @@ func (s *Service) searched(ctx context.Context, by Actor, marketCode string) (re
 
 // everywhere reaches over all markets, which are named where they are few.
 func (s *Service) everywhere(ctx context.Context, by Actor, w reach) (reach, error) {
+	args := by.Reach(SeeMarket)
+	args["n"] = fewMarkets + 1
+	n, err := postgres.One[struct{ Markets int }](ctx, s.db, `SELECT count(*) AS markets FROM (SELECT FROM markets m WHERE `+InReach+` LIMIT @n) m`, args)
+	if w.everywhere = n.Markets > fewMarkets; err != nil || w.everywhere {
+		return w, err
+	}
 	p, err := s.Markets(ctx, by, "", List{Limit: fewMarkets})
-	w.markets, w.everywhere = p.Items, p.Next != nil
+	w.markets, w.everywhere = p.Items, p.Next != nil // one may have been added since
 	return w, err
 }
 
