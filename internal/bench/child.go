@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -53,6 +54,9 @@ func childWith(way string, n int, least time.Duration, shelf *os.File, env ...st
 // serveChild is the child's side. The first placard is printed before the clock starts: a server has read its fonts
 // long before somebody prints.
 func serveChild(out io.Writer, name string, n int, least time.Duration) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // as the program itself
+	}
 	if w, ok := exporting(name); ok {
 		return serveExport(out, w, n, least)
 	}
