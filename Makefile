@@ -4,7 +4,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: run build test check storm bench guide vuln release clean
+.PHONY: run build test check storm bench guide golden vuln release clean
 
 run: build
 	@scripts/need postgres
@@ -41,6 +41,12 @@ bench:
 guide:
 	@scripts/need postgres browser
 	CHO40_GUIDE=1 $(GO) test -count=1 -run TestGuidePictures ./web
+
+# The pictures in web/testdata/golden, which the pages are held to, of the pages as they are now. Look at what changed before it is committed.
+golden:
+	@scripts/need postgres browser
+	CHO40_GOLDEN=1 $(GO) test -count=1 -run TestGoldenPages ./web
+	@git status --short web/testdata/golden
 
 # Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a
 # full disk, a slow and a silent database; the service behind PgBouncer and beside a standby; 60 visits of a phone without a signal, and 500 of

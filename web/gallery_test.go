@@ -83,7 +83,7 @@ func newGallery(t *testing.T, hostile []string) *gallery {
 
 	first := f.printed(2)[0]
 	g.vars["next"] = f.printed(2)[1].stall
-	g.vars["hung"], g.vars["serial"] = first.stall, first.serial
+	g.vars["hung"], g.vars["serial"], g.vars["payload"] = first.stall, first.serial, first.payload
 	var holder, batch string
 	if err := g.db.QueryRow(t.Context(), `SELECT holder, batch_id::text FROM placards WHERE serial = $1`, strings.ReplaceAll(first.serial, "-", "")).Scan(&holder, &batch); err != nil {
 		t.Fatal(err)
@@ -148,6 +148,7 @@ var sights = []sight{
 	{route: "GET /v/:serial", path: "/v/$serial"},
 	{route: "GET /v/:serial", path: "/v/$placard"},
 	{route: "GET /guide/:role", path: "/guide/clerk"},
+	{route: "GET /guide/:role", path: "/guide/vendor"},
 	{route: "GET /guide", as: "volunteer", path: "/guide"},
 	{route: "GET /docs", path: "/docs", long: "main article ~ article, main section ~ section ~ section ~ section"},
 	{route: "GET /welcome/:token", path: "/welcome/$welcome"},
@@ -233,9 +234,9 @@ type visitor struct {
 	strange []string // requests that left the host
 }
 
-func (g *gallery) visitor(t *testing.T, width, height int64) *visitor {
+func (g *gallery) visitor(t *testing.T, width, height int64, more ...chromedp.ExecAllocatorOption) *visitor {
 	t.Helper()
-	v := &visitor{tab: browse(t, g.server.URL, width, height), g: g}
+	v := &visitor{tab: browse(t, g.server.URL, width, height, more...), g: g}
 	if err := chromedp.Listen(v.ctx, func(ev any) {
 		if e, ok := ev.(*network.EventRequestWillBeSent); ok {
 			if u, err := url.Parse(e.Request.URL); err != nil || u.Scheme != "data" && u.Scheme != "blob" && "http://"+u.Host != g.server.URL {

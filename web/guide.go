@@ -21,8 +21,11 @@ import (
 //go:embed guide/*.md
 var guideFS embed.FS
 
+// vendorsGuide is read by those who never sign in: what to look for on one's own placard, and when a customer pays.
+const vendorsGuide registry.Role = "vendor"
+
 // guideRoles are the roles that have a guide; an auditor reads the officer's.
-var guideRoles = []registry.Role{registry.Clerk, registry.Manager, registry.Volunteer, registry.Leader, registry.Officer, registry.Partner, registry.Admin}
+var guideRoles = []registry.Role{vendorsGuide, registry.Clerk, registry.Manager, registry.Volunteer, registry.Leader, registry.Officer, registry.Partner, registry.Admin}
 
 // guides are all guides as HTML, by role and language.
 var guides = func() map[string]guide {
@@ -135,7 +138,11 @@ func (s *Server) guidePage(c echo.Context) error {
 	f.Hidden = false
 	p := guidePage{frame: f, Guide: g}
 	for _, r := range guideRoles {
-		p.Others = append(p.Others, navLink{Path: at + string(r), Words: l.T(roleWords[r]), Current: r == role})
+		words := l.T("Vendor")
+		if r != vendorsGuide {
+			words = l.T(roleWords[r])
+		}
+		p.Others = append(p.Others, navLink{Path: at + string(r), Words: words, Current: r == role})
 	}
 	return s.show(c, http.StatusOK, "guide.html", p)
 }
