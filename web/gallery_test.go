@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -351,7 +352,7 @@ func (v *visitor) measures(width, height int64) {
 }
 
 // prints puts the page on paper: one sheet, with its heading on it.
-func (v *visitor) prints(what string) {
+func (v *visitor) prints(what string) []byte {
 	v.t.Helper()
 	pdf, err := run(v.tab, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
 	if err != nil {
@@ -372,6 +373,7 @@ func (v *visitor) prints(what string) {
 			v.t.Fatal(err)
 		}
 	}
+	return pdf
 }
 
 func call[P, R any](b *tab, cmd cdp.Command[P, R], params P) R {
@@ -457,6 +459,87 @@ func TestHostileNamesInABrowser(t *testing.T) {
 		v.quiet(v.opens(sight{as: "manager", path: "/markets/NEAR/stalls/" + url.PathEscape(fmt.Sprintf(`H<'"%d/?#`, i))}))
 	}
 	v.quiet(v.opens(sight{as: "manager", path: "/search?market=NEAR&q=" + url.QueryEscape(hostileNames[1])}))
+}
+
+// The same names on the phone: in the list that it keeps, in codes that it scans, in what its owner types, and in what waits in its outbox.
+func TestHostileNamesInTheApp(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t, hostileNames)
+	g.exec(`UPDATE markets SET name = $1 WHERE code = 'NEAR'`, hostileNames[2])
+	v := g.visitor(t, 320, 640)
+	p := &phone{v.tab, t}
+	p.begins("sau")
+	for _, l := range []string{"vi", "en"} {
+		js[bool](p, outbox+fmt.Sprintf(`await store.put("meta", %q, "lang"); return true`, l))
+		p.do("begin anew", chromedp.Reload())
+		p.opens()
+		is := func(what string) {
+			t.Helper()
+			eval[bool](v.tab, `(seen.shift = 0) || true`) // a script draws here, on purpose
+			v.quiet(l + " app " + what)
+		}
+		at := func(hash string) {
+			t.Helper()
+			p.at(hash, "main > .stack")
+			is(hash)
+		}
+		at("#/")
+		p.taps(".filters li:last-child a")
+		is("all stalls")
+		for i, name := range hostileNames {
+			if l == "en" && i%8 != 0 {
+				continue // their names are the same
+			}
+			stall := "#/s/NEAR/" + url.PathEscape(fmt.Sprintf(`H<'"%d/?#`, i))
+			at(stall)
+			if said := eval[string](v.tab, `document.querySelector(".stall-head p").textContent`); said != name {
+				t.Errorf("the vendor is %q, not %q", said, name)
+			}
+			if i%8 != 0 {
+				continue
+			}
+			p.taps("[data-code=refused]")
+			p.types("note", name)
+			is("visit")
+			p.taps("[data-save=visit]")
+			p.until("on to the next stall", fmt.Sprintf("location.hash !== %q", stall))
+			at(stall + "/check")
+			at(stall + "/account")
+			p.taps("[data-scan=account]")
+			p.scans(namedCode(t, name))
+			p.until("what the code says", `document.querySelector("[name=holder]")`)
+			is("code of " + name)
+			if said := eval[string](v.tab, `document.querySelector("[name=holder]").value`); said != clipped(name, 60) {
+				t.Errorf("the holder is %q, not %q", said, name)
+			}
+			eval[bool](v.tab, `(document.querySelector("[name=agreed]") ?? {}).checked = true`)
+			p.taps("[data-save=account]")
+			p.until("it is kept", `!document.querySelector("[data-save=account]")`)
+			is("account of " + name)
+			at("#/new")
+			for _, field := range []string{"code", "section", "goods", "vendor"} {
+				p.types(field, clipped(name, 20)+l)
+			}
+			p.taps("form .btn.big")
+			p.until("it is kept", `location.hash === "#/"`)
+			is("new stall " + name)
+		}
+		for _, hash := range []string{"#/outbox", "#/file", "#/cards", "#/markets", "#/me"} {
+			at(hash)
+		}
+	}
+}
+
+// namedCode is what a wallet shows whose owner is called so.
+func namedCode(t *testing.T, name string) string {
+	t.Helper()
+	text, err := qrgen.Static("971005", "0712345999")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = clipped(name, 60)
+	at := strings.LastIndex(text, "6304")
+	return sealed(fmt.Sprintf("%s59%02d%s6304", text[:at], len(name), name))
 }
 
 var hostileNames = []string{
