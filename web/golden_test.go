@@ -289,10 +289,12 @@ func pixels(data []byte) (*image.RGBA, error) {
 	return out, nil
 }
 
+// What a page may differ in by itself: found by trying. Taken again nothing differs by 8; letters with another hinting neither; a chip that is
+// missing differs by more than 16 in 8 blocks, a button's other outline in 5, a gap of 8 px more in 57.
 const (
-	block     = 8 // pixels of the picture on a side, 16 of the page
-	tolerance = 24
-	allowed   = 2 // blocks
+	block     = 8  // pixels of the picture on a side, 16 of the page
+	tolerance = 16 // of 255, in the mean of red, green or blue
+	allowed   = 3  // blocks of a picture
 )
 
 // differ gives the blocks whose mean colour is another, when they are more than may happen by themselves: letters that are drawn a little otherwise.
