@@ -129,9 +129,13 @@ func TestGoldenPages(t *testing.T) {
 		}
 	})
 	t.Run("app", func(t *testing.T) {
+		var painted sync.WaitGroup // what one sends, the other's list would show
 		for _, l := range []string{"vi", "en"} {
+			painted.Add(1)
 			t.Run(l, func(t *testing.T) {
 				t.Parallel()
+				done := sync.OnceFunc(painted.Done)
+				defer done()
 				v := g.painter(t, l)
 				p := &phone{v.tab, t}
 				p.begins("sau")
@@ -160,6 +164,8 @@ func TestGoldenPages(t *testing.T) {
 				paint("app-4-result")
 				p.at("#/outbox", ".items li")
 				paint("app-5-outbox")
+				done()
+				painted.Wait()
 				v.down.Store(false)
 				eval[bool](v.tab, `dispatchEvent(new Event("online"))`)
 				p.until("it is sent", `!document.querySelector("#line.offline:not(.calm)")`)
