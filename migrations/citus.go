@@ -30,7 +30,7 @@ var Places = placed(map[Place][]string{
 		"campaign_marks", "clashes", "consents", "default_decisions", "default_proposals", "designs", "disclosures", "erasures", "imports",
 		"incidents", "ledger_mappings", "market_day_delta", "market_now", "market_split_day_delta", "market_split_now", "market_tracks", "notices", "occupancies",
 		"occupancy_statuses", "old_barriers", "pack_heads", "pack_lines", "phone_sendings", "placard_events", "placards", "print_batches", "printers",
-		"quarter_closes", "requests", "sendings", "sheets", "stalls", "tasks", "team_grounds", "vendor_changes", "vendor_merges", "vendors", "visit_counts", "visits",
+		"quarter_closes", "requests", "sendings", "sheets", "stalls", "tasks", "team_grounds", "vendor_changes", "vendor_merges", "vendors", "visit_counts", "visits", "works",
 	},
 	// Beside the map, markets and providers, what a statement about one market joins with them: on which map it lay when, which teams
 	// and campaigns go there.

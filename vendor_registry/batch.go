@@ -40,6 +40,7 @@ type Batch struct {
 	Warnings    []Warning       `json:"warnings"`
 	CreatedBy   string          `json:"-"`
 	CreatedAt   time.Time       `json:"created_at"`
+	Work        Work            `json:"-" db:"-"` // how far its sheets are
 }
 
 // Layout is the version of the drawing that new batches are bound to.
@@ -618,6 +619,11 @@ func (s *Service) Batch(ctx context.Context, by Actor, ref BatchRef) (Batch, []P
 	}
 	ps, err := placards(ctx, s.db, m, `WHERE p.market_id = @market AND p.batch_id = @batch ORDER BY p.cell`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID, "now": s.now()})
+	if err == nil {
+		of := []Batch{b}
+		err = s.drawn(ctx, m, of)
+		b = of[0]
+	}
 	return b, ps, err
 }
 
@@ -672,7 +678,7 @@ func (s *Service) batch(ctx context.Context, m Market, which id.ID[Batch]) (Batc
 	return b, nil
 }
 
-// Batches lists a market's print batches, newest first, without what each says of single stalls. Faults: NotFound; Forbidden.
+// Batches lists a market's print batches, newest first, with how far their sheets are and without what each says of single stalls. Faults: NotFound; Forbidden.
 func (s *Service) Batches(ctx context.Context, by Actor, marketCode string) ([]Batch, error) {
 	m, err := market(ctx, s.db, by, PrintPlacards, marketCode)
 	if err != nil {
@@ -682,6 +688,9 @@ func (s *Service) Batches(ctx context.Context, by Actor, marketCode string) ([]B
 		WHERE market_id = @market ORDER BY id DESC LIMIT 50`, pgx.StrictNamedArgs{"market": m.ID})
 	for i := range bs {
 		bs[i].Ref = BatchRef{m.Code, bs[i].ID}
+	}
+	if err == nil {
+		err = s.drawn(ctx, m, bs)
 	}
 	return bs, err
 }

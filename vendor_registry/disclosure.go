@@ -39,7 +39,10 @@ func (d disclosure) action() string {
 
 // store writes the disclosure and its event.
 func (d disclosure) store(ctx context.Context, tx pgx.Tx, by Actor, now time.Time) error {
-	which := id.New[disclosure]()
+	return d.storeAs(ctx, tx, by, id.New[disclosure](), now)
+}
+
+func (d disclosure) storeAs(ctx context.Context, tx pgx.Tx, by Actor, which id.ID[disclosure], now time.Time) error {
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO disclosures (market_id, id, kind, format, provider, subject, lines, whole, reason, given_to, given_at)
 		VALUES (@market, @id, @kind, @format, @provider, @subject, @lines, @whole, @reason, @to, @now)`,
@@ -59,8 +62,9 @@ func (d disclosure) store(ctx context.Context, tx pgx.Tx, by Actor, now time.Tim
 
 // disclose stores a disclosure before the first byte of it leaves, in a transaction of its own: what goes wrong later on the way does
 // not take back that somebody may have seen it.
-func (s *Service) disclose(ctx context.Context, by Actor, d disclosure) error {
-	return pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { return d.store(ctx, tx, by, s.now()) })
+func (s *Service) disclose(ctx context.Context, by Actor, d disclosure) (id.ID[disclosure], error) {
+	which := id.New[disclosure]()
+	return which, pgx.BeginFunc(ctx, s.apart, func(tx pgx.Tx) error { return d.storeAs(ctx, tx, by, which, s.now()) })
 }
 
 // Reveal is what somebody wants to see in full: the phone of who holds a stall, or the number of one of that vendor's accounts.

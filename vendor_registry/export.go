@@ -153,10 +153,14 @@ func export[T any](ctx context.Context, s *Service, by Actor, marketCode, list s
 			if err != nil {
 				return err
 			}
-			if err := s.disclose(ctx, by, disclosure{market: m.ID, kind: list, format: in.Format, lines: r.Count, whole: in.Full, reason: in.Reason}); err != nil {
+			which, err := s.disclose(ctx, by, disclosure{market: m.ID, kind: list, format: in.Format, lines: r.Count, whole: in.Full, reason: in.Reason})
+			if err != nil {
 				return err
 			}
-			return give(r)
+			end := told(ctx, s, m.ID, which.String(), &r)
+			err = give(r)
+			end(err)
+			return err
 		})
 	}
 	s.forbade(ctx, by, marketCode, err, Event{"rows.export_refused", "market:" + marketCode, []string{list, in.Format}})
@@ -517,7 +521,7 @@ func (s *Service) customersAt(ctx context.Context, tx pgx.Tx, by Actor, m Market
 	if err := eachCustomer(ctx, tx, m, provider, func(Customer) error { n++; return nil }); err != nil || n == 0 {
 		return n, err
 	}
-	if err := s.disclose(ctx, by, disclosure{market: m.ID, kind: ListCustomers, format: in.Format, provider: provider, lines: n, whole: in.Full, reason: in.Reason}); err != nil {
+	if _, err := s.disclose(ctx, by, disclosure{market: m.ID, kind: ListCustomers, format: in.Format, provider: provider, lines: n, whole: in.Full, reason: in.Reason}); err != nil {
 		return n, err
 	}
 	return n, eachCustomer(ctx, tx, m, provider, func(c Customer) error {

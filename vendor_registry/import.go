@@ -229,6 +229,9 @@ func (s *Service) Imports(ctx context.Context, by Actor, marketCode string) ([]I
 	ims := make([]Import, len(all))
 	for i, st := range all {
 		ims[i] = Import{Ref: ImportRef{m.Code, st.ID}, ID: st.ID, State: st.State, Rows: []ImportRow{}, CreatedAt: st.CreatedAt, ExpiresAt: st.ExpiresAt}
+		if st.beats(s.now()) {
+			ims[i].State, ims[i].Done, ims[i].Total = "committing", st.Done, st.Total
+		}
 		if err := json.Unmarshal(st.Report, &ims[i].Report); err != nil {
 			return nil, err
 		}

@@ -201,6 +201,7 @@ var Inventory = []Inventoried{
 	{"printers", "how far a printer is off", seenApprover, "until it is saved anew", staff("saved_by"), others("market_id name offset_right offset_down saved_at")},
 	{"sheets", "sheets of stickers", seenApprover, "for good", staff("saved_by"), others("market_id id name version measures saved_at")},
 	{"designs", "a market's own colours", seenApprover, "for good", staff("saved_by"), others("market_id id name version colour tint board logo saved_at")},
+	{"works", "how far long work is: sheets of a batch, rows of a list", seenBoard, "for good: it names nobody", nil, others("market_id id state done total beat_at")},
 	{"job_runs", "when each job of the service ran last, and how", seenNobody, "for good", nil, others("name started_at ended_at error good_at")},
 	{"schema_migrations", "which changes of the schema were made", seenNobody, "for good", nil, others("n name sha256 applied_at")},
 }

@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"strings"
+	"time"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
@@ -18,6 +20,17 @@ type exportsPage struct {
 	Full   bool
 	Reason string
 	Wrong  wrong
+	Taken  []exportShown
+	Self   string
+}
+
+// exportShown is a list that somebody took out.
+type exportShown struct {
+	Words, Who string
+	Whole      bool
+	Rows       int
+	At         time.Time
+	Work       registry.Work
 }
 
 type listShown struct {
@@ -48,6 +61,22 @@ func (s *Server) showExports(c echo.Context, code int, in registry.Export, w wro
 	for _, list := range registry.Lists {
 		path := marketPath(m.Code, "exports", list)
 		p.Lists = append(p.Lists, listShown{listWords(l, list), about[list], path + ".csv", path + ".xlsx"})
+	}
+	p.Self = marketPath(m.Code, "exports")
+	taken, err := s.reg(c).Exports(c.Request().Context(), by, m.Code)
+	if err != nil {
+		return err
+	}
+	var who []string
+	for _, e := range taken {
+		who = append(who, e.To)
+	}
+	names, err := s.reg(c).Names(c.Request().Context(), who)
+	if err != nil {
+		return err
+	}
+	for _, e := range taken {
+		p.Taken = append(p.Taken, exportShown{listWords(l, e.List) + " · " + strings.ToUpper(e.Format), names[e.To], e.Whole, e.Rows, e.At, e.Work})
 	}
 	return s.show(c, code, "exports.html", p)
 }

@@ -54,45 +54,55 @@ func (out *rowShown) mend(c echo.Context, im registry.Import, r registry.ImportR
 	}
 }
 
-// patience is how long a page waits for a commit before it shows how far it is.
+// patience is how long a page waits for long work before it shows how far it is.
 const patience = 1500 * time.Millisecond
 
-// commitWithin bounds a commit that goes on after its page was left.
+// commitWithin bounds long work that goes on after its page was left.
 const commitWithin = 5 * time.Minute
 
 // commitMeanwhile commits an import; one that takes long goes on by itself, and its page says how far it is. Stopping the service
 // cuts it off, and then nothing of it is stored.
 func (s *Server) commitMeanwhile(c echo.Context, ref registry.ImportRef, in registry.CommitImport) (r registry.Report, running bool, err error) {
-	type outcome struct {
-		report registry.Report
-		err    error
+	by, made := actor(c), make(chan registry.Report, 1)
+	running, err = s.meanwhile(c, "commit import", func(ctx context.Context) error {
+		report, err := s.registry.CommitImport(ctx, by, ref, in)
+		if err == nil {
+			s.meter.brought(report)
+			made <- report
+		}
+		return err
+	})
+	if err == nil && !running {
+		r = <-made
 	}
-	done := make(chan outcome, 1)
-	by, reg := actor(c), s.registry
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), commitWithin)
+	return r, running, err
+}
+
+// meanwhile does work that may take long: it goes on by itself when patience ends, also after its page was left.
+func (s *Server) meanwhile(c echo.Context, what string, work func(ctx context.Context) error) (running bool, err error) {
+	done, request := make(chan error, 1), actor(c).RequestID
+	ctx, cancel := inTime(c, commitWithin)
 	go func() {
 		defer cancel()
-		var out outcome
+		var err error
 		defer func() {
 			if p := recover(); p != nil {
-				out.err = fmt.Errorf("commit import: %v", p)
+				err = fmt.Errorf("%s: %v", what, p)
 			}
-			if out.err != nil {
-				s.log.LogAttrs(ctx, slog.LevelWarn, "import not committed", slog.String("request", by.RequestID), slog.String("fault", fault.CodeOf(out.err)))
+			if err != nil {
+				s.log.LogAttrs(ctx, slog.LevelWarn, "long work failed", slog.String("work", what), slog.String("request", request), slog.String("fault", fault.CodeOf(err)))
 			}
-			done <- out
+			done <- err
 		}()
-		if out.report, out.err = reg.CommitImport(ctx, by, ref, in); out.err == nil {
-			s.meter.brought(out.report)
-		}
+		err = work(ctx)
 	}()
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	select {
-	case out := <-done:
-		return out.report, false, out.err
+	case err := <-done:
+		return false, err
 	case <-wait.C:
-		return r, true, nil
+		return true, nil
 	}
 }
 

@@ -32,6 +32,7 @@ type importBefore struct {
 	Path, File, State, Tile string
 	Report                  registry.Report
 	At                      time.Time
+	Work                    registry.Work
 }
 
 // importPage answers GET /markets/:market/import.
@@ -50,8 +51,8 @@ func (s *Server) importForm(c echo.Context, code int, w wrong) error {
 	p := importPage{frame: s.frame(c, l.T("Import the stall ledger"), &m, "import"), Market: m, Home: marketPath(m.Code),
 		Action: marketPath(m.Code, "import"), Wrong: w}
 	for _, im := range before {
-		tile := map[string]string{"preview": "t1", "committed": "t5", "undone": "vacant"}[im.State]
-		p.Before = append(p.Before, importBefore{"/imports/" + im.Ref.String(), im.Report.File, l.T(importWords[im.State]), tile, im.Report, im.CreatedAt})
+		tile := map[string]string{"preview": "t1", "committing": "t2", "committed": "t5", "undone": "vacant"}[im.State]
+		p.Before = append(p.Before, importBefore{"/imports/" + im.Ref.String(), im.Report.File, l.T(importWords[im.State]), tile, im.Report, im.CreatedAt, registry.Work{Done: im.Done, Total: im.Total, State: map[bool]string{true: "runs"}[im.State == "committing"]}})
 	}
 	return s.show(c, code, "import.html", p)
 }

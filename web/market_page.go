@@ -45,6 +45,7 @@ type marketPage struct {
 	Why            []reasonShown
 	Aim            *standingShown // the next target of the share; nil: none
 	AimAt          float64        // its share, in per cent
+	UnderWay       []underWayShown
 	Todo           []need
 	Recent         []traceShown // what happened here last; empty: nothing, or not for this reader
 	Vendors        bool         // whether stalls are shown at all
@@ -219,6 +220,9 @@ func (s *Server) marketPage(c echo.Context) error {
 		for _, e := range events.Items {
 			p.Recent = append(p.Recent, shownTrace(l, e))
 		}
+	}
+	if p.UnderWay, err = s.underWay(c, m.Code); err != nil {
+		return err
 	}
 	found, err := s.needs(c, m, countedOn(plan))
 	if err != nil {

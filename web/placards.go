@@ -308,18 +308,21 @@ func (s *Server) issue(c echo.Context, market string, in registry.NewBatch) (reg
 	return b, afterCommit(c, func() error {
 		ctx, cancel := inTime(c, time.Minute)
 		defer cancel()
-		b, cells, err := s.registry.BatchCells(ctx, by, b.Ref)
-		if err == nil {
-			err = Files(ctx, b, cells, func(int, int, []byte) error { return nil })
-		}
-		if err == nil {
-			err = s.registry.Printed(ctx, by, b.Ref)
-		}
-		if err == nil {
-			s.meter.drew(b.Placards)
-		}
-		return err
+		return s.drawBatch(ctx, by, b.Ref)
 	})
+}
+
+// drawBatch draws a batch once, and its page says how far that is: what is drawn and read back is printed.
+func (s *Server) drawBatch(ctx context.Context, by registry.Actor, ref registry.BatchRef) error {
+	placards := 0
+	err := s.registry.DrawBatch(ctx, by, ref, func(ctx context.Context, b registry.Batch, cells registry.Cells, drawn func(int)) error {
+		placards = b.Placards
+		return Files(ctx, b, cells, func(n, _ int, _ []byte) error { drawn(n * perFile); return nil })
+	})
+	if err == nil {
+		s.meter.drew(placards)
+	}
+	return err
 }
 
 // postBatch answers POST /api/v1/markets/{market}/print-batches.

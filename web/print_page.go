@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -99,6 +100,7 @@ type batchBefore struct {
 	Placards int
 	Sheet    string
 	At       time.Time
+	Work     registry.Work
 }
 
 // printPage answers GET /markets/:market/print; stalls= and section= choose before anybody does.
@@ -162,8 +164,8 @@ func (s *Server) printForm(c echo.Context, code int, in printInput, w wrong) err
 			p.Providers = append(p.Providers, choice{*line.Provider, registry.ProviderName(*line.Provider), *line.Provider == in.Provider})
 		}
 	}
-	for _, b := range before[:min(len(before), 10)] {
-		p.Before = append(p.Before, batchBefore{"/print-batches/" + b.Ref.String(), b.Placards, sheetName(l, b.Sheet), b.CreatedAt})
+	for _, b := range before {
+		p.Before = append(p.Before, batchBefore{"/print-batches/" + b.Ref.String(), b.Placards, sheetName(l, b.Sheet), b.CreatedAt, b.Work})
 	}
 	return s.show(c, code, "print.html", p)
 }
@@ -224,9 +226,11 @@ func (s *Server) print(c echo.Context) error {
 	if v.Get("preview") != "" { // without a script, a button asks for it
 		return s.printForm(c, http.StatusOK, in, wrong{})
 	}
-	b, err := s.issue(c, c.Param("market"), batch)
-	if err == nil {
-		return c.Redirect(http.StatusSeeOther, "/print-batches/"+b.Ref.String())
+	if err = s.sheet(c, c.Param("market"), &batch); err == nil {
+		var b registry.Batch
+		if b, err = s.reg(c).Issue(c.Request().Context(), actor(c), c.Param("market"), batch, Fits()); err == nil {
+			return s.drawn(c, b.Ref)
+		}
 	}
 	w, code, ok := told(c, err)
 	if !ok || fault.KindOf(err) == fault.Forbidden {
@@ -239,6 +243,24 @@ func (s *Server) print(c echo.Context) error {
 		w.Fields = nil
 	}
 	return s.printForm(c, code, in, w)
+}
+
+// drawn has a batch drawn and shows its page, which says how far that is where it takes long.
+func (s *Server) drawn(c echo.Context, ref registry.BatchRef) error {
+	by := actor(c)
+	if _, err := s.meanwhile(c, "draw batch", func(ctx context.Context) error { return s.drawBatch(ctx, by, ref) }); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/print-batches/"+ref.String())
+}
+
+// drawAgain answers POST /print-batches/:batch/draw: a batch whose drawing was cut off.
+func (s *Server) drawAgain(c echo.Context) error {
+	ref, err := registry.ParseRef[registry.Batch](c.Param("batch"))
+	if err != nil {
+		return err
+	}
+	return s.drawn(c, ref)
 }
 
 type batchPage struct {
@@ -300,6 +322,13 @@ func (s *Server) batchPage(c echo.Context) error {
 		p.ZIP, p.Slips = file+".zip", file+".slips.zip"
 	} else {
 		p.PDF, p.Slips = file+".pdf", file+".slips.pdf"
+	}
+	switch b.Work.State {
+	case "runs":
+		comesAgain(c)
+		p.Title = say(l, b.Placards, "1 placard is being drawn", "%s placards are being drawn")
+	case "stopped":
+		p.Title = say(l, b.Placards, "1 placard is not drawn yet", "%s placards are not drawn yet")
 	}
 	p.LeftOut = s.leftOut(c, m.Code, b.LeftOut)
 	var shown []placardShown

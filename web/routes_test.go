@@ -595,6 +595,7 @@ var pages = []try{
 	{route: "GET /markets/:market/print", row: "print", path: "/markets/NEAR/print"},
 	{route: "POST /markets/:market/print", row: "print", path: "/markets/NEAR/print", body: raw{form, "which=all&all=true"}},
 	{route: "GET /print-batches/:batch", row: "print", path: "/print-batches/$batch"},
+	{route: "POST /print-batches/:batch/draw", row: "print", path: "/print-batches/$batch/draw", body: raw{form, ""}},
 	{route: "GET /markets/:market/paper", row: "print", path: "/markets/NEAR/paper"},
 	{route: "POST /markets/:market/paper/printers", row: "print", path: "/markets/NEAR/paper/printers", body: raw{form, "name=HP&right=1,5&down=-2"}},
 	{route: "POST /markets/:market/paper/sheets", row: "sheets and designs", path: "/markets/NEAR/paper/sheets", body: raw{form, "name=tomy-104&columns=3&rows=8&left=0&top=0,5&width=70&height=37&gap_x=0&gap_y=0"}},

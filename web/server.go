@@ -368,6 +368,7 @@ func (s *Server) routes(e *echo.Echo) {
 	in.GET("/markets/:market/print", s.printPage)
 	in.POST("/markets/:market/print", s.print)
 	in.GET("/print-batches/:batch", s.batchPage)
+	in.POST("/print-batches/:batch/draw", s.drawAgain)
 	in.GET("/markets/:market/paper", s.paperPage)
 	in.POST("/markets/:market/paper/printers", s.savePrinter)
 	in.POST("/markets/:market/paper/sheets", s.saveSheet)
