@@ -145,7 +145,7 @@ func (s *Server) coveragePage(c echo.Context) error {
 		if p.By, p.Parts, whole, err = s.parts(c, g.Area); err != nil {
 			return err
 		}
-		p.order(c)
+		p.Order, p.Orders = sorted(c, "parts", partOrders, p.Parts)
 		if g.Area == "" {
 			country = &whole
 		}

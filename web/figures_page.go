@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -288,6 +289,8 @@ type figuresPage struct {
 	Provider  string
 	Providers []providerShown
 	Points    *coverage.Reconciliation
+	Order     string // of the markets in it
+	Orders    []navLink
 	Withdraw  string // address of the form that takes one back; empty: not for this reader
 }
 
@@ -303,6 +306,22 @@ type figureShown struct {
 	Now, Method, Period         string
 	Source, Note, State, Why    string
 	Current, Corrects, Mendable bool
+}
+
+// pointOrders are what a reconciliation may be ordered by; the first is by market.
+var pointOrders = []order[coverage.MarketPoint]{
+	{"", fault.Say("Market"), nil},
+	{"reported", fault.Say("Reported"), func(m coverage.MarketPoint) float64 { return known(m.Reported) }},
+	{"counted", fault.Say("Counted here"), func(m coverage.MarketPoint) float64 { return float64(m.Counted) }},
+	{"difference", fault.Say("Difference"), func(m coverage.MarketPoint) float64 { return known(m.Difference) }},
+}
+
+// known is how large a number is, less than any where nobody knows it.
+func known(n *int64) float64 {
+	if n == nil {
+		return -1
+	}
+	return math.Abs(float64(*n))
 }
 
 // figuresPage answers GET /figures.
@@ -367,6 +386,7 @@ func (s *Server) figures(c echo.Context, code int, sent sentStall) error {
 		switch {
 		case err == nil:
 			p.Points = &r
+			p.Order, p.Orders = sorted(c, "points", pointOrders, r.Markets)
 		case fault.KindOf(err) != fault.Invalid && fault.KindOf(err) != fault.NotFound:
 			return err
 		}

@@ -25,6 +25,7 @@ func TestTargetsAndFiguresPages(t *testing.T) {
 		{"a number with dots", post("officer", "/figures?area=92", "indicator=qr_points&provider=viettel_money&value=2.600&until=2026-10-31&method=partner_reported&source=Viettel"), 303, nil, nil},
 		{"a market's points", post("manager", "/figures?market=NEAR", "indicator=qr_points&provider=viettel_money&value=12&until=2026-10-31&method=claimed&source=Viettel"), 303, nil, nil},
 		{"beside ours", step{as: "officer", do: "GET /figures?area=92"}, 200, []string{"2.600", "Chợ Vị Thanh", "2.588", "Đối tác báo", "Theo lời nơi báo"}, nil},
+		{"the markets by how much differs", step{as: "officer", do: "GET /figures?area=92&sort=difference"}, 200, []string{`aria-sort="descending">Chênh`}, []string{`aria-sort="descending">Được báo`, "sort=reported"}},
 		{"of a rival nothing is shown", step{as: "partner", do: "GET /figures?market=NEAR"}, 200, []string{"Viettel"}, nil},
 		{"a wrong day", post("manager", "/figures?market=NEAR", "indicator=qr_points&provider=viettel_money&value=12&until=31/10/2026&method=claimed&source=Viettel"), 422, []string{"31/10/2026"}, nil},
 		{"a campaign", post("partner", "/campaigns?market=NEAR", "provider=viettel_money&name=Đi+chợ&from=2026-11-01&until=2026-11-30&buyer_benefit=50.000&vendor_benefit=150.000&document=TB+1"), 303, nil, nil},

@@ -1,10 +1,8 @@
 package web
 
 import (
-	"cmp"
 	"math"
 	"net/url"
-	"slices"
 
 	"cho40/internal/fault"
 	registry "cho40/vendor_registry"
@@ -37,27 +35,12 @@ type partShown struct {
 	reached, moved                float64 // what Share and Change say; least where they say nothing
 }
 
-// orders are what the table of the places below may be ordered by, most first; the first is the order of the map.
-var orders = []struct {
-	by, words string
-	of        func(partShown) float64
-}{
-	{"", "Unit", nil},
-	{"share", "Share", func(p partShown) float64 { return p.reached }},
-	{"vendors", "Trading", func(p partShown) float64 { return float64(p.Whole) }},
-	{"change", "30 days, points", func(p partShown) float64 { return p.moved }},
-}
-
-// order puts the places below into the order asked for, and says which ones there are.
-func (p *coveragePage) order(c echo.Context) {
-	l := language(c)
-	p.Order = asked(c, "sort")
-	for _, o := range orders {
-		p.Orders = append(p.Orders, navLink{Path: with(c, "sort", o.by) + "#parts", Words: l.T(o.words), Current: o.by == p.Order})
-		if o.of != nil && o.by == p.Order {
-			slices.SortStableFunc(p.Parts, func(a, b partShown) int { return cmp.Compare(o.of(b), o.of(a)) })
-		}
-	}
+// partOrders are what the table of the places below may be ordered by; the first is the order of the map.
+var partOrders = []order[partShown]{
+	{"", fault.Say("Unit"), nil},
+	{"share", fault.Say("Share"), func(p partShown) float64 { return p.reached }},
+	{"vendors", fault.Say("Trading"), func(p partShown) float64 { return float64(p.Whole) }},
+	{"change", fault.Say("30 days, points"), func(p partShown) float64 { return p.moved }},
 }
 
 // changeOver is over how many days a table says how its shares changed.

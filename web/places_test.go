@@ -4,11 +4,13 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
 
 	"github.com/labstack/echo/v4"
 )
@@ -70,15 +72,29 @@ func TestFifth(t *testing.T) {
 	}
 }
 
-// The places below come in the order that is asked for, those without a figure last.
-func TestOrderOfPlaces(t *testing.T) {
+// The places below, and the markets of a reconciliation, come in the order that is asked for, those without a figure last.
+func TestOrders(t *testing.T) {
 	a, b, none := partShown{Name: "a", Whole: 9, reached: 0.2, moved: 3}, partShown{Name: "b", Whole: 4, reached: 0.7, moved: -1}, partShown{Name: "none", reached: -1, moved: math.Inf(-1)}
-	for by, want := range map[string]string{"": "none a b", "share": "b a none", "vendors": "a b none", "change": "a b none"} {
-		c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/coverage?sort="+by, nil), httptest.NewRecorder())
-		p := coveragePage{Parts: []partShown{none, a, b}}
-		p.order(c)
-		if got := p.Parts[0].Name + " " + p.Parts[1].Name + " " + p.Parts[2].Name; got != want {
-			t.Errorf("by %q: %s, want %s", by, got, want)
+	for by, want := range map[string]string{"": "none a b", "share": "b a none", "vendors": "a b none", "change": "a b none", "other": "none a b"} {
+		if got := inOrderOf(by, partOrders, []partShown{none, a, b}, func(p partShown) string { return p.Name }); got != want {
+			t.Errorf("places by %q: %s, want %s", by, got, want)
 		}
 	}
+	more, less, few := int64(12), int64(-40), int64(3)
+	points := []coverage.MarketPoint{{Name: "unsaid", Counted: 5}, {Name: "fits", Reported: &few, Difference: &few, Counted: 0}, {Name: "less", Reported: &more, Difference: &less, Counted: 52}}
+	for by, want := range map[string]string{"": "unsaid fits less", "reported": "less fits unsaid", "counted": "less unsaid fits", "difference": "less fits unsaid"} {
+		if got := inOrderOf(by, pointOrders, points, func(p coverage.MarketPoint) string { return p.Name }); got != want {
+			t.Errorf("points by %q: %s, want %s", by, got, want)
+		}
+	}
+}
+
+func inOrderOf[T any](by string, orders []order[T], rows []T, name func(T) string) string {
+	rows = slices.Clone(rows)
+	sorted(echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/coverage?sort="+by, nil), httptest.NewRecorder()), "parts", orders, rows)
+	var names []string
+	for _, r := range rows {
+		names = append(names, name(r))
+	}
+	return strings.Join(names, " ")
 }

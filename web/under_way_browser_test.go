@@ -24,7 +24,7 @@ func TestLongWorkIsFoundAgainInABrowser(t *testing.T) {
 	for n := range 2 {
 		if _, err := w.reg.Register(ctx, console, "NEAR", registry.NewStall{Code: fmt.Sprintf("A-%d", n), Vendor: &registry.NewVendor{Name: "Trần Văn Bê"},
 			Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: fmt.Sprintf("091234567%d", n), Holder: "TRAN VAN BE"}},
-			Consent: &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}}); err != nil {
+			Consent:  &registry.NewConsent{Version: "vi-1", Given: "face_to_face"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestLongWorkIsFoundAgainInABrowser(t *testing.T) {
 	b.do("the page comes again by itself", chromedp.WaitReady(chromedp.CSS(`form[action$="/draw"]`)))
 	b.looks("a batch that stopped")
 	b.submits("draw it again", `form[action$="/draw"] button`)
-	says("2 bảng đã sẵn sàng")
+	says("2 bảng đã soạn")
 	if n := w.count(`SELECT count(*) FROM placards WHERE state = 'printed'`); n != 2 {
 		t.Errorf("%d placards are printed", n)
 	}
