@@ -137,7 +137,9 @@ func document(p Print, placards []Placard, compress bool) ([]byte, error) {
 // canvas draws millimetres, from the page's top left, in the points of the PDF, from its bottom left. It writes what is on the pages
 // itself; the library's own stay empty, for it has a call and a piece of memory for each line, and holds every page as it was drawn.
 type canvas struct {
-	draft
+	print    Print
+	file     *gofpdf.Fpdf                  // nil until finish, but for a document with a logo
+	logoAs   string                        // what the file calls the logo
 	rows     map[row]string                // operators of the rows of tiles drawn so far
 	used     map[*face]*[lastRune + 1]bool // letters that the document shows
 	pages    [][]byte                      // the contents of those that are done
@@ -148,12 +150,6 @@ type canvas struct {
 	height   float64  // the same in points, as its MediaBox rounds it
 	language Language // empty: Vietnamese
 	buf      []byte   // the page that is being drawn
-}
-
-// draft is a document that has no pages yet, and what it calls our faces.
-type draft struct {
-	file  *gofpdf.Fpdf
-	fonts map[*face]string
 }
 
 // logoName is what the library calls the document's one picture.
@@ -168,19 +164,18 @@ type row struct {
 const ptPerMM = 72 / mmPerInch
 
 func newCanvas(p Print, compress bool) (*canvas, error) {
-	b := blankFile(gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height})
-	b.file.SetCreationDate(p.Made.UTC())
-	b.file.SetModificationDate(p.Made.UTC())
-	b.file.SetTitle(p.Title, true)
+	c := &canvas{print: p, rows: map[row]string{}, used: map[*face]*[lastRune + 1]bool{}, compress: compress, paper: p.Sheet.height,
+		height: math.Round(p.Sheet.height*ptPerMM*100) / 100}
 	if p.Theme.Logo != nil {
 		logo, err := p.Theme.logoPNG()
 		if err != nil {
 			return nil, fmt.Errorf("printing: the logo: %w", err)
 		}
-		b.file.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
+		c.file = blankFile(gofpdf.SizeType{Wd: p.Sheet.width, Ht: p.Sheet.height})
+		c.file.RegisterImageOptionsReader(logoName, gofpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(logo))
+		c.logoAs = named(c.file, " cm /", func(t *gofpdf.Tpl) { t.ImageOptions(logoName, 0, 0, 1, 1, false, gofpdf.ImageOptions{}, 0, "") })
 	}
-	return &canvas{draft: b, rows: map[row]string{}, used: map[*face]*[lastRune + 1]bool{}, compress: compress, paper: p.Sheet.height,
-		height: math.Round(p.Sheet.height*ptPerMM*100) / 100}, nil
+	return c, nil
 }
 
 // a4 is the paper of nearly all sheets.
@@ -189,12 +184,12 @@ var a4 = gofpdf.SizeType{Wd: 210, Ht: 297}
 // spare is a blank A4 document, made ready while the last one was drawn: the library hashes 65,536 widths of each face that it is given,
 // a third of the time that a single placard takes. One is made at a time; it holds 1.5 MB.
 var (
-	spare  = make(chan draft, 1)
+	spare  = make(chan *gofpdf.Fpdf, 1)
 	making atomic.Bool
 )
 
 // blankFile is a document of a paper that knows our faces and has no pages yet. It is one caller's alone.
-func blankFile(paper gofpdf.SizeType) draft {
+func blankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
 	if paper != a4 {
 		return newBlankFile(paper)
 	}
@@ -217,24 +212,31 @@ func blankFile(paper gofpdf.SizeType) draft {
 	}
 }
 
-func newBlankFile(paper gofpdf.SizeType) draft {
+func newBlankFile(paper gofpdf.SizeType) *gofpdf.Fpdf {
 	pdf := gofpdf.NewCustom(&gofpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: paper})
 	pdf.SetCompression(false) // packed does it, with a compressor that is used again
 	pdf.SetCatalogSort(true)
 	pdf.SetCreator("cho40", true)
 	pdf.SetMargins(0, 0, 0)
 	pdf.SetAutoPageBreak(false, 0)
-	b := draft{pdf, map[*face]string{}}
 	for _, f := range faces().all() {
 		pdf.AddUTF8FontFromBytes(f.family, "", bytes.Clone(f.ttf))
-		b.fonts[f] = b.named("BT /", func(t *gofpdf.Tpl) { t.SetFont(f.family, "", 1) })
 	}
-	return b
+	return pdf
 }
 
+// fontNames are what the library calls our faces in each document.
+var fontNames = sync.OnceValue(func() map[*face]string {
+	pdf, names := newBlankFile(a4), map[*face]string{}
+	for _, f := range faces().all() {
+		names[f] = named(pdf, "BT /", func(t *gofpdf.Tpl) { t.SetFont(f.family, "", 1) })
+	}
+	return names
+})
+
 // named is what the library calls something in the document: the word after these signs in what it draws with it.
-func (b draft) named(after string, draw func(*gofpdf.Tpl)) string {
-	page := b.file.CreateTemplateCustom(gofpdf.PointType{}, gofpdf.SizeType{Wd: 1, Ht: 1}, draw).Bytes()
+func named(pdf *gofpdf.Fpdf, after string, draw func(*gofpdf.Tpl)) string {
+	page := pdf.CreateTemplateCustom(gofpdf.PointType{}, gofpdf.SizeType{Wd: 1, Ht: 1}, draw).Bytes()
 	_, name, _ := bytes.Cut(page, []byte(after))
 	name, _, _ = bytes.Cut(name, []byte(" "))
 	return string(name)
@@ -242,7 +244,6 @@ func (b draft) named(after string, draw func(*gofpdf.Tpl)) string {
 
 // page draws a page, all of it moved by the offset, and packs it at once.
 func (c *canvas) page(o Offset, draw func() error) error {
-	c.file.AddPage()
 	c.buf = c.buf[:0]
 	// As the library begins a page, which documents of this layout are bound to: twice in the face in which the last one ended.
 	c.buf = append(c.buf, "0 J\n0 j\n0.57 w\n"...)
@@ -270,7 +271,7 @@ func (c *canvas) font() {
 		return
 	}
 	c.buf = append(c.buf, "BT /"...)
-	c.buf = append(c.buf, c.fonts[c.face]...)
+	c.buf = append(c.buf, fontNames()[c.face]...)
 	c.buf = strconv.AppendFloat(append(c.buf, ' '), c.size, 'f', 2, 64)
 	c.buf = append(c.buf, " Tf ET\n"...)
 }
@@ -284,8 +285,7 @@ func (c *canvas) turned(at cell, draw func()) {
 }
 
 func (c *canvas) logo(b box, at cell) {
-	name := c.named(" cm /", func(t *gofpdf.Tpl) { t.ImageOptions(logoName, 0, 0, 1, 1, false, gofpdf.ImageOptions{}, 0, "") })
-	c.buf = fmt.Appendf(c.buf, "q %.5f 0 0 %.5f %.5f %.5f cm /%s Do Q\n", b.w*ptPerMM, b.h*ptPerMM, (at.x+b.x)*ptPerMM, (c.paper-(at.y+b.y+b.h))*ptPerMM, name)
+	c.buf = fmt.Appendf(c.buf, "q %.5f 0 0 %.5f %.5f %.5f cm /%s Do Q\n", b.w*ptPerMM, b.h*ptPerMM, (at.x+b.x)*ptPerMM, (c.paper-(at.y+b.y+b.h))*ptPerMM, c.logoAs)
 }
 
 // op appends an operator after its operands; points come with two decimals, which is finer than any printer.
@@ -558,12 +558,24 @@ func (t *taken) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// embedding lets one document at a time put in its fonts: the library takes a new compressor of 1.2 MB for each part of them, two for a face.
+// embedding lets one document at a time be written by the library, which takes 1.5 MB for each document and a new compressor of 1.2 MB for each part of
+// its fonts, two for a face.
 var embedding sync.Mutex
 
-// finish closes the document: it puts in the pages, and tells viewers not to scale it on printing and how to turn the paper for
-// backs, for which the library has no call.
-func (c *canvas) finish(backs bool) ([]byte, error) {
+// embedded is the document as the library writes it: faces, logo, catalogue, and pages whose contents are to be replaced.
+func (c *canvas) embedded() ([]byte, error) {
+	embedding.Lock()
+	defer embedding.Unlock()
+	file := c.file
+	if file == nil {
+		file = blankFile(gofpdf.SizeType{Wd: c.print.Sheet.width, Ht: c.print.Sheet.height})
+	}
+	file.SetCreationDate(c.print.Made.UTC())
+	file.SetModificationDate(c.print.Made.UTC())
+	file.SetTitle(c.print.Title, true)
+	for range c.pages {
+		file.AddPage()
+	}
 	for _, f := range faces().all() { // what the file must hold of each face, said on a page whose contents are replaced
 		if used := c.used[f]; used != nil {
 			var all []rune
@@ -572,16 +584,23 @@ func (c *canvas) finish(backs bool) ([]byte, error) {
 					all = append(all, rune(r))
 				}
 			}
-			c.file.SetFont(f.family, "", 1)
-			c.file.Text(0, 0, string(all))
+			file.SetFont(f.family, "", 1)
+			file.Text(0, 0, string(all))
 		}
 	}
 	var out taken
-	embedding.Lock()
-	err := c.file.Output(&out)
-	embedding.Unlock()
-	if err != nil {
+	if err := file.Output(&out); err != nil {
 		return nil, fmt.Errorf("printing: %w", err)
+	}
+	return out, nil
+}
+
+// finish closes the document: it puts in the pages, and tells viewers not to scale it on printing and how to turn the paper for
+// backs, for which the library has no call.
+func (c *canvas) finish(backs bool) ([]byte, error) {
+	out, err := c.embedded()
+	if err != nil {
+		return nil, err
 	}
 	language := Vietnamese
 	if c.language != "" {
