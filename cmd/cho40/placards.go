@@ -77,37 +77,49 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 		ref = issued.Ref
 	}
-	b, cells, err := a.registry.BatchCells(ctx, by, ref)
-	if err != nil {
+	var drawn registry.Batch
+	var files []string
+	draw := func(ctx context.Context, b registry.Batch, cells registry.Cells, done func(placards int)) error {
+		if p.Slips {
+			b = web.Slips(b)
+		}
+		drawn = b
+		bar := progress(b.Placards)
+		defer bar.done()
+		return web.Files(ctx, b, cells, func(n, of int, pdf []byte) error {
+			name := p.Out
+			if of > 1 {
+				ext := filepath.Ext(name)
+				name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
+			}
+			files = append(files, name)
+			so := min(n*b.Placards/of, b.Placards)
+			bar.to(so)
+			done(so)
+			return writeWhole(name, pdf)
+		})
+	}
+	if p.Slips {
+		var b registry.Batch
+		var cells registry.Cells
+		if b, cells, err = a.registry.BatchCells(ctx, by, ref); err != nil {
+			return err
+		}
+		err = draw(ctx, b, cells, func(int) {})
+	} else {
+		err = a.registry.DrawBatch(ctx, by, ref, draw)
+	}
+	if err != nil && drawn.ID == (registry.Batch{}).ID { // there was nothing to draw
 		return err
 	}
-	var files []string
-	if p.Slips {
-		b = web.Slips(b)
-	}
-	bar := progress(b.Placards)
-	defer bar.done()
-	err = web.Files(ctx, b, cells, func(n, of int, pdf []byte) error {
-		name := p.Out
-		if of > 1 {
-			ext := filepath.Ext(name)
-			name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
-		}
-		files = append(files, name)
-		bar.to(min(n*b.Placards/of, b.Placards))
-		return writeWhole(name, pdf)
-	})
 	if err != nil {
 		return fmt.Errorf("%w\nThe batch is in the record; write its sheets with: cho40 placards --batch %s -o FILE.pdf", err, ref)
 	}
 	if p.Slips {
-		_, err := fmt.Fprintf(out, "%d slips: %s\n", b.Placards, strings.Join(files, " "))
+		_, err := fmt.Fprintf(out, "%d slips: %s\n", drawn.Placards, strings.Join(files, " "))
 		return err
 	}
-	if err := a.registry.Printed(ctx, by, ref); err != nil {
-		return err
-	}
-	return p.print(ctx, a, c, out, b, files)
+	return p.print(ctx, a, c, out, drawn, files)
 }
 
 // previewDots is how fine a preview is drawn, dots an inch.
