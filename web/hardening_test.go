@@ -316,7 +316,7 @@ func TestOddRequests(t *testing.T) {
 		{name: "a number that ends a redirect", do: "GET /v?serial=x%0d%0aX-Evil:1", status: 303},
 		{name: "lines in an address", do: "GET /nothing%0a%7B%22level%22%3A%22ERROR%22%7D", status: 404},
 		{name: "lines in a cookie", do: "GET /sign-in", header: []string{"Cookie", "said=\"\r\n{}\"; lang=\x1b[31m"}, status: 200},
-		{name: "a sentence that somebody planted", do: "GET /sign-in", header: []string{"Cookie", "said=eyJGb3JtYXQiOiJDYWxsIDA5MDAiLCJBcmdzIjpudWxsfQ"}, status: 200, want: []string{"!0900"}},
+		{name: "a sentence that somebody planted", do: "GET /sign-in", header: []string{"Cookie", "said=eyJGb3JtYXQiOiJDYWxsIDA5MDAiLCJBcmdzIjpudWxsfQ"}, status: 200, want: []string{"!Call 0900"}},
 		{name: "a session that is none of ours", as: "", do: "GET /api/v1/session", header: []string{"Cookie", "cho40=' OR 1=1 --"}, status: 401},
 		{name: "the session of HTTPS in the clear", as: "", do: "GET /api/v1/session", header: []string{"Cookie", "__Host-cho40=" + strings.Repeat("0", 64)}, status: 401},
 	})
