@@ -27,7 +27,10 @@ type coveragePage struct {
 	Parts    []partShown // the places below; none of a market
 	Order    string      // what they are ordered by
 	Orders   []navLink
-	By       string // what they are
+	By       string          // what they are
+	Share    *coverage.Share // with the two below: of an area
+	Steps    []stepShown
+	Why      []reasonShown // the commonest ones
 	Rows     []pointShown
 	Quarters []quarterShown // empty: not for this reader
 	Table    bool           // the reports are tables of an area
@@ -140,6 +143,7 @@ func (s *Server) coveragePage(c echo.Context) error {
 		p.draw(l, points, campaigns, aims)
 	}
 	if g.Market == nil {
+		p.Share, p.Steps, p.Why = &share, steps(l, &share), commonest(l, reasons(l, &share))
 		var whole coverage.Share
 		var country *coverage.Share
 		if p.By, p.Parts, whole, err = s.parts(c, g.Area); err != nil {

@@ -165,13 +165,7 @@ func (s *Server) marketPage(c echo.Context) error {
 	if p.Share != nil {
 		_, p.Definition, _ = strings.Cut(p.Share.Definition, "-")
 		p.Gap = p.Share.Suspended + p.Share.Overdue
-		for i, step := range p.Share.Funnel {
-			shown := stepShown{Tile: stageTile(step.Stage), Words: l.T(stageWords[step.Stage]), Vendors: step.Vendors}
-			if i > 0 {
-				shown.Lost = p.Share.Funnel[i-1].Vendors - step.Vendors
-			}
-			p.Steps = append(p.Steps, shown)
-		}
+		p.Steps = steps(l, p.Share)
 		p.Why = reasons(l, p.Share)
 		if p.Aim, p.AimAt, err = s.aim(c, m.Code, ""); err != nil {
 			return err
@@ -237,13 +231,41 @@ func (s *Server) marketPage(c echo.Context) error {
 type reasonShown struct {
 	Words, Clears string
 	Vendors, Days int // for how many days it stands; 0: nobody asked, or since today
+	Unasked       bool
+}
+
+// steps are the stages of a share, each with what is lost to it.
+func steps(l lang.Lang, share *coverage.Share) (out []stepShown) {
+	for _, step := range share.Funnel {
+		out = append(out, stepShown{stageTile(step.Stage), l.T(stageWords[step.Stage]), step.Vendors, step.Drop})
+	}
+	return out
+}
+
+// mostReasons is how many reasons stand on the page of an area, which prints on one sheet.
+const mostReasons = 6
+
+// commonest are the commonest of some reasons, with the rest as one, and those whom nobody asked.
+func commonest(l lang.Lang, all []reasonShown) []reasonShown {
+	last := len(all) // of those that may become one: nobody was asked stands last, and by itself
+	if last > 0 && all[last-1].Unasked {
+		last--
+	}
+	if last <= mostReasons {
+		return all
+	}
+	rest := reasonShown{Words: l.T("%s other reasons", l.Number(last-mostReasons+1))}
+	for _, r := range all[mostReasons-1 : last] {
+		rest.Vendors += r.Vendors
+	}
+	return append(append(slices.Clone(all[:mostReasons-1]), rest), all[last:]...)
 }
 
 // reasons are those of the vendors who are missing in a share; together they are all of them.
 func reasons(l lang.Lang, share *coverage.Share) []reasonShown {
 	out := make([]reasonShown, len(share.Barriers))
 	for i, b := range share.Barriers {
-		out[i] = reasonShown{Words: barrierWords(l, b.Code), Clears: l.T(clearsWords[b.ClearsIt]), Vendors: b.Vendors}
+		out[i] = reasonShown{Words: barrierWords(l, b.Code), Clears: l.T(clearsWords[b.ClearsIt]), Vendors: b.Vendors, Unasked: b.Code == "never_asked"}
 		if b.Days != nil {
 			out[i].Days = *b.Days
 		}
