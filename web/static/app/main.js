@@ -90,7 +90,8 @@ const changed = async () => {
   } finally { busy = 0; } // else one that failed would be the last
 };
 
-app.draw = () => { bar(); draw(true); };
+// draw draws the screen anew, if it is still the one at this address: who went on meanwhile may be filling in another.
+app.draw = (at = location.hash) => { bar(); if (at === location.hash) draw(true); };
 app.kept = () => { changed(); go(); };
 
 async function entered(profile, key, pin) {

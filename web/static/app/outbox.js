@@ -28,27 +28,27 @@ function row(i) {
     bad && i.state === "clash" && h("p", {}, t("Both versions are kept for whoever leads the team. Nothing was overwritten.")),
     note && field(t("Note"), { name: "note-" + i.id, rows: 3, value: i.body.note }),
     bad && h("div", { class: "actions" }, button(t("Send again"), async () => {
-      const written = document.getElementById("f-note-" + i.id)?.value;
+      const at = location.hash, written = document.getElementById("f-note-" + i.id)?.value;
       await store.changeItem(i.id, x => {
         if (x.state !== "refused" && x.state !== "clash") return; // another tab sent it meanwhile
         x.state = "waiting";
         if (written !== undefined) x.body.note = written;
       });
       await refresh();
-      app.draw();
+      app.draw(at);
       go();
     }, "second")));
 }
 
 // handOver writes what waits into a file that a leader can send in. It stays here until the service has it.
 async function handOver() {
-  const left = app.items.filter(open);
+  const at = location.hash, left = app.items.filter(open);
   const file = new File([JSON.stringify({ cho40: "outbox", version: 1, device: await store.device(), by: app.profile.name, made_at: new Date().toISOString(), items: left.map(i => ({ ...wire(i), by: i.profile })) }, null, 1)],
     `cho40-${day(now())}-${left.length}.json`, { type: "application/json" });
   if (!await give(file)) return;
   for (const i of left) await store.changeItem(i.id, x => { x.handed = true; });
   await refresh();
-  app.draw();
+  app.draw(at);
   toast(t("The file holds %s things. They also stay here until the service has them.", number(left.length)));
 }
 

@@ -19,9 +19,10 @@ export function slipOf(p, s, cards, done) {
     await give(new File([pdf], c.serial + "-slip.pdf", { type: "application/pdf" }));
   };
   const hand = async () => {
+    const at = location.hash;
     await record(app.profile.name, ...waits.map(n => ({ kind: "notice", about: n, market: p.market, at_market: p.market, stall: s.code, at_stall: s.code, body: { notice: n } })));
     await refresh();
-    app.draw();
+    app.draw(at);
     app.kept();
     toast(t("Saved. It goes out when there is signal."));
   };
