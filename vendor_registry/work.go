@@ -18,8 +18,13 @@ type Work struct {
 	Total int
 }
 
-// Percent is how much of it is done, from 0 to 100.
-func (w Work) Percent() int { return 100 * w.Done / max(w.Total, 1) }
+// Work is how far the import is while it goes in.
+func (im Import) Work() Work {
+	if im.State != "committing" {
+		return Work{}
+	}
+	return Work{"runs", im.Done, im.Total}
+}
 
 // workOf is a work in a statement, as its columns, joined by LEFT JOIN works w; it needs @silent_since.
 const workOf = `coalesce(CASE WHEN w.state = 'runs' AND w.beat_at < @silent_since THEN 'stopped' ELSE w.state END, '') AS work_state,
@@ -195,8 +200,8 @@ func (s *Service) UnderWay(ctx context.Context, by Actor, marketCode string) (al
 		return nil, err
 	}
 	for _, im := range imports {
-		if im.State == "committing" {
-			all = append(all, UnderWay{Import: &im.Ref, Work: Work{"runs", im.Done, im.Total}})
+		if w := im.Work(); w.State == "runs" {
+			all = append(all, UnderWay{Import: &im.Ref, Work: w})
 		}
 	}
 	exports, err := s.Exports(ctx, by, marketCode)

@@ -79,7 +79,7 @@ func newField(t *testing.T, volunteers ...string) *field {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.take(t, step{as: "manager", do: "POST /api/v1/markets/NEAR/decisions", body: string(body), status: 200})
+	f.take(t, step{as: "manager", do: "POST /api/v1/markets/NEAR/decisions", body: string(body), status: 200, want: []string{`"state":"approved"`, "!problem"}})
 	if _, err := f.reg.Issue(t.Context(), registry.Console(), "NEAR", registry.NewBatch{Sheet: "a6x4", All: true},
 		func(registry.Batch, registry.Placard) (why, warning fault.Text) { return }); err != nil {
 		t.Fatal(err)

@@ -143,7 +143,9 @@ func (s *Server) coveragePage(c echo.Context) error {
 		p.draw(l, points, campaigns, aims)
 	}
 	if g.Market == nil {
-		p.Share, p.Steps, p.Why = &share, steps(l, &share), commonest(l, reasons(l, &share))
+		if p.Share = &share; share.Vendors > 0 {
+			p.Steps, p.Why = steps(l, &share), commonest(l, reasons(l, &share))
+		}
 		var whole coverage.Share
 		var country *coverage.Share
 		if p.By, p.Parts, whole, err = s.parts(c, g.Area); err != nil {

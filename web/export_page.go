@@ -75,6 +75,7 @@ func (s *Server) showExports(c echo.Context, code int, in registry.Export, w wro
 	if err != nil {
 		return err
 	}
+	names["console"] = l.T("the console")
 	for _, e := range taken {
 		p.Taken = append(p.Taken, exportShown{listWords(l, e.List) + " · " + strings.ToUpper(e.Format), names[e.To], e.Whole, e.Rows, e.At, e.Work})
 	}

@@ -2,12 +2,9 @@ package web
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"cho40/internal/fault"
 	"cho40/qrgen"
@@ -54,12 +51,6 @@ func (out *rowShown) mend(c echo.Context, im registry.Import, r registry.ImportR
 	}
 }
 
-// patience is how long a page waits for long work before it shows how far it is.
-const patience = 1500 * time.Millisecond
-
-// commitWithin bounds long work that goes on after its page was left.
-const commitWithin = 5 * time.Minute
-
 // commitMeanwhile commits an import; one that takes long goes on by itself, and its page says how far it is. Stopping the service
 // cuts it off, and then nothing of it is stored.
 func (s *Server) commitMeanwhile(c echo.Context, ref registry.ImportRef, in registry.CommitImport) (r registry.Report, running bool, err error) {
@@ -76,34 +67,6 @@ func (s *Server) commitMeanwhile(c echo.Context, ref registry.ImportRef, in regi
 		r = <-made
 	}
 	return r, running, err
-}
-
-// meanwhile does work that may take long: it goes on by itself when patience ends, also after its page was left.
-func (s *Server) meanwhile(c echo.Context, what string, work func(ctx context.Context) error) (running bool, err error) {
-	done, request := make(chan error, 1), actor(c).RequestID
-	ctx, cancel := inTime(c, commitWithin)
-	go func() {
-		defer cancel()
-		var err error
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("%s: %v", what, p)
-			}
-			if err != nil {
-				s.log.LogAttrs(ctx, slog.LevelWarn, "long work failed", slog.String("work", what), slog.String("request", request), slog.String("fault", fault.CodeOf(err)))
-			}
-			done <- err
-		}()
-		err = work(ctx)
-	}()
-	wait := time.NewTimer(patience)
-	defer wait.Stop()
-	select {
-	case err := <-done:
-		return false, err
-	case <-wait.C:
-		return true, nil
-	}
 }
 
 // comesAgain lets a page load itself anew every second, without a script.

@@ -52,7 +52,7 @@ func (s *Server) importForm(c echo.Context, code int, w wrong) error {
 		Action: marketPath(m.Code, "import"), Wrong: w}
 	for _, im := range before {
 		tile := map[string]string{"preview": "t1", "committing": "t2", "committed": "t5", "undone": "vacant"}[im.State]
-		p.Before = append(p.Before, importBefore{"/imports/" + im.Ref.String(), im.Report.File, l.T(importWords[im.State]), tile, im.Report, im.CreatedAt, registry.Work{Done: im.Done, Total: im.Total, State: map[bool]string{true: "runs"}[im.State == "committing"]}})
+		p.Before = append(p.Before, importBefore{"/imports/" + im.Ref.String(), im.Report.File, l.T(importWords[im.State]), tile, im.Report, im.CreatedAt, im.Work()})
 	}
 	return s.show(c, code, "import.html", p)
 }

@@ -295,21 +295,12 @@ func (s *Server) sheet(c echo.Context, market string, in *registry.NewBatch) err
 	return err
 }
 
-// issue makes a batch; drawing it once, after its rows are committed, is what makes its placards printed.
+// issue makes a batch. Drawing it once, after its rows are committed, is what makes its placards printed.
 func (s *Server) issue(c echo.Context, market string, in registry.NewBatch) (registry.Batch, error) {
 	if err := s.sheet(c, market, &in); err != nil {
 		return registry.Batch{}, err
 	}
-	b, err := s.reg(c).Issue(c.Request().Context(), actor(c), market, in, Fits())
-	if err != nil {
-		return b, err
-	}
-	by := actor(c)
-	return b, afterCommit(c, func() error {
-		ctx, cancel := inTime(c, time.Minute)
-		defer cancel()
-		return s.drawBatch(ctx, by, b.Ref)
-	})
+	return s.reg(c).Issue(c.Request().Context(), actor(c), market, in, Fits())
 }
 
 // drawBatch draws a batch once, and its page says how far that is: what is drawn and read back is printed.
@@ -333,6 +324,14 @@ func (s *Server) postBatch(c echo.Context) error {
 	}
 	made, err := s.issue(c, c.Param("market"), in)
 	if err != nil {
+		return err
+	}
+	by := actor(c)
+	if err := afterCommit(c, func() error {
+		ctx, cancel := inTime(c, time.Minute)
+		defer cancel()
+		return s.drawBatch(ctx, by, made.Ref)
+	}); err != nil {
 		return err
 	}
 	b, ps, err := s.reg(c).Batch(c.Request().Context(), actor(c), made.Ref)

@@ -226,11 +226,9 @@ func (s *Server) print(c echo.Context) error {
 	if v.Get("preview") != "" { // without a script, a button asks for it
 		return s.printForm(c, http.StatusOK, in, wrong{})
 	}
-	if err = s.sheet(c, c.Param("market"), &batch); err == nil {
-		var b registry.Batch
-		if b, err = s.reg(c).Issue(c.Request().Context(), actor(c), c.Param("market"), batch, Fits()); err == nil {
-			return s.drawn(c, b.Ref)
-		}
+	b, err := s.issue(c, c.Param("market"), batch)
+	if err == nil {
+		return s.drawn(c, b.Ref)
 	}
 	w, code, ok := told(c, err)
 	if !ok || fault.KindOf(err) == fault.Forbidden {

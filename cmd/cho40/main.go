@@ -70,7 +70,7 @@ const (
 )
 
 // collectAt lets the heap grow by so many hundredths of what is in use before it is collected, where GOGC says nothing: half as much as is usual. 10,000 placards then
-// take 63 MB at the most instead of 81, for a twentieth more processor time.
+// take 63 MB at the most instead of 81, for a tenth more processor time (docs/benchmarks.md).
 const collectAt = 50
 
 func main() {

@@ -77,13 +77,13 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 		ref = issued.Ref
 	}
-	var drawn registry.Batch
+	var drawn *registry.Batch // nil: there was nothing to draw
 	var files []string
 	draw := func(ctx context.Context, b registry.Batch, cells registry.Cells, done func(placards int)) error {
 		if p.Slips {
 			b = web.Slips(b)
 		}
-		drawn = b
+		drawn = &b
 		bar := progress(b.Placards)
 		defer bar.done()
 		return web.Files(ctx, b, cells, func(n, of int, pdf []byte) error {
@@ -93,9 +93,9 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 				name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
 			}
 			files = append(files, name)
-			so := min(n*b.Placards/of, b.Placards)
-			bar.to(so)
-			done(so)
+			ready := min(n*b.Placards/of, b.Placards)
+			bar.to(ready)
+			done(ready)
 			return writeWhole(name, pdf)
 		})
 	}
@@ -109,7 +109,7 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 	} else {
 		err = a.registry.DrawBatch(ctx, by, ref, draw)
 	}
-	if err != nil && drawn.ID == (registry.Batch{}).ID { // there was nothing to draw
+	if err != nil && drawn == nil {
 		return err
 	}
 	if err != nil {
@@ -119,7 +119,7 @@ func (p placardsCmd) Run(ctx context.Context, c *config, out output) error {
 		_, err := fmt.Fprintf(out, "%d slips: %s\n", drawn.Placards, strings.Join(files, " "))
 		return err
 	}
-	return p.print(ctx, a, c, out, drawn, files)
+	return p.print(ctx, a, c, out, *drawn, files)
 }
 
 // previewDots is how fine a preview is drawn, dots an inch.

@@ -368,7 +368,7 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 	}
 	b := &pgx.Batch{}
 	today, last := registry.DayOf(now), len(ds)-1
-	ofDays, ofNow := sumOn(b, v.set, st, group, by, ds, known), ready[sum](nil, nil)
+	ofDays, ofNow := sumOn(b, v.set, st, group, by, ds, known), later[sum](nothing[sum])
 	if known == nil && ds[last] == today {
 		ofNow = sumNow(b, v.set, group, by, now)
 	}

@@ -193,11 +193,13 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	}
 	batch := &pgx.Batch{}
 	reports := v.known(st.Reports)
-	ofParts, ofReports, ofBarriers, ofProviders := read(batch, group, slice{}), ready[sum](nil, nil), ready[sum](nil, nil), ready[sum](nil, nil)
+	told := v.own == nil || v.set.market != nil || v.set.wanted != nil // reasons: of a partner's own in the whole country there are no counters
+	var ofReports, ofBarriers, ofProviders later[sum] = nothing[sum], nothing[sum], nothing[sum]
+	ofParts := read(batch, group, slice{})
 	if len(reports) > 0 {
 		ofReports = read(batch, group, slice{"provider", reports})
 	}
-	if v.own == nil || v.set.market != nil || v.set.wanted != nil { // of a partner's own in the whole country there are no counters
+	if told {
 		ofBarriers = read(batch, "", slice{split: "barrier"})
 	}
 	if q.By == "provider" {
@@ -238,7 +240,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if err != nil {
 		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
-	if v.own == nil || v.set.market != nil || v.set.wanted != nil {
+	if told {
 		out.Barriers = barred(reasons, out.Vendors-out.Accepting, v.on)
 	}
 	if q.By != "" {

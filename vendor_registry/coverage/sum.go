@@ -152,8 +152,8 @@ func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, e
 // later is what a batch will have found once it was sent.
 type later[T any] func() ([]T, error)
 
-// ready is what is known without any batch.
-func ready[T any](found []T, err error) later[T] { return func() ([]T, error) { return found, err } }
+// nothing is what was not asked for.
+func nothing[T any]() ([]T, error) { return nil, nil }
 
 // sent sends a batch of one question.
 func sent[T any](ctx context.Context, s *Service, ask func(b *pgx.Batch) later[T]) ([]T, error) {
@@ -344,12 +344,9 @@ func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.
 // those yet.
 func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictNamedArgs) {
 	last := days[len(days)-1]
-	args := pgx.StrictNamedArgs{"days": days, "last": last, "map": v.day, "sunday": registry.Day{}}
+	args := pgx.StrictNamedArgs{"days": days, "last": last, "map": v.day}
 	// Weeks end on Sundays, and so must all days but the last.
 	weekly := !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 })
-	if weekly {
-		args["sunday"] = last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
-	}
 	key, narrowed := `''`, ``
 	if group == "province" {
 		key = `t.province`
@@ -365,11 +362,10 @@ func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictN
 	}
 	from, weeks := ``, ``
 	if weekly {
+		args["sunday"] = last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
 		from = ` AND d.day > @sunday`
 		weeks = `SELECT t.key, w.* FROM lies t CROSS JOIN LATERAL (SELECT d.week AS day, ` + each("d.%") + ` FROM province_week_delta d WHERE d.track = t.track AND d.week <= @sunday OFFSET 0) w
 			      UNION ALL `
-	} else {
-		delete(args, "sunday")
 	}
 	return `
 		WITH lies AS MATERIALIZED (SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed + `)
@@ -380,7 +376,7 @@ func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictN
 		GROUP BY 1, 2`, args
 }
 
-// kinds are what a market's sums are kept as: of days since 1970 an integer holds those of 107,000 vendors.
+// kinds are what a market's sums are kept as: of days since 1970 an integer holds those of some 100,000 vendors.
 var kinds = map[bool]string{false: `::int AS `, true: `::bigint AS `}
 
 // named are the columns of a sum with their names; see summed.
