@@ -390,3 +390,66 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 		t.Errorf("nothing finds %v", got)
 	}
 }
+
+// Of many who fit alike the first by their names are shown, whatever the order in which they came; who is found by two steps takes one place.
+func TestTheLikeliestAreShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 8 { // more than are searched one by one
+		if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: fmt.Sprintf("P%d", i), Name: "Chợ"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter := func(code, name string) {
+		t.Helper()
+		if _, err := w.reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: name, Phone: "0712345678"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, given := range strings.Fields("Oanh Giang An Nga Dung Mai Bình Lan Em Châu Khanh Hoa") {
+		enter(fmt.Sprint("A-", i), "Trần Thị "+given)
+		enter(fmt.Sprint("B-", i), "Tràn Thị "+given)
+	}
+	for i, given := range strings.Fields("Đào An Cẩm Bảy") {
+		enter(fmt.Sprint("C-", i), "Lý Thu "+given)
+		enter(fmt.Sprint("D-", i), "Lỳ Thu "+given)
+	}
+	for _, tt := range []struct {
+		name, q, market string
+		limit           int
+		want            string
+		more            bool
+	}{
+		{"in a market", "trần thị", "VT", 4, "An Bình Châu Dung", true},
+		{"in the country, those with the accents typed first", "trần thị", "", 12, "An Bình Châu Dung Em Giang Hoa Khanh Lan Mai Nga Oanh", false},
+		{"in the country, those with the accents typed and those without", "lý thu", "", 8, "An An Bảy Bảy Cẩm Cẩm Đào Đào", false},
+		{"and that there are the latter", "lý thu", "", 4, "An Bảy Cẩm Đào", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := w.reg.Search(t.Context(), registry.Console(), tt.q, tt.market, tt.limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, it := range f.Items {
+				got = append(got, (*it.Vendor)[strings.LastIndexByte(*it.Vendor, ' ')+1:])
+			}
+			slices.Sort(got)
+			if said := strings.Join(got, " "); said != tt.want || f.More != tt.more {
+				t.Errorf("%s, more %v; want %s, %v", said, f.More, tt.want, tt.more)
+			}
+		})
+	}
+}
+
+// Who sees a few markets is forgiven in all of them what is forgiven in one.
+func TestFewMarketsForgive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{Name: "Nguyễn Thị Lan", Phone: "0712345678"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, f := w.search(registry.Console(), "nguyen thi lna", ""); !slices.Equal(got, []string{"A-1"}) {
+		t.Errorf("%v, %+v", got, f.Advice)
+	}
+}

@@ -85,9 +85,10 @@ func TestExportSaysHowFarItIs(t *testing.T) {
 			t.Errorf("%s, under way: %+v, %v", when, way, err)
 		}
 	}
+	ctx, leave := context.WithCancel(t.Context())
 	take := func(row func(n int) error) error {
 		n := 0
-		return w.reg.ExportStalls(t.Context(), w.manager, "VT", registry.ListStalls, registry.Export{Format: "csv"}, func(r registry.Rows[registry.ExportedStall]) error {
+		return w.reg.ExportStalls(ctx, w.manager, "VT", registry.ListStalls, registry.Export{Format: "csv"}, func(r registry.Rows[registry.ExportedStall]) error {
 			return r.Each(func(registry.ExportedStall) error { n++; return row(n) })
 		})
 	}
@@ -110,6 +111,7 @@ func TestExportSaysHowFarItIs(t *testing.T) {
 	gone := errors.New("the reader is gone")
 	if err := take(func(n int) error {
 		if n == 2400 {
+			leave()
 			return gone
 		}
 		return nil
@@ -120,4 +122,27 @@ func TestExportSaysHowFarItIs(t *testing.T) {
 	if _, err := w.reg.Exports(t.Context(), w.clerk, "VT"); err == nil {
 		t.Error("who may not take lists out sees who did")
 	}
+}
+
+// A ledger that goes in is found again, from the list of imports and from the market, until it has been silent for long.
+func TestImportIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	im := w.preview("Mã quầy;Tên tiểu thương\nA-1;Lan\n")
+	is := func(when, state string, want registry.Work) {
+		t.Helper()
+		all, err := w.reg.Imports(t.Context(), w.clerk, "VT")
+		if err != nil || len(all) != 1 || all[0].State != state || all[0].Work() != want {
+			t.Errorf("%s: %+v, %v; want %s, %+v", when, all, err, state, want)
+		}
+		way, err := w.reg.UnderWay(t.Context(), w.clerk, "VT")
+		if err != nil || (len(way) == 1 && *way[0].Import == im.Ref && way[0].Work == want) != (want.State == "runs") {
+			t.Errorf("%s, under way: %+v, %v", when, way, err)
+		}
+	}
+	is("a preview", "preview", registry.Work{})
+	w.exec(`UPDATE imports SET beat_at = $1, done = 500, total = 2000`, w.clock.now())
+	is("meanwhile", "committing", registry.Work{State: "runs", Done: 500, Total: 2000})
+	w.clock.pass(31 * time.Second)
+	is("silent for long", "preview", registry.Work{})
 }

@@ -869,6 +869,26 @@ func TestAppWhatMayGoWrong(t *testing.T) {
 		js[bool](p, app+`sync.kick(); return true`)
 		sent(9)
 	})
+	t.Run("a file is handed over slowly, and its giver has gone on", func(t *testing.T) {
+		f.line.set(func(l *line) { l.down = true })
+		js[bool](p, app+`await sync.record("sau", `+aVisit+`); await state.refresh(); state.app.draw(); return true`)
+		p.at("#/outbox", ".items li")
+		js[bool](p, `navigator.canShare = () => true;
+			navigator.share = () => new Promise(r => window.taken = r);
+			[...document.querySelectorAll("button")].find(b => /tệp/.test(b.innerText)).click();
+			for (let i = 0; i < 100 && !window.taken; i++) await new Promise(r => setTimeout(r, 20));
+			return true`)
+		p.at("#/new", "main form, main .field")
+		eval[bool](p.tab, `(document.querySelector("main > *").dataset.filled = "in") && true`)
+		js[bool](p, `document.getElementById("toast").replaceChildren(); delete navigator.canShare; delete navigator.share; window.taken(); return true`)
+		p.until("the file is told of", `/Tệp có 1 việc/.test(document.body.innerText)`)
+		if eval[string](p.tab, `document.querySelector("main > *").dataset.filled ?? ""`) != "in" {
+			t.Error("what was being filled in is drawn anew")
+		}
+		f.line.set(func(l *line) { l.down = false })
+		js[bool](p, app+`sync.kick(); return true`)
+		p.sent()
+	})
 	t.Run("another name is heard", func(t *testing.T) {
 		c := f.printed(1)[0]
 		p.at("#/s/NEAR/"+c.stall+"/hang/"+c.serial, "[data-scan=hang]")

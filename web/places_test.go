@@ -51,7 +51,8 @@ func TestPlaces(t *testing.T) {
 	if n := strings.Count(province.body, `<a href="/coverage?area=`); n != 2 {
 		t.Errorf("%d ways down, want the tile and the row of one province", n)
 	}
-	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "1 / 4", ">&#43;25,0<")
+	m.get("canbo", "/coverage?area=92").is(http.StatusOK).sound().has(`aria-current="true"`, "Theo xã, phường", `href="/coverage?area=31321"`, "1 / 4", ">&#43;25,0<",
+		"Từ ghi sổ đến kiểm tra", `<b class="num">4</b>`, "Vì sao chưa nhận", "Chưa ai hỏi", `<b class="num">3</b>`)
 	m.get("canbo", "/coverage?area=31321").is(http.StatusOK).sound().has("Theo chợ", `href="/coverage?market=VT"`, "Chợ Vị Thanh")
 	for _, order := range []string{"share", "vendors", "change"} {
 		m.get("canbo", "/coverage?area=92&sort="+order).is(http.StatusOK).sound().has(`aria-sort="descending"`, `?area=92&amp;sort=`, "Xếp theo:")
