@@ -73,7 +73,8 @@ func TestLongWorkIsFoundAgainInABrowser(t *testing.T) {
 	}
 	w.exec(`INSERT INTO works (market_id, id, state, done, total, beat_at) SELECT market_id, id, 'stopped', 1, 2, $1 FROM disclosures`, w.clock.now())
 	b.goes("/markets/NEAR/exports")
-	says("Đã lấy trước đây", "bị dừng ở 1 trên 2")
+	b.looks("lists that were taken out")
+	says("Đã lấy trước đây", "bị dừng ở 1 trên 2", "máy chủ")
 	b.do("a desk", chromedp.EmulateViewport(1280, 900))
 	b.wide = true
 	for _, page := range []string{"/markets/NEAR/exports", "/markets/NEAR", "/print-batches/" + batch.Ref.String(), "/markets/NEAR/print"} {
