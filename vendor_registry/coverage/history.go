@@ -129,10 +129,7 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}
-	group := q.By
-	if _, ok := groups[group]; !ok {
-		group = ""
-	}
+	group := q.group()
 	if v.own != nil {
 		return s.ownHistory(ctx, v, q, out, group, ds, now)
 	}
@@ -368,15 +365,16 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 	}
 	b := &pgx.Batch{}
 	today, last := registry.DayOf(now), len(ds)-1
-	ofDays, ofNow := sumOn(b, v.set, st, group, by, ds, known), later[sum](nothing[sum])
+	var ofNow later[sum]
 	if known == nil && ds[last] == today {
-		ofNow = sumNow(b, v.set, group, by, now)
+		ofNow = sumNow(b, v.set, st, group, by, now)
 	}
+	ofDays := sumOn(b, v.set, st, group, by, ds, known, ofNow)
 	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
 	lines, err := ofDays()
-	if err != nil || known != nil || ds[last] != today {
+	if err != nil || ofNow == nil {
 		return lines, err
 	}
 	sums, err := ofNow()

@@ -179,7 +179,7 @@ func (s *Service) freeze(ctx context.Context, tx pgx.Tx, by registry.Actor, m re
 	of := set{market: &m.ID, day: registry.DayOf(now)}
 	for _, by := range []slice{{}, {split: "provider"}, {split: "barrier"}} {
 		lines, err := sent(ctx, s, func(b *pgx.Batch) later[line] {
-			return sumOn(b, of, state{}, "", by, []registry.Day{ends}, nil)
+			return sumOn(b, of, state{}, "", by, []registry.Day{ends}, nil, nil)
 		})
 		if err != nil {
 			return registry.Event{}, err

@@ -229,7 +229,7 @@ func (s *Service) page(ctx context.Context, market registry.MarketID, until regi
 	whole := make([][]int, len(days))
 	for _, by := range []slice{{}, {split: "barrier"}, {split: "provider"}} {
 		lines, err := sent(ctx, s, func(b *pgx.Batch) later[line] {
-			return sumOn(b, of, state{}, "", by, days, nil)
+			return sumOn(b, of, state{}, "", by, days, nil, nil)
 		})
 		if err != nil {
 			return nil, err

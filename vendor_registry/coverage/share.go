@@ -128,6 +128,14 @@ type Question struct {
 	RecordedUntil time.Time `query:"-"` // what was recorded later is left out; zero: nothing is
 }
 
+// group is what the markets are told apart by: nothing, where a split goes through them.
+func (q Question) group() string {
+	if _, ok := groups[q.By]; ok {
+		return q.By
+	}
+	return ""
+}
+
 // splits are the ways to split a figure. By team a vendor is of whoever walks the row of their first stall as things stand now; where
 // nobody does, of the part without a name.
 var splits = []string{"market", "commune", "province", "provider", "section", "goods", "team"}
@@ -178,10 +186,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if err != nil {
 		return Share{}, err
 	}
-	group := q.By
-	if _, ok := groups[group]; !ok {
-		group = ""
-	}
+	group := q.group()
 	var rest map[string][]int // of others, by part
 	if v.own != nil {
 		of, all, err := s.ofOthers(ctx, v, read, group)
@@ -304,14 +309,14 @@ func (s *Service) reading(ctx context.Context, v view, st state, q Question, now
 			return func() ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }
 		}, nil
 	case v.past || known != nil:
-		if st.today = registry.DayOf(now); known == nil && v.set.market == nil {
+		if st.today = registry.DayOf(now); known == nil && v.set.market == nil && (v.own != nil || !v.set.rolled(st, q.group(), slice{}, known)) {
 			var err error
 			if st.began, err = s.began(ctx); err != nil {
 				return nil, err
 			}
 		}
 		return func(b *pgx.Batch, group string, by slice) later[sum] {
-			found := sumOn(b, v.set, st, group, by, []registry.Day{v.on}, known)
+			found := sumOn(b, v.set, st, group, by, []registry.Day{v.on}, known, nil)
 			return func() ([]sum, error) {
 				lines, err := found()
 				sums := make([]sum, len(lines))
@@ -323,7 +328,7 @@ func (s *Service) reading(ctx context.Context, v view, st state, q Question, now
 			}
 		}, nil
 	}
-	return func(b *pgx.Batch, group string, by slice) later[sum] { return sumNow(b, v.set, group, by, now) }, nil
+	return func(b *pgx.Batch, group string, by slice) later[sum] { return sumNow(b, v.set, st, group, by, now) }, nil
 }
 
 // reporting are the providers who told of any of the last days before the end of each of some days.

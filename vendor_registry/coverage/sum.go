@@ -152,6 +152,9 @@ func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, e
 // later is what a batch will have found once it was sent.
 type later[T any] func() ([]T, error)
 
+// asked is what the rows of a batch's statement will be.
+func asked[T any](rows *[]T) later[T] { return func() ([]T, error) { return *rows, nil } }
+
 // nothing is what was not asked for.
 func nothing[T any]() ([]T, error) { return nil, nil }
 
@@ -166,22 +169,25 @@ func sent[T any](ctx context.Context, s *Service, ask func(b *pgx.Batch) later[T
 }
 
 // sumNow asks for the figures of a set of markets at the present moment, by group; by a slice's keys where it names none.
-func sumNow(b *pgx.Batch, v set, group string, by slice, now time.Time) later[sum] {
+func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time) later[sum] {
 	key, narrowed := groups[group], ""
 	more := pgx.StrictNamedArgs{"now": now}
 	var found *[]sum
 	switch {
-	case by.split == "" && v.provinces(group): // each market's track is enough, and a country has few of them
-		from, of := ``, pgx.StrictNamedArgs{"now": now}
-		if group == "province" {
-			from, of["map"] = ` JOIN province_tracks t ON t.track = n.track AND t.since <= @map AND @map < t.until`, v.day
+	case by.split == "" && v.whole(st, group): // each market's track is enough, and a country has few of them
+		lies, of := v.lies(group)
+		of["now"] = now
+		only := ` AND m.track = ANY (ARRAY(SELECT track FROM lies))`
+		if v.wanted == nil && v.all() {
+			only = ` AND m.track IS NOT NULL`
 		}
 		found = postgres.Ask[sum](b, `
-			SELECT `+key+` AS key, sum(n.markets)::int AS markets, ARRAY[`+each("sum(n.%)")+`]::bigint[] AS n
-			FROM (SELECT track, count(*) AS markets, `+each("sum(%)::int AS %")+` FROM market_now WHERE track IS NOT NULL GROUP BY 1
+			WITH lies AS MATERIALIZED (`+lies+`)
+			SELECT t.key, sum(n.markets)::int AS markets, ARRAY[`+each("sum(n.%)")+`]::bigint[] AS n
+			FROM (SELECT m.track, count(*) AS markets, `+each("sum(m.%)::int AS %")+` FROM market_now m WHERE true`+only+` GROUP BY 1
 			      UNION ALL SELECT m.track, 0, `+each("c.%::int")+` FROM vendor_changes c JOIN market_now m ON m.market_id = c.market_id
-			      WHERE NOT c.carried AND c.since <= @now AND m.track IS NOT NULL) n`+from+`
-			GROUP BY 1 ORDER BY `+firsts[group], of)
+			      WHERE NOT c.carried AND c.since <= @now`+only+`) n JOIN lies t ON t.track = n.track
+			GROUP BY 1 ORDER BY t.key = '', 1`, of)
 	case by.split == "":
 		where, args := v.where(more)
 		found = postgres.Ask[sum](b, `
@@ -208,12 +214,32 @@ func sumNow(b *pgx.Batch, v set, group string, by slice, now time.Time) later[su
 			JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = `+quoted[by.split]+` UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
 			WHERE `+where+narrowed+` GROUP BY 1 ORDER BY `+first, args)
 	}
-	return func() ([]sum, error) { return *found, nil }
+	return asked(found)
 }
 
-// provinces reports whether groups of a set are the whole country or its provinces.
-func (v set) provinces(group string) bool {
-	return v.market == nil && v.wanted == nil && v.all() && (group == "" || group == "province")
+// whole reports whether the groups of a set are the country or whole provinces, all of whose markets the actor may see: then the track
+// of each market tells which group it is in.
+func (v set) whole(st state, group string) bool {
+	codes, _ := v.reach["codes"].([]string)
+	return st.Provinces && v.market == nil && (v.all() || len(codes) == 0) && (group == "" || group == "province")
+}
+
+// lies is the statement for the tracks of such a set, each with the group that it lies in.
+func (v set) lies(group string) (string, pgx.StrictNamedArgs) {
+	key, narrowed, args := `''`, ``, pgx.StrictNamedArgs{"map": v.day}
+	if group == "province" {
+		key = `t.province`
+	}
+	if v.wanted != nil {
+		narrowed, args["wanted"] = ` AND t.province = ANY (@wanted)`, v.wanted
+	}
+	if !v.all() { // a track in reach is one of markets in reach, since what is granted are provinces
+		args["areas"], args["area_days"] = v.reach["areas"], v.reach["area_days"]
+		narrowed += ` AND t.track = ANY (ARRAY(
+			SELECT p.track FROM province_tracks p JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code = p.province
+			WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END))`
+	}
+	return `SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed, args
 }
 
 // line is the figures of a group at the end of each of some days.
@@ -223,8 +249,9 @@ type line struct {
 }
 
 // sumOn asks for the figures of a set of markets at the end of each of some days, in their order, by group; by a slice's keys where it
-// names none. known is until when something must have been recorded to count; nil: as the days stand in the record.
-func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registry.Day, known *time.Time) later[line] {
+// names none. known is until when something must have been recorded to count; nil: as the days stand in the record. there are the
+// groups, where they are asked for anyway; nil: they are asked for.
+func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registry.Day, known *time.Time, there later[sum]) later[line] {
 	type step struct {
 		Key string
 		At  int
@@ -251,22 +278,26 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		sql, args := v.ofMarkets(group, by, days, known)
 		steps = postgres.Ask[step](b, sql, args)
 	}
-	there, whole := &[]sum{}, by.split == "" || by.only != nil
-	if whole { // a group of markets is one although nobody trades there
-		if v.provinces(group) {
-			from, of := ``, pgx.StrictNamedArgs{}
-			if group == "province" {
-				from, of["map"] = ` JOIN province_tracks t ON t.track = n.track AND t.since <= @map AND @map < t.until`, v.day
-			}
-			there = postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, sum(n.markets)::int AS markets, '{}'::bigint[] AS n
-				FROM (SELECT track, count(*) AS markets FROM market_now WHERE track IS NOT NULL GROUP BY 1) n`+from+` GROUP BY 1 ORDER BY `+firsts[group], of)
-		} else {
-			where, args := v.where(nil)
-			there = postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, count(*)::int AS markets, '{}'::bigint[] AS n
-				FROM market_tracks t WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
-		}
+	// A group of markets is one although nobody trades there.
+	whole := by.split == "" || by.only != nil
+	switch {
+	case !whole:
+		there = nothing[sum]
+	case there != nil && by.split == "":
+	case v.whole(st, group):
+		lies, of := v.lies(group)
+		there = asked(postgres.Ask[sum](b, `WITH lies AS MATERIALIZED (`+lies+`) SELECT t.key, sum(n.markets)::int AS markets, '{}'::bigint[] AS n
+			FROM (SELECT track, count(*) AS markets FROM market_now WHERE track IS NOT NULL GROUP BY 1) n JOIN lies t ON t.track = n.track GROUP BY 1 ORDER BY t.key = '', 1`, of))
+	default:
+		where, args := v.where(nil)
+		there = asked(postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, count(*)::int AS markets, '{}'::bigint[] AS n
+			FROM market_tracks t WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args))
 	}
 	return func() ([]line, error) {
+		found, err := there()
+		if err != nil {
+			return nil, err
+		}
 		byKey := map[string]*line{}
 		var lines []*line
 		entry := func(key string) *line {
@@ -276,7 +307,7 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 			}
 			return byKey[key]
 		}
-		for _, g := range *there {
+		for _, g := range found {
 			l := entry(g.Key)
 			l.Markets = g.Markets
 		}
@@ -344,22 +375,10 @@ func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.
 // those yet.
 func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictNamedArgs) {
 	last := days[len(days)-1]
-	args := pgx.StrictNamedArgs{"days": days, "last": last, "map": v.day}
+	lies, args := v.lies(group)
+	args["days"], args["last"] = days, last
 	// Weeks end on Sundays, and so must all days but the last.
 	weekly := !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 })
-	key, narrowed := `''`, ``
-	if group == "province" {
-		key = `t.province`
-	}
-	if v.wanted != nil {
-		narrowed, args["wanted"] = ` AND t.province = ANY (@wanted)`, v.wanted
-	}
-	if !v.all() { // a track in reach is one of markets in reach, since what is granted are provinces
-		args["areas"], args["area_days"] = v.reach["areas"], v.reach["area_days"]
-		narrowed += ` AND t.track = ANY (ARRAY(
-			SELECT p.track FROM province_tracks p JOIN unnest(@areas::text[], @area_days::date[]) g (code, day) ON g.code = p.province
-			WHERE CASE WHEN g.day IS NULL THEN p.until = 'infinity' ELSE p.since <= g.day AND g.day < p.until END))`
-	}
 	from, weeks := ``, ``
 	if weekly {
 		args["sunday"] = last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
@@ -368,7 +387,7 @@ func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictN
 			      UNION ALL `
 	}
 	return `
-		WITH lies AS MATERIALIZED (SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed + `)
+		WITH lies AS MATERIALIZED (` + lies + `)
 		SELECT d.key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::bigint[] AS n
 		FROM (` + weeks + `SELECT t.key, d.* FROM lies t CROSS JOIN LATERAL (SELECT d.day, ` + each("d.%") + ` FROM province_day_delta d WHERE d.track = t.track` + from + ` AND d.day <= @last OFFSET 0) d
 		      UNION ALL SELECT t.key, d.day, ` + each("d.%") + ` FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id JOIN lies t ON t.track = n.track
@@ -395,11 +414,10 @@ func (by slice) named(pattern string) string {
 	return strings.Join(parts, ", ")
 }
 
-// rolled reports whether the days of the provinces answer a question: one about whole provinces, all of whose markets the actor may see, while none of them
-// waits to be taken from a province where it lies no more.
+// rolled reports whether the days of the provinces answer a question: one about whole provinces, while no market waits to be taken from
+// a province where it lies no more.
 func (v set) rolled(st state, group string, by slice, known *time.Time) bool {
-	codes, _ := v.reach["codes"].([]string)
-	return v.market == nil && (v.all() || len(codes) == 0) && known == nil && by.split == "" && (group == "" || group == "province") && st.Provinces && !st.Moved
+	return v.whole(st, group) && known == nil && by.split == "" && !st.Moved
 }
 
 // began is the first week of which anything is known; zero: nothing is.

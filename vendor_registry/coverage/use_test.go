@@ -1,6 +1,7 @@
 package coverage_test
 
 import (
+	"slices"
 	"testing"
 
 	"cho40/internal/fault"
@@ -92,5 +93,28 @@ func TestUsed(t *testing.T) {
 	tell(wallet, "viettel_money", "confirmation-invalid", on(3), on(3))
 	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
 		t.Errorf("%+v, %v", wrong, err)
+	}
+}
+
+// A provider whose last customer left a market still sees what was there before.
+func TestHistoryOfCustomersWhoLeft(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	m.hang(t, "A-1", true)
+	wallet := registry.Actor{ID: "key:" + id.New[registry.Actor]().String(), Name: "Viettel", Via: "api", Grants: []registry.Grant{{Role: registry.Partner, Kind: registry.OverProvider, Code: "viettel_money"}}}
+	m.at = m.at.Add(14 * day)
+	if _, err := m.reg.Leave(t.Context(), m.clerk, "VT", "A-1", registry.Leaving{Reason: "left_trade"}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := m.cov.History(t.Context(), wallet, coverage.Trend{Question: coverage.Question{Market: "VT"}, From: registry.DayOf(m.at).Plus(-14)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, p := range h.Points {
+		got = append(got, p.Accepting)
+	}
+	if want := []int{1, 1, 0}; !slices.Equal(got, want) {
+		t.Errorf("accepting at the end of each week: %v, want %v", got, want)
 	}
 }
