@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
@@ -33,7 +34,7 @@ const (
 // appCSP is what the app may do beyond a page: talk to the service, run the worker that keeps it, and compile the code reader.
 var appCSP = strings.Replace(csp, "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", 1) + "; connect-src 'self'; worker-src 'self'; manifest-src 'self'"
 
-// shell is all that the app is made of, but the scanner. It is made once: no part of it changes while the program runs.
+// shell is all that the app is made of, but the scanner.
 type shell struct {
 	page, worker, words, manifest []byte
 }
@@ -51,7 +52,8 @@ func shellFiles() (files []string) {
 	return files
 }
 
-func newShell(p *pages) shell {
+// shelled is the shell, made once: no part of it changes while the program runs.
+var shelled = sync.OnceValue(func() shell {
 	var s shell
 	must := func(b []byte, err error) []byte {
 		if err != nil {
@@ -60,7 +62,7 @@ func newShell(p *pages) shell {
 		return b
 	}
 	var page bytes.Buffer
-	must(nil, p.in[lang.Vi]["app.html"].ExecuteTemplate(&page, "app.html", nil))
+	must(nil, parsed().in[lang.Vi]["app.html"].ExecuteTemplate(&page, "app.html", nil))
 	s.page = page.Bytes()
 	s.words = must(json.Marshal(appWords()))
 	s.manifest = must(json.Marshal(map[string]any{
@@ -86,7 +88,7 @@ func newShell(p *pages) shell {
 	about := must(json.Marshal(map[string]any{"version": hex.EncodeToString(sum.Sum(nil)[:8]), "scanner": hex.EncodeToString(scan.Sum(nil)[:8]), "paths": paths}))
 	s.worker = slices.Concat([]byte("const SHELL = "), about, []byte(";\n"), worker)
 	return s
-}
+})
 
 func scannerFiles() (files []string) {
 	for name := range assets {

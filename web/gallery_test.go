@@ -208,9 +208,10 @@ const watch = `(() => {
 	const seen = globalThis.seen = {reports: [], ran: [], shift: 0, moved: []};
 	document.addEventListener("securitypolicyviolation", e => seen.reports.push([e.effectiveDirective, e.blockedURI, e.sourceFile, e.lineNumber, e.sample].join(" ")));
 	for (const f of ["alert", "confirm", "prompt"]) globalThis[f] = s => { seen.ran.push(f + " " + s); };
-	new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput) {
+	const here = performance.getEntriesByType("navigation")[0]; // what comes in piece by piece is not read yet
+	new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput && here.domInteractive > 0 && e.startTime >= here.domInteractive) {
 		seen.shift += e.value;
-		seen.moved.push(...e.sources.map(s => s.node?.outerHTML?.slice(0, 80)));
+		seen.moved.push(...e.sources.map(s => [s.previousRect, s.currentRect].map(r => [r.x, r.y, r.width, r.height].map(Math.round)).join(" to ") + ": " + (s.node?.outerHTML ?? s.node?.data)?.slice(0, 80)));
 	} }).observe({type: "layout-shift", buffered: true});
 })()`
 

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cho40/internal/fault"
@@ -26,12 +27,13 @@ import (
 //go:embed templates/*.html
 var templatesFS embed.FS
 
-// pages are the templates, parsed once for each language: a page is layout.html with parts.html and one file of its own.
+// pages are the templates for each language: a page is layout.html with parts.html and one file of its own.
 type pages struct {
 	in map[lang.Lang]map[string]*template.Template
 }
 
-func newPages() *pages {
+// parsed are the pages, read once: all services of a process have the same.
+var parsed = sync.OnceValue(func() *pages {
 	p := &pages{in: map[lang.Lang]map[string]*template.Template{}}
 	names, err := fs.Glob(templatesFS, "templates/*.html")
 	if err != nil {
@@ -48,7 +50,7 @@ func newPages() *pages {
 		}
 	}
 	return p
-}
+})
 
 // funcs are what templates may call. Those that return HTML take names from our own templates only.
 func funcs(l lang.Lang) template.FuncMap {

@@ -73,10 +73,9 @@ type Server struct {
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now).From(c.Replica),
-		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: newPages(), exports: make(chan struct{}, exportsAtOnce),
+		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: parsed(), shell: shelled(), exports: make(chan struct{}, exportsAtOnce),
 		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback, within: cmp.Or(c.Within, answerWithin)}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)
-	s.shell = newShell(s.pages)
 	e := s.door()
 	e.Use(address, plainBody, crossSite())
 	s.routes(e)

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,6 +34,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // world is the service on a database of its own, with two markets: NEAR in province 92, FAR in province 31.
@@ -437,6 +439,10 @@ func (w *world) do(t testing.TB, s step) *answer {
 type apiDocument struct {
 	*openapi3.T
 	paths []pathPattern
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	shapes   map[string]*jsonschema.Schema // of answers, by their place in the document
 }
 
 type pathPattern struct {
@@ -463,7 +469,16 @@ func document(t testing.TB) *apiDocument {
 			served.err = err
 			return
 		}
-		d := &apiDocument{T: doc}
+		whole, err := jsonschema.UnmarshalJSON(rec.Body)
+		if err != nil {
+			served.err = err
+			return
+		}
+		d := &apiDocument{T: doc, compiler: jsonschema.NewCompiler(), shapes: map[string]*jsonschema.Schema{}}
+		d.compiler.AssertFormat()
+		if served.err = d.compiler.AddResource("openapi.json", whole); served.err != nil {
+			return
+		}
 		param := regexp.MustCompile(`\\\{(\w+)\\\}`)
 		for _, path := range doc.Paths.InMatchingOrder() {
 			pattern := param.ReplaceAllString(regexp.QuoteMeta(path), `(?P<$1>[^/]+)`)
@@ -556,9 +571,45 @@ func (d *apiDocument) differs(r *http.Request, a *answer) error {
 			return fmt.Errorf("it was answered well, but the document does not allow it: %w", err)
 		}
 	}
+	shape, err := d.shape(route, a)
+	if err != nil {
+		return err
+	}
+	options.ExcludeResponseBody = shape != nil // the library would compile it again for each answer
 	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.status, Header: a.header,
 		Body: io.NopCloser(bytes.NewReader(a.body)), Options: options}
-	return openapi3filter.ValidateResponse(context.Background(), out)
+	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil || shape == nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+	if err != nil {
+		return err
+	}
+	return shape.Validate(value)
+}
+
+// shape is what the document says of the JSON of an answer; nil: it is not listed there, or no JSON.
+func (d *apiDocument) shape(route *routers.Route, a *answer) (*jsonschema.Schema, error) {
+	said := route.Operation.Responses.Status(a.status)
+	if said == nil || said.Value == nil {
+		return nil, nil
+	}
+	kind := a.header.Get("Content-Type")
+	if media := said.Value.Content[kind]; media == nil || media.Schema == nil || !strings.HasSuffix(kind, "json") {
+		return nil, nil
+	}
+	escaped := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+	at := cmp.Or(said.Ref, "#/paths/"+escaped.Replace(route.Path)+"/"+strings.ToLower(route.Method)+"/responses/"+strconv.Itoa(a.status)) + "/content/" + escaped.Replace(kind) + "/schema"
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shapes[at] == nil {
+		shape, err := d.compiler.Compile("openapi.json" + at)
+		if err != nil {
+			return nil, err
+		}
+		d.shapes[at] = shape
+	}
+	return d.shapes[at], nil
 }
 
 // stallJSON is a whole stall of an invented vendor; its number is the phone and the account.

@@ -39,7 +39,7 @@ type Clear struct {
 // ClearHandler sends readers on to the service over HTTPS. With a local authority its front page says first how a phone learns to
 // trust it, and hands over the certificate.
 func ClearHandler(c Clear) http.Handler {
-	s := &Server{now: c.Now, log: c.Log, pages: newPages(), https: httpsFor}
+	s := &Server{now: c.Now, log: c.Log, pages: parsed(), https: httpsFor}
 	e := s.door()
 	e.Use(address, plainBody)
 	onward := func(e echo.Context) error {

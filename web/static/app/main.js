@@ -67,7 +67,7 @@ function bar() {
   const synced = !status.synced ? t("never synced") : without ? t("synced %s, without %s", age(status.synced, now()), without) : t("synced %s", age(status.synced, now()));
   const left = status.signIn ? t("Sign in to send") : status.offline ? t("No signal") : status.wrong === "unkept" ? t("The phone's storage is full") : status.busy ? t("Syncing") : bad > 0 ? t("To look at: %s", number(bad)) : waits > 0 ? t("To send") : without ? t("A list did not come") : t("All sent");
   line.className = status.signIn || status.offline || waits > 0 || status.wrong || without ? "offline" : "offline calm";
-  fill(line, h("div", { class: "wrap" }, h("b", {}, left), h("a", { href: "#/outbox" }, waits > 0 ? t("%s waiting", number(waits)) + " · " : "", synced)),
+  fill(line, h("a", { class: "wrap", href: "#/outbox" }, h("b", {}, left), " ", h("span", {}, waits > 0 ? t("%s waiting", number(waits)) + " · " : "", synced)),
     ...(status.signIn ? [h("div", { class: "wrap" }, button(t("Sign in to send"), () => enterAgain(), "big"))] : []));
 }
 
