@@ -14,15 +14,17 @@ build:
 	@mkdir -p bin
 	@$(BUILD) -o bin/cho40 ./cmd/cho40
 
-# Tests that look at every dot of a page take ten times as long with the race detector and tell it nothing; of these packages it
-# sees the tests that do several things at once.
-DOTS := ./printing ./qrgen/photo
+# Under the race detector a program computes ten times as long. Of packages that only compute it sees the tests that do several things at
+# once; of the service it sees every route, but not again how a browser draws the pages.
+COMPUTING := ./printing ./qrgen/... ./vendor_registry/ledger
+BROWSER := InABrowser$$|^TestApp[A-Z]
 
 test: check
 	@scripts/need postgres browser pdf scan c
-	CGO_ENABLED=1 scripts/logs $(GO) test -race -count=1 -timeout 20m $$($(GO) list ./... | grep -v -E '/(printing|qrgen/photo)$$')
-	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 20m -run AtOnce $(DOTS)
-	$(GO) test -count=1 -timeout 20m $(DOTS)
+	CGO_ENABLED=1 scripts/logs $(GO) test -race -count=1 -timeout 20m -skip '$(BROWSER)' $$($(GO) list ./... | grep -v -E '/(printing|qrgen|qrgen/photo|vendor_registry/ledger)$$')
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 20m -run AtOnce $(COMPUTING)
+	$(GO) test -count=1 -timeout 20m $(COMPUTING)
+	scripts/logs $(GO) test -count=1 -timeout 20m -run '$(BROWSER)' ./web
 
 # What can be said without running anything.
 check:
@@ -30,6 +32,7 @@ check:
 	$(GO) vet ./...
 	$(GO) vet -tags storm ./cmd/cho40
 	cd internal/bench && $(GO) vet ./...
+	@if grep -rlE 'func Test(\w*InABrowser|App[A-Z]\w*)\(' --include=*_test.go . | grep -v '^./web/'; then echo "tests in a browser belong to ./web: elsewhere they would not run"; exit 1; fi
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	$(GO) mod verify
 
@@ -45,7 +48,7 @@ guide:
 # The pictures in web/testdata/golden, which the pages are held to, of the pages as they are now. Look at what changed before it is committed.
 golden:
 	@scripts/need postgres browser
-	CHO40_GOLDEN=1 $(GO) test -count=1 -run TestGoldenPages ./web
+	CHO40_GOLDEN=1 $(GO) test -count=1 -run TestGoldenPagesInABrowser ./web
 	@git status --short web/testdata/golden
 
 # Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a

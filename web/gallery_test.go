@@ -463,7 +463,7 @@ func TestHostileNamesInABrowser(t *testing.T) {
 }
 
 // The same names on the phone: in the list that it keeps, in codes that it scans, in what its owner types, and in what waits in its outbox.
-func TestHostileNamesInTheApp(t *testing.T) {
+func TestAppHostileNames(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t, hostileNames)
 	g.exec(`UPDATE markets SET name = $1 WHERE code = 'NEAR'`, hostileNames[2])

@@ -101,7 +101,7 @@ const settled = `(async () => {
 
 // The main path of each role, in both languages, on a phone and at a desk, as it is kept in testdata/golden and was looked at: no block of a page
 // moves, vanishes, changes its colour or lies over another without somebody seeing it. make golden takes the pictures anew.
-func TestGoldenPages(t *testing.T) {
+func TestGoldenPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t, nil)
 	g.christen()

@@ -15,7 +15,7 @@ import (
 
 // A market of 500 stalls with all the reasons that there are, and a country of which every province has figures: one sheet each, to be read
 // without a glass. It is what somebody takes to a meeting.
-func TestMuchOnOneSheet(t *testing.T) {
+func TestMuchOnOneSheetInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	if err := w.reg.LoadAreas(t.Context()); err != nil {

@@ -146,7 +146,7 @@ func TestTrusting(t *testing.T) {
 }
 
 // The page as a phone shows it: nothing is wider than the screen, and its code is read by another program from the picture.
-func TestTrustingOnAPhone(t *testing.T) {
+func TestTrustingInABrowser(t *testing.T) {
 	t.Parallel()
 	h, _ := clear(t, true)
 	server := httptest.NewServer(h)
