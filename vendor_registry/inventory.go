@@ -127,7 +127,7 @@ var Inventory = []Inventoried{
 	{"webhooks", "where a partner's program hears of changes", "the partner's people, administrators; the secret nobody after it was made", "for good: it is evidence; the secret until it is switched off", staff("made_by", "approved_by", "off_by"),
 		others("id provider url secret made_at approved_at cursor failing_since off_at")},
 	{"webhook_deliveries", "what was sent where, and what came back", "the partner's people, administrators", fmt.Sprintf("%d days after it is done", int(DeliveriesLive.Hours()/24)), nil,
-		others("id webhook_id replay after upto made_at tries next_at tried_at status error done_at")},
+		others("id webhook_id replay after upto made_at tries next_at tried_at status error took_ms done_at")},
 	{"targets", "what was decided to be reached", "as figures only", "for good: it is evidence", staff("set_by", "ended_by"), others("id market_id area_code indicator provider due_on share amount document set_at ended_at")},
 	{"reported_figures", "what others say they counted", "as figures only", "for good: it is evidence; words that name an erased person are emptied", staff("reported_by"),
 		others("id indicator market_id area_code provider since until method numerator denominator share source source_fold note reported_at")},

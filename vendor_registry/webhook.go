@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
+	"cho40/internal/outbound"
 	"cho40/internal/postgres"
 	"cho40/qrgen"
 
@@ -34,6 +36,7 @@ const (
 	roundTakes      = 30 * time.Second // after which the next round goes on, so that other jobs have their turn
 	webhooksEach    = 10               // of a provider, those that are off left out
 	maxWebhookURL   = 500              // bytes
+	BehindCounted   = 1000             // changes, at most, of what a webhook was not told yet
 )
 
 // WebhookID names a webhook.
@@ -53,6 +56,12 @@ type Webhook struct {
 	FailingSince *time.Time `json:"failing_since"` // null: the last delivery was taken
 	OffAt        *time.Time `json:"off_at"`
 	OffBy        *string    `json:"off_by"` // system: it failed for too long
+	Behind       *int       `json:"behind"` // changes of its part of the feed that it was not told yet, BehindCounted at most; null once it is off
+	BehindSince  *time.Time `json:"behind_since"`
+	TriedAt      *time.Time `json:"tried_at"` // of the last delivery that was tried and is in the log; null: there is none
+	Status       *int       `json:"status"`   // what it was answered; null: nothing
+	Error        *string    `json:"error"`    // null: it was taken
+	TookMS       *int       `json:"took_ms"`
 }
 
 // ETag is the webhook's version.
@@ -84,10 +93,12 @@ type Delivery struct {
 	NextAt  *time.Time `json:"next_at"` // when it is tried again
 	Status  *int       `json:"status"`  // of the last answer; null: there was none
 	Error   *string    `json:"error"`
+	TookMS  *int       `json:"took_ms"` // until the last try was answered or given up
 	DoneAt  *time.Time `json:"done_at"`
 }
 
-// webhookURL checks an address. loopback lets http and names of this machine through, for trying out.
+// webhookURL checks an address. loopback lets http and names of this machine through, for trying out. Where a name leads is looked at when it
+// is dialled; what can only lead inside a network is said here, to who types it.
 func webhookURL(bad *[]fault.Field, s string, loopback bool) {
 	u, err := url.Parse(s)
 	switch {
@@ -95,11 +106,25 @@ func webhookURL(bad *[]fault.Field, s string, loopback bool) {
 		*bad = append(*bad, fault.At("url", "required", "This must be filled in."))
 	case len(s) > maxWebhookURL:
 		*bad = append(*bad, fault.At("url", "too-long", "It has %d characters; at most %d fit.", len(s), maxWebhookURL))
-	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 127 }):
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 127 || strings.ContainsRune(`"<>\^{|}`+"`", r) }):
 		*bad = append(*bad, fault.At("url", "form", "An address such as https://partner.vn/cho40, without a name and password in it."))
 	case u.Scheme != "https" && !(loopback && u.Scheme == "http"):
 		*bad = append(*bad, fault.At("url", "https", "The address begins with https://."))
+	case !outside(strings.ToLower(u.Hostname()), loopback):
+		*bad = append(*bad, fault.At("url", "inside", "This address lies inside a network. Only what everybody on the internet reaches can be told."))
 	}
+}
+
+// outside reports whether a host may be one of the public internet.
+func outside(host string, loopback bool) bool {
+	if at, err := netip.ParseAddr(host); err == nil {
+		return outbound.Public(at) || loopback && at.Unmap().IsLoopback()
+	}
+	host = strings.TrimSuffix(host, ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return loopback
+	}
+	return strings.Contains(host, ".") && !strings.HasSuffix(host, ".local") && !strings.HasSuffix(host, ".internal")
 }
 
 // AddWebhook asks for an address to be told; a second person approves it before anything is sent. The secret with which deliveries are
@@ -180,10 +205,23 @@ func (a Actor) keepsWebhooksOf() ([]string, error) {
 	return a.Providers(), nil
 }
 
-const webhookColumns = `
+// webhookColumns reads webhooks as w. What one was not told is what its deliveries will hold: see feedView.read for a provider.
+var webhookColumns = `
 	SELECT w.id, w.provider, w.url, CASE WHEN w.off_at IS NOT NULL THEN 'off' WHEN w.approved_at IS NULL THEN 'waiting' ELSE 'active' END AS state,
-	       w.made_by, w.made_at, w.approved_by, w.approved_at, w.cursor::text AS cursor, w.failing_since, w.off_at, w.off_by
-	FROM webhooks w`
+	       w.made_by, w.made_at, w.approved_by, w.approved_at, w.cursor::text AS cursor, w.failing_since, w.off_at, w.off_by,
+	       CASE WHEN w.off_at IS NULL THEN b.behind END AS behind, b.behind_since, t.tried_at, t.status, t.error, t.took_ms
+	FROM webhooks w
+	CROSS JOIN LATERAL (
+		SELECT count(*)::int AS behind, min(c.noticed_at) AS behind_since
+		FROM (SELECT c.noticed_at
+		      FROM stage_changes c
+		      WHERE w.off_at IS NULL AND c.n > w.cursor AND c.provider = w.provider AND (c.shared OR c.was_shared)
+		        AND (CASE WHEN c.shared THEN c.stage END, c.shared AND c.suspended) IS DISTINCT FROM (CASE WHEN c.was_shared THEN c.was END, c.was_shared AND c.was_suspended)
+		        AND (NOT c.shared OR c.stage IS NULL OR EXISTS (SELECT FROM account_stages s WHERE s.market_id = c.market_id AND s.account_id = c.account_id AND s.shared))
+		      ORDER BY c.n LIMIT ` + strconv.Itoa(BehindCounted) + `) c) b
+	LEFT JOIN LATERAL (
+		SELECT d.tried_at, d.status, d.error, d.took_ms
+		FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.tried_at IS NOT NULL ORDER BY d.tried_at DESC LIMIT 1) t ON true`
 
 func webhook(ctx context.Context, db postgres.Querier, which WebhookID) (Webhook, error) {
 	return postgres.Found[Webhook](ctx, db, webhookNotFound(), webhookColumns+` WHERE w.id = @id`, pgx.StrictNamedArgs{"id": which})
@@ -205,7 +243,7 @@ func webhookFor(ctx context.Context, db postgres.Querier, by Actor, which string
 	}
 	sql := webhookColumns + ` WHERE w.id = @id AND (@only::text[] IS NULL OR w.provider = ANY (@only))`
 	if lock {
-		sql += ` FOR UPDATE`
+		sql += ` FOR UPDATE OF w`
 	}
 	return postgres.Found[Webhook](ctx, db, webhookNotFound(), sql, pgx.StrictNamedArgs{"id": webhookID, "only": only})
 }
@@ -223,6 +261,18 @@ func (s *Service) Webhooks(ctx context.Context, by Actor) ([]Webhook, error) {
 // Webhook is one of them. Faults: NotFound webhook-not-found, also for another's; Forbidden.
 func (s *Service) Webhook(ctx context.Context, by Actor, which string) (Webhook, error) {
 	return webhookFor(ctx, s.db, by, which, false)
+}
+
+// WebhooksToApprove is how many webhooks wait for the word of the actor: those of the actor's providers, or all for an administrator, that
+// somebody else asked for. 0 for who may approve none.
+func (s *Service) WebhooksToApprove(ctx context.Context, by Actor) (int, error) {
+	only, err := by.keepsWebhooksOf()
+	if err != nil || !strings.HasPrefix(by.ID, "person:") {
+		return 0, nil
+	}
+	return postgres.One[int](ctx, s.db, `
+		SELECT count(*)::int FROM webhooks w WHERE w.approved_at IS NULL AND w.off_at IS NULL AND w.made_by <> @by AND (@only::text[] IS NULL OR w.provider = ANY (@only))`,
+		pgx.StrictNamedArgs{"by": by.ID, "only": only})
 }
 
 // ApproveWebhook is the second person's word, with a second factor not older than StepUpLives; from then on it is told.
@@ -267,24 +317,24 @@ func (s *Service) EndWebhook(ctx context.Context, by Actor, which string) error 
 		if err != nil || w.State == "off" {
 			return err
 		}
-		return switchOff(ctx, tx, by, w, now)
+		return switchOff(ctx, tx, by, w.ID, w.Provider, now)
 	})
 	return actionContext("end webhook", which, err)
 }
 
-func switchOff(ctx context.Context, tx pgx.Tx, by Actor, w Webhook, now time.Time) error {
+func switchOff(ctx context.Context, tx pgx.Tx, by Actor, which WebhookID, provider string, now time.Time) error {
 	b := &pgx.Batch{}
-	b.Queue(`UPDATE webhooks SET off_at = @now, off_by = @by, secret = '' WHERE id = @id`, pgx.StrictNamedArgs{"id": w.ID, "now": now, "by": by.ID})
-	b.Queue(`UPDATE webhook_deliveries SET next_at = NULL WHERE webhook_id = @id AND next_at IS NOT NULL`, pgx.StrictNamedArgs{"id": w.ID})
+	b.Queue(`UPDATE webhooks SET off_at = @now, off_by = @by, secret = '' WHERE id = @id`, pgx.StrictNamedArgs{"id": which, "now": now, "by": by.ID})
+	b.Queue(`UPDATE webhook_deliveries SET next_at = NULL WHERE webhook_id = @id AND next_at IS NOT NULL`, pgx.StrictNamedArgs{"id": which})
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	return Audit(ctx, tx, now, by, MarketID{}, Event{"webhook.switched_off", "webhook:" + w.ID.String(), []string{"provider:" + w.Provider}})
+	return Audit(ctx, tx, now, by, MarketID{}, Event{"webhook.switched_off", "webhook:" + which.String(), []string{"provider:" + provider}})
 }
 
 const deliveryColumns = `
 	SELECT d.id, d.replay, d.after::text AS after, d.upto::text AS until, CASE WHEN d.done_at IS NOT NULL THEN 'delivered' WHEN d.next_at IS NULL THEN 'given_up' ELSE 'waiting' END AS state,
-	       d.tries, d.made_at, d.tried_at, d.next_at, d.status, d.error, d.done_at
+	       d.tries, d.made_at, d.tried_at, d.next_at, d.status, d.error, d.took_ms, d.done_at
 	FROM webhook_deliveries d`
 
 // Deliveries is the log of a webhook, the newest first. Faults: Invalid limit-invalid; NotFound; Forbidden.
@@ -315,10 +365,12 @@ func (s *Service) Deliveries(ctx context.Context, by Actor, which string, list L
 	return page, err
 }
 
-// Replay is a stretch of the feed that a webhook is to be told again, by cursors; an empty Until: up to where it was told.
+// Replay is a stretch of the feed that a webhook is to be told again: from behind a cursor, or from what was noticed at a time on; up to another
+// cursor, empty: up to where it was told.
 type Replay struct {
-	After string `json:"after"`
-	Until string `json:"until"`
+	After string    `json:"after"`
+	Since time.Time `json:"since,omitzero"` // in the place of After
+	Until string    `json:"until"`
 }
 
 // maxReplay is over how many numbers of the feed one call may go.
@@ -338,26 +390,11 @@ func (s *Service) ReplayWebhook(ctx context.Context, by Actor, which string, in 
 		if w.State != "active" {
 			return fault.New(fault.Conflict, "webhook-state", "This webhook is not active: nothing is sent to it.")
 		}
-		var bad []fault.Field
-		if in.Until == "" {
-			in.Until = w.Cursor
-		}
-		after, err := cursorNumber(in.After)
+		after, until, err := in.stretch(ctx, tx, w)
 		if err != nil {
-			bad = append(bad, fault.At("after", "form", "Send back next_cursor as it came."))
-		}
-		until, err := cursorNumber(in.Until)
-		told, _ := strconv.ParseInt(w.Cursor, 10, 64)
-		switch {
-		case err != nil:
-			bad = append(bad, fault.At("until", "form", "Send back next_cursor as it came."))
-		case len(bad) == 0 && (after >= until || until > told || until-after > maxReplay):
-			bad = append(bad, fault.At("until", "range", "A stretch that was told already, of at most %d numbers.", maxReplay))
-		}
-		if err := fault.Check("replay-invalid", bad); err != nil {
 			return err
 		}
-		view := providerFeed(w.Provider)
+		view, from := providerFeed(w.Provider), after
 		for after < until {
 			items, err := view.read(ctx, tx, after, until, perDelivery)
 			if err != nil {
@@ -373,9 +410,49 @@ func (s *Service) ReplayWebhook(ctx context.Context, by Actor, which string, in 
 			}
 			all, after = append(all, d), upto
 		}
-		return Audit(ctx, tx, now, by, MarketID{}, Event{"webhook.replayed", "webhook:" + w.ID.String(), []string{in.After + "-" + in.Until}})
+		return Audit(ctx, tx, now, by, MarketID{}, Event{"webhook.replayed", "webhook:" + w.ID.String(), []string{strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(until, 10)}})
 	})
 	return all, actionContext("replay webhook", which, err)
+}
+
+// stretch is what is to be told again, as numbers of the feed: behind one, up to another.
+func (r Replay) stretch(ctx context.Context, db postgres.Querier, w Webhook) (after, until int64, err error) {
+	var bad []fault.Field
+	told, err := cursorNumber(w.Cursor)
+	if err != nil {
+		return 0, 0, err
+	}
+	begins, ends := "after", "until"
+	switch {
+	case !r.Since.IsZero() && r.After != "":
+		bad = append(bad, fault.At("since", "either", "A place or a time, not both."))
+	case !r.Since.IsZero():
+		begins = "since"
+		if after, err = postgres.One[int64](ctx, db, `
+			SELECT coalesce(min(n) - 1, @told) FROM stage_changes WHERE provider = @provider AND (shared OR was_shared) AND noticed_at >= @since`,
+			pgx.StrictNamedArgs{"told": told, "provider": w.Provider, "since": r.Since}); err != nil {
+			return 0, 0, err
+		}
+	case r.After == "":
+		bad = append(bad, fault.At("after", "required", "Say from where: a time, or the number of a change."))
+	default:
+		if after, err = cursorNumber(r.After); err != nil {
+			bad = append(bad, fault.At("after", "form", "Send back next_cursor as it came."))
+		}
+	}
+	if until = told; r.Until == "" {
+		ends = begins
+	} else if until, err = cursorNumber(r.Until); err != nil {
+		bad = append(bad, fault.At("until", "form", "Send back next_cursor as it came."))
+	}
+	switch {
+	case len(bad) > 0:
+	case begins == "since" && after >= told:
+		bad = append(bad, fault.At("since", "nothing", "Nothing was told since then."))
+	case after >= until || until > told || until-after > maxReplay:
+		bad = append(bad, fault.At(ends, "range", "A stretch that was told already, of at most %d numbers.", maxReplay))
+	}
+	return after, until, fault.Check("replay-invalid", bad)
 }
 
 func addDelivery(ctx context.Context, db postgres.Querier, w WebhookID, replay bool, after, upto int64, now time.Time) (Delivery, error) {
@@ -413,7 +490,7 @@ func Sign(secret string, at time.Time, body []byte) string {
 // Deliver tells each active webhook what is new in its part of the feed, in order: the next stretch goes only when the one before
 // was taken. What is not taken is tried again, later each time; an address that takes nothing for WebhookFailsFor is switched off.
 func (s *Service) Deliver(ctx context.Context, send Send) error {
-	hooks, err := postgres.All[Webhook](ctx, s.db, webhookColumns+` WHERE w.approved_at IS NOT NULL AND w.off_at IS NULL ORDER BY w.id`, nil)
+	hooks, err := postgres.All[listener](ctx, s.db, `SELECT w.id, w.provider, w.url FROM webhooks w WHERE w.approved_at IS NOT NULL AND w.off_at IS NULL ORDER BY w.id`, nil)
 	if err != nil {
 		return err
 	}
@@ -436,6 +513,12 @@ func (s *Service) Deliver(ctx context.Context, send Send) error {
 	return nil
 }
 
+// listener is a webhook that is told.
+type listener struct {
+	ID            WebhookID
+	Provider, URL string
+}
+
 type openDelivery struct {
 	ID          DeliveryID
 	Replay      bool
@@ -443,7 +526,7 @@ type openDelivery struct {
 	Tries       int
 }
 
-func (s *Service) deliverTo(ctx context.Context, w Webhook, send Send) error {
+func (s *Service) deliverTo(ctx context.Context, w listener, send Send) error {
 	view, begun := providerFeed(w.Provider), s.now()
 	for range perRound {
 		now := s.now()
@@ -495,7 +578,7 @@ func (s *Service) nextStretch(ctx context.Context, which WebhookID, view feedVie
 }
 
 // try sends a delivery once and keeps what came of it.
-func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDelivery, send Send) (taken bool, err error) {
+func (s *Service) try(ctx context.Context, w listener, view feedView, d openDelivery, send Send) (taken bool, err error) {
 	items, err := view.read(ctx, s.db, d.After, d.Upto, perDelivery)
 	if err != nil {
 		return false, err
@@ -504,7 +587,7 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 	if err != nil || secret == "" { // switched off meanwhile
 		return false, err
 	}
-	status, said := 0, error(nil)
+	status, said, took := 0, error(nil), (*int)(nil)
 	if len(items) > 0 { // else what was in it was taken back, and there is nothing to tell
 		body, err := json.Marshal(struct {
 			Webhook  WebhookID  `json:"webhook"`
@@ -515,8 +598,10 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 		if err != nil {
 			return false, err
 		}
-		status, said = send(ctx, w.URL, map[string]string{SignatureHeader: Sign(secret, s.now(), body), DeliveryHeader: d.ID.String()}, body)
-		if ctx.Err() != nil { // the service stops: no try
+		begun := s.now()
+		status, said = send(ctx, w.URL, map[string]string{SignatureHeader: Sign(secret, begun, body), DeliveryHeader: d.ID.String()}, body)
+		took = new(max(0, int(s.now().Sub(begun).Milliseconds()))) // a clock may be set back meanwhile
+		if ctx.Err() != nil {                                      // the service stops: no try
 			return false, ctx.Err()
 		}
 		if said == nil && (status < 200 || status > 299) {
@@ -525,7 +610,7 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 	}
 	now := s.now()
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		args := pgx.StrictNamedArgs{"id": d.ID, "webhook": w.ID, "now": now, "tries": d.Tries + 1, "status": (*int)(nil), "error": (*string)(nil), "next": (*time.Time)(nil), "done": &now}
+		args := pgx.StrictNamedArgs{"id": d.ID, "webhook": w.ID, "now": now, "tries": d.Tries + 1, "status": (*int)(nil), "error": (*string)(nil), "next": (*time.Time)(nil), "took": took, "done": &now}
 		if status > 0 {
 			args["status"] = &status
 		}
@@ -533,7 +618,7 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 			text, next := fault.Clip(said.Error(), 200), now.Add(min(firstRetry<<min(d.Tries, 20), lastRetry))
 			args["error"], args["next"], args["done"] = &text, &next, (*time.Time)(nil)
 		}
-		tag, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET tries = @tries, tried_at = @now, status = @status, error = @error, next_at = @next, done_at = @done
+		tag, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET tries = @tries, tried_at = @now, status = @status, error = @error, took_ms = @took, next_at = @next, done_at = @done
 			WHERE id = @id AND webhook_id = @webhook AND next_at IS NOT NULL`, args)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
@@ -548,7 +633,7 @@ func (s *Service) try(ctx context.Context, w Webhook, view feedView, d openDeliv
 		if err != nil || now.Sub(since) < WebhookFailsFor {
 			return err
 		}
-		return switchOff(ctx, tx, system(""), w, now)
+		return switchOff(ctx, tx, system(""), w.ID, w.Provider, now)
 	})
 	return err == nil && said == nil, err
 }

@@ -21,6 +21,7 @@ type receiver struct {
 	status int
 	err    error
 	got    []string // "1-3 VT.… installed"
+	before func()   // it answers
 }
 
 func (r *receiver) take(_ context.Context, url string, header map[string]string, body []byte) (int, error) {
@@ -56,6 +57,9 @@ func (r *receiver) take(_ context.Context, url string, header map[string]string,
 		}
 	}
 	r.got = append(r.got, line)
+	if r.before != nil {
+		r.before()
+	}
 	return r.status, r.err
 }
 
@@ -92,6 +96,22 @@ func TestWebhook(t *testing.T) {
 	w.stall("A-1", viettel)
 	w.share("A-1", "viettel_money")
 	said("before the second person")
+	stands := func(what string, behind int, tried bool, status int, err string) {
+		t.Helper()
+		w1, failed := w.reg.Webhook(ctx, second, id)
+		all, failedToo := w.reg.Webhooks(ctx, second)
+		if failed != nil || failedToo != nil || len(all) != 1 || all[0].ETag() != w1.ETag() {
+			t.Fatalf("%s: %+v, %v; %+v, %v", what, w1, failed, all, failedToo)
+		}
+		got := fmt.Sprint(*w1.Behind, w1.BehindSince != nil, w1.TriedAt != nil, w1.TookMS != nil)
+		if want := fmt.Sprint(behind, behind > 0, tried, tried); got != want {
+			t.Errorf("%s: behind, since, tried, took: %s, want %s", what, got, want)
+		}
+		if w1.Status == nil && status != 0 || w1.Status != nil && *w1.Status != status || w1.Error == nil && err != "" || w1.Error != nil && *w1.Error != err {
+			t.Errorf("%s: the last answer is %v %v, want %d %q", what, w1.Status, w1.Error, status, err)
+		}
+	}
+	stands("what it will be told", 1, false, 0, "")
 	for _, tt := range []struct {
 		name string
 		by   registry.Actor
@@ -111,15 +131,24 @@ func TestWebhook(t *testing.T) {
 	isFault(t, err, "webhook-state")
 	said("what there is", "to 2 account")
 	said("nothing new")
+	stands("all told", 0, true, 200, "")
 	w.approve(w.look("A-1").Accounts[0])
 	r.status = 500
+	r.before = func() { w.clock.pass(1250 * time.Millisecond) }
 	said("refused", "to 3 approved")
+	r.before = nil
+	stands("refused", 1, true, 500, "answered 500")
+	if hook, err := w.reg.Webhook(ctx, second, id); err != nil || *hook.TookMS != 1250 {
+		t.Errorf("it took %d ms, %v", *hook.TookMS, err)
+	}
 	said("not at once again")
 	w.clock.pass(time.Minute)
 	r.err, r.status = errors.New("no answer in time"), 0
 	said("a minute later", "to 3 approved")
+	stands("no answer", 1, true, 0, "no answer in time")
 	w.clock.pass(time.Minute)
 	said("twice as long now")
+	printed := w.clock.now()
 	w.issue(registry.NewBatch{Stalls: []string{"A-1"}})
 	w.clock.pass(time.Minute)
 	r.err, r.status = nil, 204
@@ -135,7 +164,11 @@ func TestWebhook(t *testing.T) {
 		t.Fatalf("%+v, %v", again, err)
 	}
 	said("again", "to 4 again approved printed")
-	for in, want := range map[registry.Replay]string{{After: "2", Until: "99"}: "replay-invalid", {After: "x"}: "replay-invalid", {After: "4", Until: "4"}: "replay-invalid"} {
+	if again, err := w.reg.ReplayWebhook(ctx, w.admin, id, registry.Replay{Since: printed}); err != nil || len(again) != 1 || again[0].After != "3" {
+		t.Fatalf("since it was printed: %+v, %v", again, err)
+	}
+	said("from a time on", "to 4 again printed")
+	for in, want := range map[registry.Replay]string{{}: "replay-invalid", {Since: w.clock.now().Add(time.Hour)}: "replay-invalid", {Since: printed, After: "2"}: "replay-invalid", {After: "2", Until: "99"}: "replay-invalid", {After: "x"}: "replay-invalid", {After: "4", Until: "4"}: "replay-invalid"} {
 		_, err := w.reg.ReplayWebhook(ctx, w.partner, id, in)
 		isFault(t, err, want)
 	}
@@ -194,6 +227,12 @@ func TestWebhookFaults(t *testing.T) {
 		{"another scheme", w.partner, registry.NewWebhook{URL: "gopher://partner.example/"}, true, "webhook-invalid"},
 		{"no address", w.partner, registry.NewWebhook{}, false, "webhook-invalid"},
 		{"a name and password", w.partner, registry.NewWebhook{URL: "https://a:b@partner.example/"}, false, "webhook-invalid"},
+		{"a private network", w.partner, registry.NewWebhook{URL: "https://192.168.1.5/"}, true, "webhook-invalid"},
+		{"this machine", w.partner, registry.NewWebhook{URL: "https://LOCALHOST./"}, false, "webhook-invalid"},
+		{"this machine where it is allowed", w.partner, registry.NewWebhook{URL: "http://localhost:9/"}, true, ""},
+		{"a name that only a network knows", w.partner, registry.NewWebhook{URL: "https://kho.internal/"}, false, "webhook-invalid"},
+		{"a number that is public", w.partner, registry.NewWebhook{URL: "https://[2a00:1450:4001::5]:8443/"}, false, ""},
+		{"a mark that no address has", w.partner, registry.NewWebhook{URL: `https://partner.example/"><i>`}, false, "webhook-invalid"},
 		{"no host", w.partner, registry.NewWebhook{URL: "https:///x"}, false, "webhook-invalid"},
 		{"a line break", w.partner, registry.NewWebhook{URL: "https://partner.example/\r\nX: y"}, false, "webhook-invalid"},
 		{"too long", w.partner, registry.NewWebhook{URL: "https://partner.example/" + strings.Repeat("x", 500)}, false, "webhook-invalid"},

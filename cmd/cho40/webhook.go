@@ -41,9 +41,9 @@ func (webhookListCmd) Run(ctx context.Context, c *config, out output) error {
 		if w.FailingSince != nil {
 			failing = w.FailingSince.Format("2006-01-02 15:04Z")
 		}
-		rows[i] = []string{w.ID.String(), w.Provider, w.State, w.URL, w.Cursor, failing}
+		rows[i] = []string{w.ID.String(), w.Provider, w.State, w.URL, w.Cursor, known(w.Behind), known(w.Status), failing}
 	}
-	return c.list(out, map[string]any{"items": all}, []string{"id", "provider", "state", "url", "cursor", "failing since"}, rows)
+	return c.list(out, map[string]any{"items": all}, []string{"id", "provider", "state", "url", "cursor", "behind", "status", "failing since"}, rows)
 }
 
 type webhookLogCmd struct {
@@ -68,9 +68,9 @@ func (q webhookLogCmd) Run(ctx context.Context, c *config, out output) error {
 		if d.Error != nil {
 			said = *d.Error
 		}
-		rows[i] = []string{d.ID.String(), d.State, d.After + "-" + d.Until, strconv.Itoa(d.Tries), known(d.Status), said, d.MadeAt.Format("2006-01-02 15:04Z")}
+		rows[i] = []string{d.ID.String(), d.State, d.After + "-" + d.Until, strconv.Itoa(d.Tries), known(d.Status), said, known(d.TookMS), d.MadeAt.Format("2006-01-02 15:04Z")}
 	}
-	return c.list(out, page, []string{"id", "state", "changes", "tries", "status", "error", "made"}, rows)
+	return c.list(out, page, []string{"id", "state", "changes", "tries", "status", "error", "took ms", "made"}, rows)
 }
 
 type webhookOffCmd struct {
