@@ -14,7 +14,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"cho40/internal/id"
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 
@@ -106,6 +108,7 @@ func newGallery(t *testing.T, hostile []string) *gallery {
 		t.Fatal("no link to set the service up: ", err)
 	}
 	g.secured(t, "hanh", "manager", "market:NEAR")
+	g.hooks(t)
 	for i, name := range hostile {
 		if _, err := g.reg.Register(t.Context(), console, "NEAR", registry.NewStall{Code: fmt.Sprintf(`H<'"%d/?#`, i), Section: clipped(name, 60), Goods: clipped(name, 60),
 			Vendor:   &registry.NewVendor{Name: name, Phone: fmt.Sprintf("07123457%02d", i)},
@@ -121,6 +124,45 @@ func newGallery(t *testing.T, hostile []string) *gallery {
 		}
 	}
 	return g
+}
+
+// hooks are webhooks in each state, one with a log that has each answer in it, and one whose address and answer are each hostile name.
+func (g *gallery) hooks(t *testing.T) {
+	t.Helper()
+	ask := func(as, path string) string {
+		return g.take(t, step{as: as, do: "POST /api/v1/webhooks", body: `{"provider":"viettel_money","url":"https://partner.example/` + path + `"}`, status: 201}).at(t, "id")
+	}
+	g.vars["hook"], g.vars["hookasked"] = ask("partner second", "cho40/nhan-tin?may="+strings.Repeat("0123456789abcdef", 8)), ask("partner", "thu")
+	for _, more := range []string{"off", "failing"} {
+		g.vars[more] = ask("partner second", more)
+	}
+	for _, name := range []string{"hook", "off", "failing"} {
+		g.take(t, step{as: "partner third", do: "POST /api/v1/webhooks/$" + name + "/approval", status: 200})
+	}
+	g.take(t, step{as: "partner third", do: "DELETE /api/v1/webhooks/$off", status: 204})
+	now := g.clock.now()
+	g.exec(`UPDATE webhooks SET failing_since = $2 WHERE id = $1`, g.vars["failing"], now.Add(-26*time.Hour))
+	g.exec(`UPDATE webhooks SET cursor = 1240 WHERE id = $1`, g.vars["hook"])
+	said := g.hang
+	if said == nil {
+		said = []string{"no answer in time", "answered 503"}
+	}
+	sent := func(hook string, replay bool, after, upto, tries int, next, tried, done *time.Time, status *int, words *string) {
+		g.exec(`INSERT INTO webhook_deliveries (id, webhook_id, replay, after, upto, made_at, tries, next_at, tried_at, done_at, status, error, took_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			id.New[registry.Delivery](), g.vars[hook], replay, after, upto, now, tries, next, tried, done, status, words, 3+700*tries)
+	}
+	for _, hook := range []string{"hook", "failing"} {
+		sent(hook, true, 1000, 1100, 0, nil, nil, nil, nil, nil) // given up
+		sent(hook, false, 1180, 1181, 1, nil, &now, &now, new(200), nil)
+		sent(hook, true, 1100, 1181, 3, nil, &now, &now, new(204), nil)
+		for i, words := range said {
+			sent(hook, false, 1181, 1240, 4, &now, &now, nil, []*int{nil, new(503)}[i%2], &words)
+		}
+		sent(hook, true, 1181, 1200, 0, &now, nil, nil, nil, nil)
+	}
+	for _, name := range g.hang {
+		g.exec(`INSERT INTO webhooks (id, provider, url, secret, made_by, made_at, off_at, off_by) VALUES (gen_random_uuid(), 'viettel_money', $1, '', 'system', $2, $2, 'system')`, name, now)
+	}
 }
 
 func clipped(s string, n int) string { return s[:min(n, len(s))] }
@@ -189,6 +231,16 @@ var sights = []sight{
 	{route: "GET /", as: "partner", path: "/"},
 	{route: "GET /markets/:market", as: "partner", path: "/markets/NEAR", sheet: true},
 	{route: "GET /coverage", as: "partner", path: "/coverage?market=NEAR"},
+	{route: "GET /webhooks", as: "partner", path: "/webhooks"},
+	{route: "GET /webhooks/:webhook", as: "partner", path: "/webhooks/$hook"},
+	{route: "GET /webhooks/:webhook", as: "admin", path: "/webhooks/$hookasked"},
+	{route: "GET /webhooks/:webhook", as: "partner", path: "/webhooks/$failing"},
+	{route: "GET /webhooks/:webhook", as: "partner", path: "/webhooks/$off"},
+	{route: "GET /webhooks", as: "partner", do: func(v *visitor) { // the secret, this once
+		v.do("ask for one", chromedp.Navigate(v.base+"/webhooks"), chromedp.SetValue(chromedp.CSS("#ask-url"), "https://partner.example/"+strings.Repeat("dai", 100)),
+			chromedp.Click(chromedp.CSS("#ask button")), chromedp.WaitReady(chromedp.CSS("#secret")))
+	}},
+	{route: "GET /", as: "admin", path: "/"},
 	{route: "GET /people", as: "admin", path: "/people"},
 	{route: "GET /people/:person", as: "admin", path: "/people/$person"},
 	{route: "GET /keys", as: "admin", path: "/keys"},

@@ -25,6 +25,8 @@ type marketsPage struct {
 	Customers   []customersOf
 	Needs       []marketNeeds
 	Told        bool // whether all that needs the reader is in Needs
+	Keeps       bool // the reader keeps webhooks
+	Webhooks    int  // that wait for the reader's word as the second person
 }
 
 // marketNeeds is what needs the reader in a market.
@@ -62,6 +64,12 @@ func (s *Server) marketsPage(c echo.Context) error {
 		path := "/api/v1/exports/customers.%s?provider=" + url.QueryEscape(provider)
 		p.Customers = append(p.Customers, customersOf{registry.ProviderName(provider), fmt.Sprintf(path, "csv"), fmt.Sprintf(path, "xlsx")})
 	}
+	var err error
+	if p.Webhooks, err = s.reg(c).WebhooksToApprove(ctx, by); err != nil {
+		return err
+	}
+	p.Keeps = by.CanSomewhere(registry.KeepWebhooks)
+	p.badge("/webhooks", p.Webhooks)
 	list, err := s.reg(c).Markets(ctx, by, p.Q, registry.List{Limit: marketsShown, Cursor: asked(c, "cursor")})
 	if err != nil {
 		return err

@@ -358,6 +358,7 @@ var (
 	own     = regexp.MustCompile(`<script src="/static/[a-z0-9]+/[a-z]+\.js" defer></script>`) // a file of ours, and nothing inside
 	alone   = map[string]bool{"meta": true, "link": true, "input": true, "img": true, "br": true, "doctype": true}
 	runs    = regexp.MustCompile(`(?i)<script|<style|\sstyle=|\son[a-z]+="|javascript:`)
+	filled  = regexp.MustCompile(`<(?:input|select|textarea)\b[^>]*>`)
 	unknown = regexp.MustCompile(`%!|<no value>|&lt;nil&gt;|\{\{|\bmap\[`)
 )
 
@@ -382,6 +383,15 @@ func (p page) sound() page {
 			if !ids[name] {
 				p.t.Errorf("%s points at the id %q, which is not there", p.what, name)
 			}
+		}
+	}
+	for _, f := range filled.FindAllStringIndex(p.body, -1) {
+		field := p.body[f[0]:f[1]]
+		id := regexp.MustCompile(` id="([^"]*)"`).FindStringSubmatch(field)
+		switch before := p.body[:f[0]]; {
+		case strings.Contains(field, ` type="hidden"`), strings.Contains(field, " aria-label"), strings.LastIndex(before, "<label") > strings.LastIndex(before, "</label>"):
+		case id == nil || !strings.Contains(p.body, ` for="`+id[1]+`"`):
+			p.t.Errorf("%s has a field without a label: %s", p.what, field)
 		}
 	}
 	var open []string
@@ -451,6 +461,8 @@ func TestPagesForEveryRole(t *testing.T) {
 		{"/markets/NO", map[int][]string{absent: {"thu", "quantri"}}, nil},
 		{"/markets/VT/stalls/Z-9", map[int][]string{absent: {"thu"}}, nil},
 		{"/imports/VT.x", map[int][]string{absent: {"thu"}}, nil},
+		{"/webhooks", map[int][]string{ok: {"doitac", "quantri"}, denied: {"thu", "loan", "an", "truong", "canbo", "soat"}}, []string{"Chưa có địa chỉ nào nhận tin"}},
+		{"/webhooks/" + im.Ref.ID.String(), map[int][]string{absent: {"doitac", "quantri"}, denied: {"thu"}}, nil},
 		{"/print-batches/NO." + im.Ref.ID.String(), map[int][]string{absent: {"thu"}}, nil},
 		{"/nowhere", map[int][]string{absent: {"", "thu"}}, nil},
 		{"/", map[int][]string{http.StatusSeeOther: {""}}, nil},

@@ -298,13 +298,14 @@ func rolesSent(held []string, role, scope, until string) ([]registry.Grant, erro
 
 type keysPage struct {
 	frame
-	Rows   []keyRow
-	Next   string
-	Secret string // of a new key, shown this once
-	Name   string
-	Days   string
-	Add    roleForm
-	Wrong  wrong
+	Rows     []keyRow
+	Next     string
+	Secret   string // of a new key, shown this once
+	Webhooks bool   // the reader keeps webhooks too
+	Name     string
+	Days     string
+	Add      roleForm
+	Wrong    wrong
 }
 
 type keyRow struct {
@@ -341,6 +342,7 @@ func (s *Server) keys(c echo.Context, code int, p keysPage) error {
 	}
 	p.Add.Ends = false
 	p.Add.Roles = slices.DeleteFunc(p.Add.Roles, func(r roleChoice) bool { return r.Value == string(registry.Admin) })
+	p.Webhooks = actor(c).CanSomewhere(registry.KeepWebhooks)
 	p.frame = s.frame(c, l.T("Keys for programs"), nil, "keys")
 	return s.show(c, code, "keys.html", p)
 }

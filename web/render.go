@@ -179,6 +179,9 @@ func (s *Server) frame(c echo.Context, title string, m *registry.Market, current
 			link("people", "/people", l.T("People"))
 			link("keys", "/keys", l.T("Keys"))
 		}
+		if by.CanSomewhere(registry.KeepWebhooks) {
+			link("webhooks", "/webhooks", l.T("Webhooks"))
+		}
 		if by.CanOverAll(registry.SeeAudit) || by.CanSomewhere(registry.VerifyAudit) || by.CanSomewhere(registry.SeeOwnKeys) {
 			link("audit", "/audit", l.T("Record of events"))
 		}
