@@ -179,6 +179,15 @@ func TestWebhook(t *testing.T) {
 	w.sharing("A-1", "viettel_money", true)
 	said("taken back: what was before is sent no more, not in a replay either", "to 5 –")
 
+	w.stall("C-1", registry.NewAccount{Provider: "vnpt_money", Number: "0812345678", Holder: "LY MINH TAM"})
+	w.share("C-1", "vnpt_money")
+	if _, err := w.reg.Follow(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if hook, err := w.reg.Webhook(ctx, w.partner, id); err != nil || *hook.Behind != 0 {
+		t.Errorf("behind by %d changes of another wallet's, %v", *hook.Behind, err)
+	}
+
 	// Nothing for a week: off.
 	w.share("A-1", "viettel_money")
 	w.clock.pass(time.Minute)
