@@ -197,9 +197,9 @@ func (s *Server) webhook(c echo.Context, code int, p webhookPage, which string, 
 	}
 	p.Hook = s.webhookShown(c, w)
 	p.frame = s.frame(c, l.T("Webhook of %s", p.Hook.Provider), nil, "webhooks")
-	p.frame.Path, p.Action = p.Hook.Path, p.Hook.Path // where a form is shown again nothing can be looked at
-	if c.Request().Method == http.MethodGet {
-		p.frame.Path = c.Request().URL.RequestURI()
+	p.Action = p.Hook.Path
+	if c.Request().Method != http.MethodGet { // asking for one is answered at the address of the list
+		p.frame.Path = p.Hook.Path
 	}
 	p.LogDays = int(registry.DeliveriesLive.Hours() / 24)
 	p.Waits, p.Mine, p.AskCode = w.State == "waiting", w.MadeBy == by.ID, by.Fresh(s.now()) != nil
