@@ -26,7 +26,7 @@ const (
 // A distributed table points at distributed and reference tables, a reference table at reference tables, a local one at local and reference tables.
 var Places = placed(map[Place][]string{
 	Distributed: {
-		"account_decisions", "account_holders", "account_uses", "account_verifications", "accounts", "audit_events", "audit_heads", "audit_salts",
+		"account_closures", "account_decisions", "account_holders", "account_uses", "account_verifications", "accounts", "audit_events", "audit_heads", "audit_salts",
 		"campaign_marks", "clashes", "consents", "default_decisions", "default_proposals", "designs", "disclosures", "erasures", "imports",
 		"incidents", "ledger_mappings", "market_day_delta", "market_now", "market_split_day_delta", "market_split_now", "market_tracks", "notices", "occupancies",
 		"occupancy_statuses", "old_barriers", "pack_heads", "pack_lines", "phone_sendings", "placard_events", "placards", "print_batches", "printers",

@@ -16,7 +16,7 @@ const ServiceRole = "cho40_service"
 
 // writtenOnce are the tables whose rows the service writes and never changes: evidence, and where money goes.
 var writtenOnce = []string{
-	"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions",
+	"accounts", "account_decisions", "account_verifications", "account_closures", "default_proposals", "default_decisions",
 	"audit_events", "placard_events", "placard_serials", "erasures", "pack_seeds",
 	"reported_figures", "figure_withdrawals",
 }

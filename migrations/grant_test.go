@@ -25,7 +25,7 @@ func TestTheServiceOwnsNothing(t *testing.T) {
 		`SET ROLE postgres`, `ALTER ROLE cho40_service SUPERUSER`, `CREATE ROLE mine`,
 		`COPY accounts TO PROGRAM 'cat'`, `SELECT pg_read_file('postgresql.conf')`, `SET session_replication_role = replica`,
 	}
-	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions", "audit_events", "placard_events", "placard_serials", "erasures"} { // the others have no market: TestGrant
+	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "account_closures", "default_proposals", "default_decisions", "audit_events", "placard_events", "placard_serials", "erasures"} { // the others have no market: TestGrant
 		tries = append(tries, `DELETE FROM `+table, `TRUNCATE `+table+` CASCADE`, `ALTER TABLE `+table+` OWNER TO cho40_service`, `UPDATE `+table+` SET market_id = market_id`)
 	}
 	for _, sql := range tries {

@@ -65,6 +65,7 @@ type Account struct {
 	BIN          string      `json:"-"`
 	// how surely it is the vendor's; nil where nobody asked
 	Verification *Verification `json:"verification,omitempty" db:"-"`
+	ClosedSince  *time.Time    `json:"closed_since,omitempty"` // by the provider's word it does not exist there any more, or takes no money; nil: no such word
 	ProposedAt   time.Time     `json:"proposed_at"`
 	TouchedBy    []string      `json:"-"`
 	Decisions    int           `json:"-"`
@@ -236,13 +237,14 @@ func clipName(s string, most int) string {
 }
 
 // accountColumns reads accounts a with their state at @now; ProposalLives fills @proposal_lives.
-const accountColumns = `
+var accountColumns = `
 	SELECT a.id, a.vendor_id, a.provider, a.number, a.holder, a.holder_given, a.source, a.replaces AS replaces_id, a.proposed_at, a.touched_by,
 	       a.bin, a.account_kind, a.reason, a.amends AS amends_id,
 	       a.payload, a.symbol, coalesce(a.id = v.default_account, false) AS "default", coalesce(d.n, 0) AS decisions,
 	       CASE WHEN d.last IS NOT NULL THEN d.last
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS state,
-	       coalesce(h.relation, '') AS relation, CASE WHEN h.account_id IS NOT NULL THEN h.consent_at IS NOT NULL END AS holder_agreed
+	       coalesce(h.relation, '') AS relation, CASE WHEN h.account_id IS NOT NULL THEN h.consent_at IS NOT NULL END AS holder_agreed,
+	       ` + ClosedSince("a.id") + ` AS closed_since
 	FROM accounts a
 	JOIN vendors v ON v.market_id = a.market_id AND v.id = a.vendor_id
 	LEFT JOIN account_holders h ON h.market_id = a.market_id AND h.account_id = a.id
@@ -882,6 +884,9 @@ func approve(ctx context.Context, tx pgx.Tx, by Actor, m Market, a Account, d De
 			return nil, fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").
 				With(fault.At("reason", "name-differs", "Another name than the holder's was heard. Say why you approve all the same."))
 		}
+	}
+	if d.Reason == "" && a.ClosedSince != nil {
+		return nil, approvesClosed()
 	}
 	if err := a.explained(ctx, tx, m, d.Reason, now); err != nil {
 		return nil, err

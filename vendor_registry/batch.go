@@ -49,7 +49,7 @@ const Layout = 1
 // LeftOut is a stall that got no placard in a batch, and why.
 type LeftOut struct {
 	Stall  string     `json:"stall"`
-	Reason string     `json:"reason"`           // vacant, consent-withdrawn, no-account, not-approved, already-issued, suspended, other-provider, cannot-print, unknown-stall
+	Reason string     `json:"reason"`           // vacant, consent-withdrawn, no-account, not-approved, account-closed, already-issued, suspended, other-provider, cannot-print, unknown-stall
 	Serial string     `json:"serial,omitempty"` // of the placard that is there
 	Detail fault.Text `json:"detail,omitzero"`  // why it cannot be printed
 }
@@ -464,7 +464,7 @@ func (s *Service) choose(ctx context.Context, tx pgx.Tx, m Market, in NewBatch, 
 
 // pick chooses the account to print: the default, or the one at the provider asked for (of two there, the default before the
 // other); unapproved accounts only when provisional ones are wanted and nothing of the vendor's was approved yet, or one person
-// alone could hang another number where an approved one is due. why is the reason for none.
+// alone could hang another number where an approved one is due. One that is closed at its provider is never printed. why is the reason for none.
 func pick(as []Account, provider string, provisional bool) (a Account, why string) {
 	why = "no-account"
 	var first, found *Account
@@ -477,6 +477,12 @@ func pick(as []Account, provider string, provisional bool) (a Account, why strin
 		if provider != "" && a.Provider != provider {
 			if why == "no-account" {
 				why = "other-provider"
+			}
+			continue
+		}
+		if a.ClosedSince != nil {
+			if why != "not-approved" {
+				why = "account-closed"
 			}
 			continue
 		}
@@ -514,6 +520,8 @@ func (o LeftOut) Why() fault.Text {
 		return fault.Say("The vendor has no receiving account yet.")
 	case "not-approved":
 		return fault.Say("The account waits for approval.")
+	case "account-closed":
+		return fault.Say("The wallet or bank says that the account is closed. Ask the vendor which one they use now, and bring it in.")
 	case "already-issued":
 		return fault.Say("It has its placard already.")
 	case "suspended":
@@ -557,13 +565,13 @@ func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Rea
 	return postgres.All[Ready](ctx, s.db, `
 		SELECT section, count(*) FILTER (WHERE approved)::int AS approved, count(*) FILTER (WHERE unapproved)::int AS unapproved
 		FROM (SELECT s.section, s.position,
-		             v.default_account IS NOT NULL AND NOT EXISTS (
+		             v.default_account IS NOT NULL AND `+ClosedSince("v.default_account")+` IS NULL AND NOT EXISTS (
 		                 SELECT FROM placards p
 		                 WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = v.default_account AND p.kind = 'ours'
 		                   AND p.mark <> 'provisional' AND p.state = ANY (@live)) AS approved,
 		             v.default_account IS NULL AND EXISTS (
 		                 SELECT FROM accounts a
-		                 WHERE a.market_id = @market AND a.vendor_id = v.id AND a.replaces IS NULL
+		                 WHERE a.market_id = @market AND a.vendor_id = v.id AND a.replaces IS NULL AND `+ClosedSince("a.id")+` IS NULL
 		                   AND a.proposed_at > @now::timestamptz - @proposal_lives::interval
 		                   AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
 		                   AND NOT EXISTS (SELECT FROM placards p

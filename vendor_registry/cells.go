@@ -25,7 +25,8 @@ func (s *Service) BatchCells(ctx context.Context, by Actor, ref BatchRef) (Batch
 	return b, func(ctx context.Context, from, to int) ([]Placard, error) {
 		cells, err := postgres.All[cell](ctx, s.db, `
 			SELECT `+onPaper+`, '' AS account_state, NULL::text AS heard, NULL::text AS check_result,
-			       NULL::timestamptz AS installed_at, NULL::timestamptz AS checked_at, NULL::timestamptz AS removed_at, v.erased_at IS NOT NULL OR a.number = '' AS erased
+			       NULL::timestamptz AS installed_at, NULL::timestamptz AS checked_at, NULL::timestamptz AS removed_at, NULL::timestamptz AS closed_since,
+			       v.erased_at IS NOT NULL OR a.number = '' AS erased
 			FROM placards p
 			JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
 			JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id

@@ -14,10 +14,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Confirmation is what a wallet or bank says of one account there: that it is its customer's and works, on which days it was paid.
+// Confirmation is what a wallet or bank says of one account there: that it is its customer's and works, or does not any more, and on which
+// days it was paid.
 type Confirmation struct {
 	Account AccountRef     `json:"account"`
-	Status  string         `json:"status"` // active: it exists and takes money; empty: nothing is said of that
+	Status  string         `json:"status"` // active: it exists and takes money; closed: it does not; empty: nothing is said of that
 	Holder  string         `json:"holder"` // with active: the holder's name as the provider has it; empty: it is not said
 	Uses    []ConfirmedUse `json:"uses"`
 }
@@ -52,6 +53,8 @@ const (
 // Confirm records what a wallet or bank says of accounts, each on its own: one that is refused does not hold up the rest. Only its own key
 // speaks for a provider, of accounts there whose vendors agreed that it may know of them; every other account is as if it did not exist.
 // The same again changes nothing. Of a day told again, what was told last holds.
+//
+// That an account is closed stops nothing: what follows from it is in closure.go. A later word that it is active takes it back.
 //
 // Faults: Invalid confirmations-invalid; NotFound provider-not-found, also for another's; Forbidden. Of single ones: Invalid
 // confirmation-invalid; NotFound account-not-found; Conflict account-over.
@@ -117,15 +120,15 @@ func (s *Service) Confirm(ctx context.Context, by Actor, in NewConfirmations) ([
 
 func (c *Confirmation) check(now time.Time) error {
 	var bad []fault.Field
-	if c.Status != "" && c.Status != "active" {
-		bad = append(bad, fault.At("status", "unknown", "One of: %s.", "active"))
+	if c.Status != "" && c.Status != "active" && c.Status != "closed" {
+		bad = append(bad, fault.At("status", "unknown", "One of: %s.", "active, closed"))
 	}
 	c.Holder = text(&bad, "holder", c.Holder, maxName, false)
 	switch {
-	case c.Holder != "" && c.Status == "":
+	case c.Holder != "" && c.Status != "active":
 		bad = append(bad, fault.At("holder", "unexpected", "A holder is confirmed with the account: say active."))
 	case c.Status == "" && len(c.Uses) == 0:
-		bad = append(bad, fault.At("status", "required", "Say that it is active, or on which days it was paid."))
+		bad = append(bad, fault.At("status", "required", "Say that it is active or closed, or on which days it was paid."))
 	}
 	if len(c.Uses) > maxUsesEach {
 		bad = append(bad, fault.At("uses", "too-many", "At most %d days at a time.", maxUsesEach))
@@ -190,8 +193,13 @@ func confirmIn(ctx context.Context, tx pgx.Tx, by Actor, provider, code string, 
 	lately, err := postgres.All[said](ctx, tx, `
 		SELECT DISTINCT ON (v.account_id) v.account_id, v.heard_name FROM account_verifications v
 		WHERE v.market_id = @market AND v.account_id = ANY (@ids) AND v.step = 'provider_confirmed' AND v.recorded_by = @by AND v.recorded_at > @after
+		  AND NOT EXISTS (SELECT FROM account_closures c WHERE c.market_id = @market AND c.account_id = v.account_id AND (c.recorded_at, c.id) > (v.recorded_at, v.id))
 		  AND NOT EXISTS (SELECT FROM account_verifications w WHERE w.market_id = @market AND w.account_id = v.account_id AND w.heard_name IS NOT NULL AND w.recorded_at > v.recorded_at)
 		ORDER BY v.account_id, v.recorded_at DESC, v.id DESC`, pgx.StrictNamedArgs{"market": m.ID, "ids": ids, "by": by.ID, "after": now.Add(-saidWithin)})
+	if err != nil {
+		return err
+	}
+	shut, err := closedLately(ctx, tx, by, m, ids, now.Add(-saidWithin))
 	if err != nil {
 		return err
 	}
@@ -232,6 +240,13 @@ func confirmIn(ctx context.Context, tx pgx.Tx, by Actor, provider, code string, 
 				return err
 			}
 			events, answers[i].Result = append(events, r.event(a.RecordID)), "recorded"
+		}
+		if c.Status == "closed" && !slices.Contains(shut, a.RecordID) {
+			e, err := closeAccount(ctx, tx, by, m, a.RecordID, now)
+			if err != nil {
+				return err
+			}
+			events, answers[i].Result = append(events, e), "recorded"
 		}
 		used := false
 		for _, u := range c.Uses {

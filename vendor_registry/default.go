@@ -315,6 +315,9 @@ func decideDefault(ctx context.Context, tx pgx.Tx, by Actor, m Market, d Default
 		return nil, fault.New(fault.Invalid, "decision-invalid", "Some fields need mending.").
 			With(fault.At("reason", "name-differs", "Another name than the holder's was heard. Say why you approve all the same."))
 	}
+	if d.Reason == "" && p.Account.ClosedSince != nil {
+		return nil, approvesClosed()
+	}
 	if p.Account.State != StateApproved || !p.InsteadOf.Default {
 		return nil, fault.New(fault.Conflict, "default-moved", "The vendor's accounts changed since this was proposed. Propose it anew.")
 	}

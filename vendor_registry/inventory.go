@@ -78,6 +78,8 @@ var Inventory = []Inventoried{
 	{"account_verifications", "how surely an account is the vendor's; written once", seenApprover, keptErased,
 		with(of("vendor, relative", "heard_name", "the name that was heard from the bank's app", "how", "how it was seen, in words"), staff("recorded_by")...),
 		others("market_id id account_id step matches placard_id at expires_at recorded_at")},
+	{"account_closures", "that a wallet or bank said an account is closed; written once", seenApprover, "for good, by id: the account is emptied with the vendor",
+		with(of("vendor, relative", "account_id", "which account, by id"), staff("recorded_by")...), others("market_id id recorded_at")},
 	{"default_proposals", "the wish that another account be paid; written once", seenApprover, "for good, by id; words and hash until the vendor is erased",
 		with(of("vendor", "reason", "why, in words", "payload_sha256", "hash of the code"), staff("touched_by", "proposed_by")...), others("market_id id vendor_id account_id instead_of proposed_at")},
 	{"default_decisions", "who decided on that wish; written once", seenApprover, "for good, by id; words and hash until the vendor is erased",

@@ -52,6 +52,7 @@ type Placard struct {
 	Payload      string       `json:"-"`
 	Symbol       []byte       `json:"-"`
 	AccountState State        `json:"-"`
+	ClosedSince  *time.Time   `json:"-"`        // of the account, by the provider's word; it stops nothing
 	Again        bool         `json:"-" db:"-"` // it was sent before, and nothing was done now
 }
 
@@ -71,9 +72,9 @@ const onPaper = `p.id, p.serial, p.kind, p.state, p.mark, p.market_name, p.stall
 	       p.call, p.issued_at, p.account_id, p.vendor_id, p.stall_id, p.batch_id, a.provider, p.provider_name, right(a.number, 4) AS tail, a.payload, a.symbol,
 	       p.languages, p.show_number, CASE WHEN p.show_number THEN a.number ELSE '' END AS number`
 
-const placardColumns = `
+var placardColumns = `
 	SELECT ` + onPaper + `,
-	       e.installed_at, e.checked_at, e.check_result, e.removed_at, e.heard,
+	       e.installed_at, e.checked_at, e.check_result, e.removed_at, e.heard, ` + ClosedSince("p.account_id") + ` AS closed_since,
 	       CASE WHEN d.ended THEN 'superseded' WHEN d.approved THEN 'approved'
 	            WHEN a.proposed_at <= @now::timestamptz - @proposal_lives::interval THEN 'expired' ELSE 'proposed' END AS account_state
 	FROM placards p

@@ -535,6 +535,7 @@ func TestServicesOwnHandle(t *testing.T) {
 		{"rewrite a decision", `UPDATE account_decisions SET decided_by = 'person:x'`, "42501"},
 		{"delete a decision", `DELETE FROM account_decisions`, "42501"},
 		{"rewrite a step", `UPDATE account_verifications SET matches = true`, "42501"},
+		{"rewrite a provider's word", `UPDATE account_closures SET recorded_by = 'key:x'`, "42501"},
 		{"rewrite a proposal for another default", `UPDATE default_proposals SET touched_by = ARRAY[proposed_by]`, "42501"},
 		{"delete its decision", `DELETE FROM default_decisions`, "42501"},
 		{"rewrite what happened", `UPDATE audit_events SET actor = 'person:x'`, "42501"},

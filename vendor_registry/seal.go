@@ -56,6 +56,7 @@ var seals = []sealed{
 		columns: verificationColumns},
 	{label: "account_verifications.placard_words", kind: "placard", of: "t.placard_id", which: "t.id", from: "account_verifications t",
 		where: "t.placard_id IS NOT NULL AND " + verificationSaid, columns: verificationWords, freed: wordsErased("placard")},
+	{label: "account_closures", kind: "account", of: "t.account_id", which: "t.id", from: "account_closures t", columns: "account_id recorded_by recorded_at:time"},
 	{label: "default_proposals", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t",
 		columns: "vendor_id account_id instead_of payload_sha256:bytes touched_by proposed_by proposed_at:time"},
 	{label: "default_proposals.words", kind: "default", of: "t.id", which: "t.id", from: "default_proposals t", where: "t.reason IS DISTINCT FROM ''", columns: "reason", freed: wordsErased("default")},
@@ -359,7 +360,7 @@ func (c *commitments) differ(ctx context.Context, tx pgx.Tx, m MarketID, end int
 }
 
 // strayTables hold what is committed to and the commitments: a market of theirs that is not among the markets was taken out, or put in.
-var strayTables = []string{"audit_heads", "audit_events", "audit_salts", "vendors", "accounts", "account_holders", "account_decisions", "account_verifications",
+var strayTables = []string{"audit_heads", "audit_events", "audit_salts", "vendors", "accounts", "account_holders", "account_decisions", "account_verifications", "account_closures",
 	"default_proposals", "default_decisions", "placards", "placard_serials", "placard_events"}
 
 // strays finds a market of which there are events or rows, and which is not there itself; end is the number behind the last event of the

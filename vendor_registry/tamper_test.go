@@ -24,7 +24,7 @@ import (
 // of others that say where money goes.
 var (
 	evidence = map[string]int{
-		"accounts": 5, "account_holders": 1, "account_decisions": 6, "account_verifications": 2, "default_proposals": 2, "default_decisions": 2,
+		"accounts": 5, "account_holders": 1, "account_decisions": 6, "account_verifications": 2, "account_closures": 1, "default_proposals": 2, "default_decisions": 2,
 		"placards": 4, "placard_events": 8, "placard_serials": 4, "audit_events": 40, "audit_heads": 3, "audit_salts": 40,
 	}
 	parts = map[string][]string{"vendors": {"default_account"}}
@@ -62,6 +62,10 @@ func eventful(t *testing.T) *world {
 	w.approve(stays.Accounts[0])
 	if _, err := w.reg.Merge(t.Context(), w.clerk2, "VT", w.look("C-1").Vendor.ID, registry.Merge{Into: stays.Vendor.ID, Reason: "entered_wrongly"}); err != nil {
 		t.Fatal(err)
+	}
+	w.share("C-2", "vcb")
+	if got := w.says(keyOf(t, "vcb"), registry.Confirmation{Account: w.look("C-2").Accounts[0].ID, Status: "closed"}); got != "recorded" {
+		t.Fatal(got)
 	}
 	stopped := w.placard("D-1", numbered(viettel, 12))
 	w.record(stopped.Serial, registry.NewPlacardEvent{Kind: "suspended", Reason: "mưa"})
@@ -126,7 +130,7 @@ func TestTamper(t *testing.T) {
 		}
 	}
 	// What is put in without an event.
-	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "default_proposals", "default_decisions", "placards", "placard_events"} {
+	for _, table := range []string{"accounts", "account_decisions", "account_verifications", "account_closures", "default_proposals", "default_decisions", "placards", "placard_events"} {
 		w.tamper(c, table+" put in", true, func(tx pgx.Tx) error {
 			return errors.Join(touched(tx.Exec(t.Context(), `CREATE TEMP TABLE one ON COMMIT DROP AS SELECT * FROM `+table+` LIMIT 1`)),
 				touched(tx.Exec(t.Context(), `UPDATE one SET id = '01a2b3c4-d5e6-7f80-9123-456789abcdef'`)),
@@ -331,6 +335,7 @@ func TestSealOlder(t *testing.T) {
 		"an account":          `UPDATE accounts SET holder = 'KE GIAN' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM accounts WHERE market_id = $1)`,
 		"a decision":          `UPDATE account_decisions SET decided_by = 'person:x' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM account_decisions WHERE market_id = $1)`,
 		"a step":              `UPDATE account_verifications SET matches = NOT matches WHERE market_id = $1`,
+		"a provider's word":   `UPDATE account_closures SET recorded_at = recorded_at - interval '1 day' WHERE market_id = $1`,
 		"a placard":           `UPDATE placards SET holder = 'KE GIAN' WHERE market_id = $1 AND id = (SELECT min(id::text)::uuid FROM placards WHERE market_id = $1)`,
 		"a default":           `UPDATE vendors v SET default_account = (SELECT min(a.id::text)::uuid FROM accounts a WHERE a.market_id = $1 AND a.id <> v.default_account) WHERE v.market_id = $1`,
 		"a proposed default":  `UPDATE default_proposals SET reason = 'khác' WHERE market_id = $1`,

@@ -17,7 +17,7 @@ import (
 // Happening is something that happened at a stall, to its vendor or to their accounts.
 type Happening struct {
 	// registered, changed, status, taken, transferred, left, moved, merged, vendor_registered, vendor_changed, consent,
-	// holder_consent, proposed, a decision of an account, or the kind of a placard's event
+	// holder_consent, proposed, a decision of an account, closed_by_provider, reopened_by_provider, or the kind of a placard's event
 	Kind     string    `json:"kind"`
 	At       time.Time `json:"at"`
 	Who      string    `json:"by"` // name of the person or key, console; empty: the service itself, or nobody knows
@@ -172,6 +172,14 @@ func happenings[T any](ctx context.Context, db postgres.Querier, m Market, maske
 			SELECT d.decision, d.decided_at, d.decided_by, NULL, a.vendor_id, NULL, NULL, NULL, '', NULL, NULL, a.provider, right(a.number, 4), '', '', d.reason, NULL, 7, d.id
 			FROM them w JOIN accounts a ON a.market_id = @market AND a.vendor_id = w.id
 			JOIN account_decisions d ON d.market_id = @market AND d.account_id = a.id WHERE `+within("d.decided_at")+`
+			UNION ALL -- said again, it is told once
+			SELECT 'closed_by_provider', c.recorded_at, c.recorded_by, NULL, a.vendor_id, NULL, NULL, NULL, '', NULL, NULL, a.provider, right(a.number, 4), '', '', '', NULL, 8, c.id
+			FROM them w JOIN accounts a ON a.market_id = @market AND a.vendor_id = w.id
+			JOIN account_closures c ON c.market_id = @market AND c.account_id = a.id WHERE `+within("c.recorded_at")+` AND NOT `+closedBefore("c")+`
+			UNION ALL
+			SELECT 'reopened_by_provider', c.recorded_at, c.recorded_by, NULL, a.vendor_id, NULL, NULL, NULL, '', NULL, NULL, a.provider, right(a.number, 4), '', '', '', NULL, 8, c.id
+			FROM them w JOIN accounts a ON a.market_id = @market AND a.vendor_id = w.id
+			JOIN account_verifications c ON c.market_id = @market AND c.account_id = a.id AND c.step = 'provider_confirmed' WHERE `+within("c.recorded_at")+` AND `+closedBefore("c")+`
 			UNION ALL
 			SELECT e.kind, e.at, e.recorded_by, c.stall_id, NULL, NULL, NULL, NULL, '', NULL, NULL, '', '', c.serial, coalesce(e.result, ''), e.reason,
 			       CASE WHEN e.kind = 'issued' THEN c.batch_id END, 7 + e.seq, e.id

@@ -58,7 +58,7 @@ type Verification struct {
 
 // Step is one step on the ladder, as it was recorded.
 type Step struct {
-	Step      Rung       `json:"step"`
+	Step      Rung       `json:"step"` // a rung, or provider_closed: from then on no rung above the code's text counts until the provider confirms again
 	HeardName *string    `json:"heard_name"`
 	Matches   bool       `json:"matches"` // false: another name than the holder's was heard
 	How       string     `json:"how"`     // in words; of an account's first step its source, of a placard's event its kind
@@ -87,9 +87,14 @@ func verify(ctx context.Context, db postgres.Querier, m Market, as []Account, no
 		ids[i] = a.RecordID
 	}
 	rows, err := postgres.All[row](ctx, db, `
-		SELECT account_id, step, heard_name, matches, at, expires_at FROM account_verifications
-		WHERE market_id = @market AND account_id = ANY (@ids) ORDER BY recorded_at, id`,
-		pgx.StrictNamedArgs{"market": m.ID, "ids": ids})
+		SELECT t.account_id, t.step, t.heard_name, t.matches, t.at, t.expires_at FROM (
+			SELECT v.account_id, v.step, v.heard_name, v.matches, v.at, v.expires_at, v.recorded_at, v.id FROM account_verifications v
+			WHERE v.market_id = @market AND v.account_id = ANY (@ids)
+			UNION ALL
+			SELECT c.account_id, @closed, NULL, true, c.recorded_at, NULL, c.recorded_at, c.id FROM account_closures c
+			WHERE c.market_id = @market AND c.account_id = ANY (@ids)) t
+		ORDER BY t.recorded_at, t.id`,
+		pgx.StrictNamedArgs{"market": m.ID, "ids": ids, "closed": string(StepClosed)})
 	if err != nil {
 		return err
 	}
@@ -99,8 +104,15 @@ func verify(ctx context.Context, db postgres.Querier, m Market, as []Account, no
 	}
 	for i, a := range as {
 		text := Verification{Rung: a.firstRung(), At: a.ProposedAt} // what the code says, whoever is heard
-		v := text
+		v, closed := text, false
 		for _, r := range of[a.RecordID] {
+			switch r.Step {
+			case StepClosed: // what was known before is of an account that is no more
+				v.Rung, v.At, v.ExpiresAt, closed = text.Rung, text.At, nil, true
+				continue
+			case RungConfirmed:
+				closed = false
+			}
 			if r.HeardName != nil && !r.Matches { // what was known before of whose it is, is in doubt
 				v = text
 				v.NameDiffers, v.HeardName = true, *r.HeardName
@@ -112,7 +124,7 @@ func verify(ctx context.Context, db postgres.Querier, m Market, as []Account, no
 			if r.Step == RungScanned && text.Rung == RungDeclared {
 				text = Verification{Rung: RungScanned, At: r.At}
 			}
-			if v.NameDiffers && r.Step != RungScanned || r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
+			if (v.NameDiffers || closed) && r.Step != RungScanned || r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
 				continue
 			}
 			if slices.Index(Rungs, r.Step) >= slices.Index(Rungs, v.Rung) {
@@ -276,10 +288,13 @@ func steps(ctx context.Context, db postgres.Querier, m Market, which []AccountID
 		      UNION ALL
 		      SELECT v.account_id, v.step, v.heard_name, v.matches, v.how, c.serial, v.at, v.expires_at, v.recorded_by, v.id
 		      FROM account_verifications v LEFT JOIN placards c ON c.market_id = v.market_id AND c.id = v.placard_id
-		      WHERE v.market_id = @market AND v.account_id = ANY (@accounts)) t
+		      WHERE v.market_id = @market AND v.account_id = ANY (@accounts)
+		      UNION ALL
+		      SELECT c.account_id, @closed, NULL, true, 'api', NULL, c.recorded_at, NULL, c.recorded_by, c.id
+		      FROM account_closures c WHERE c.market_id = @market AND c.account_id = ANY (@accounts)) t
 		LEFT JOIN people p ON t.who = 'person:' || p.id
 		LEFT JOIN keys k ON t.who = 'key:' || k.id
-		ORDER BY t.id`, pgx.StrictNamedArgs{"market": m.ID, "accounts": which})
+		ORDER BY t.id`, pgx.StrictNamedArgs{"market": m.ID, "accounts": which, "closed": string(StepClosed)})
 }
 
 // recorded is a row of the ladder.

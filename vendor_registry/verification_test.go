@@ -48,8 +48,9 @@ func TestLadder(t *testing.T) {
 	heard := func(name string) registry.NewStep { return registry.NewStep{Step: "name_heard", HeardName: name} }
 	test := registry.NewStep{Step: "test_payment"}
 	confirmed := registry.NewStep{Step: "provider_confirmed"}
+	shut := registry.NewStep{Step: "closed"} // which is none that anybody takes at the stall
 	code := registry.NewStep{Step: "scanned", Payload: codeOf("971005", viettel.Number)}
-	n := 0
+	n, key := 0, keyOf(t, "viettel_money")
 	type act struct {
 		in   registry.NewStep
 		wait time.Duration // afterwards
@@ -79,6 +80,18 @@ func TestLadder(t *testing.T) {
 		{"another name after a scan", false, []act{{code, 0}, {test, 0}, {heard("Kẻ Gian"), 0}}, registry.RungScanned, true},
 		{"a test payment does not clear another name", false, []act{{heard("Kẻ Gian"), 0}, {test, 0}}, registry.RungDeclared, true},
 		{"the right name does", false, []act{{heard("Kẻ Gian"), 0}, {heard("Lý Minh Tâm"), 0}, {test, 0}}, registry.RungTested, false},
+		{"closed", false, []act{{heard("Lý Minh Tâm"), 0}, {test, 0}, {shut, 0}}, registry.RungDeclared, false},
+		{"closed, and scanned before", false, []act{{code, 0}, {confirmed, 0}, {shut, 0}}, registry.RungScanned, false},
+		{"closed, and scanned since", false, []act{{confirmed, 0}, {shut, 0}, {code, 0}}, registry.RungScanned, false},
+		{"closed, and paid a tiny sum all the same", true, []act{{shut, 0}, {test, 0}, {heard("Lý Minh Tâm"), 0}}, registry.RungScanned, false},
+		{"closed, and confirmed since", false, []act{{shut, 0}, {confirmed, 0}}, registry.RungConfirmed, false},
+		{"what was known before it was closed does not come back", false, []act{{test, registry.ConfirmationHolds - 2*day}, {shut, day}, {confirmed, registry.ConfirmationHolds}}, registry.RungDeclared, false},
+		{"nor what was seen while it was closed", false, []act{{shut, 0}, {confirmed, registry.ConfirmationHolds - day}, {shut, 0}, {test, 0}, {confirmed, 0}, {shut, 0}, {confirmed, registry.ConfirmationHolds}}, registry.RungDeclared, false},
+		{"what was seen since counts", false, []act{{shut, 0}, {confirmed, registry.ConfirmationHolds - day}, {test, day}}, registry.RungTested, false},
+		{"closed twice, confirmed once", false, []act{{shut, 2 * day}, {shut, 0}, {confirmed, 0}}, registry.RungConfirmed, false},
+		{"confirmed between", false, []act{{shut, 0}, {confirmed, 0}, {shut, 0}}, registry.RungDeclared, false},
+		{"another name stays in doubt when it is closed", false, []act{{heard("Kẻ Gian"), 0}, {shut, 0}}, registry.RungDeclared, true},
+		{"another name opens it again", false, []act{{shut, 0}, {registry.NewStep{Step: "provider_confirmed", HeardName: "Kẻ Gian"}, 0}, {heard("Lý Minh Tâm"), 0}}, registry.RungHeard, false},
 		{"the provider says another name", false, []act{{registry.NewStep{Step: "provider_confirmed", HeardName: "Kẻ Gian"}, 0}}, registry.RungDeclared, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,11 +104,16 @@ func TestLadder(t *testing.T) {
 			a := w.approve(w.stall(stall, in).Accounts[0])
 			w.share(stall, "viettel_money")
 			for _, act := range tt.acts {
-				by := w.volunteer
-				if act.in.Step == "provider_confirmed" {
-					by = keyOf(t, "viettel_money")
+				switch act.in.Step {
+				case "closed":
+					if got := w.says(key, registry.Confirmation{Account: a.ID, Status: "closed"}); got != "recorded" {
+						t.Errorf("closed: %s", got)
+					}
+				case "provider_confirmed":
+					w.verified(key, a, act.in)
+				default:
+					w.verified(w.volunteer, a, act.in)
 				}
-				w.verified(by, a, act.in)
 				w.clock.pass(time.Second + act.wait)
 				if act.wait > 0 {
 					w.clock.pass(-time.Second)

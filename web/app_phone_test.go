@@ -723,6 +723,41 @@ func TestAppAtTheStall(t *testing.T) {
 		}
 		js[bool](p, app+`state.stallOf("NEAR", "`+c.stall+`").placards = window.before; location.hash = "#/cards"; return true`)
 	})
+	t.Run("a placard whose account is closed is stopped, not hung", func(t *testing.T) {
+		// Whatever is read anew from the phone brings the list back as it is kept.
+		shut := app + `const s = state.stallOf("NEAR", "` + c.stall + `"); s.stage = "installed";
+			s.placards = [{ ...s.placards[0], state: "installed", closed: true }, { ...s.placards[0], serial: "BBBB-BBBB-BBB", state: "printed", closed: true }];
+			s.tasks = s.placards.map(x => ({ kind: "stop_closed", priority: "high", due: "2099-01-01", serial: x.serial })); `
+		p.at("#/cards", "details")
+		js[bool](p, shut+`return true`)
+		p.at(at, ".btn.stop")
+		p.looks("app closed account")
+		if got := eval[string](p.tab, `[...document.querySelectorAll(".do a")].map(a => a.hash.split("/").slice(4).join("/")).join()`); got != "stop/"+c.serial+",stop/BBBB-BBBB-BBB,check,account" {
+			t.Errorf("it offers %s", got)
+		}
+		p.at("#/", ".stops li")
+		if said := eval[string](p.tab, `document.querySelector(".stops").innerText`); !strings.Contains(said, "Ví, ngân hàng báo tài khoản đã đóng: hỏi người bán") {
+			t.Errorf("the route does not say it: %s", said)
+		}
+		js[bool](p, app+`await sync.record("sau", { kind: "placard_event", serial: "`+c.serial+`", about: "match", at_market: "NEAR", at_stall: "`+c.stall+`", body: { kind: "checked" } }); await state.refresh(); return true`)
+		if got := js[int](p, shut+`return state.look(state.pack("NEAR"), s).tasks.length`); got != 2 {
+			t.Errorf("after a look %d tasks are left, want both", got)
+		}
+		recorded()
+		js[bool](p, shut+`return true`)
+		p.at(at+"/stop/"+c.serial, "[data-save=stop]")
+		p.looks("app stop a placard")
+		p.taps("[data-save=stop]")
+		p.until("it is recorded", `document.querySelector(".done-list")`)
+		if got := js[string](p, shut+`const i = (await store.all("outbox"))[0], l = state.look(state.pack("NEAR"), s);
+			return [i.kind, i.serial, i.about, i.body.kind, i.body.reason, l.tile, l.tasks.map(x => x.serial)].join()`); got != "placard_event,"+c.serial+",suspended,suspended,account closed,stop,BBBB-BBBB-BBB" {
+			t.Errorf("recorded: %s", got)
+		}
+		if said := eval[string](p.tab, `document.querySelector(".done-list").innerText`); !strings.Contains(said, "Đã tạm ngưng bảng mã") {
+			t.Errorf("it says %q", said)
+		}
+		recorded() // and the list is as it was
+	})
 	t.Run("without a signal the slip says where it comes from", func(t *testing.T) {
 		p.at(at, "[data-slip]")
 		p.taps("[data-slip]")

@@ -13,8 +13,9 @@ var traceWords = []traceKind{
 	{"Money", map[string]string{
 		"account.proposed": "Account brought in", "account.change_proposed": "Change of an account brought in", "account.verified": "Account looked at or its holder's name heard",
 		"account.name_differs": "Another name than the holder's was heard", "account.approved": "Account approved", "account.rejected": "Account turned down",
-		"account.withdrawn":      "Account taken back",
-		"account.uses_confirmed": "Paid days confirmed by the provider", "account.expired": "Account waited too long", "account.superseded": "Account replaced",
+		"account.withdrawn":          "Account taken back",
+		"account.closed_by_provider": "Closed, says the wallet or bank",
+		"account.uses_confirmed":     "Paid days confirmed by the provider", "account.expired": "Account waited too long", "account.superseded": "Account replaced",
 		"account.decision_refused": "Decision on an account refused", "account.erased": "Account erased with the person",
 		"default.proposed": "Another main account proposed", "default.approved": "Another main account approved", "default.rejected": "Another main account turned down",
 		"default.withdrawn": "Another main account taken back", "default.expired": "Another main account waited too long", "default.decision_refused": "Decision on the main account refused",

@@ -33,6 +33,7 @@ type takenShown struct {
 	Placard        string // its serial, of a step that was taken at one
 	Heard, Expires string
 	Differs        bool // another name than the holder's was heard
+	Closed         bool // the provider said that the account is closed
 }
 
 // timesShown is how many of the times that a step was taken stand on the page: each check of a placard may be one.
@@ -74,7 +75,7 @@ func (s *Server) ladders(c echo.Context, m registry.Market, st registry.Stall, s
 			}
 			r.Now = n == at
 			switch {
-			case len(r.Steps) > 0 && r.Steps[0].Differs:
+			case len(r.Steps) > 0 && (r.Steps[0].Differs || r.Steps[0].Closed):
 				r.Tile = "stop"
 			case n <= at && len(r.Steps) > 0:
 				r.Tile = "t" + string(rune('0'+n))
@@ -96,14 +97,15 @@ func (s *Server) rung(c echo.Context, rung registry.Rung, taken []registry.Step)
 	l := language(c)
 	r := rungShown{Tile: "vacant", Words: l.T(rungWords[rung])}
 	for _, t := range slices.Backward(taken) {
-		if t.Step != rung {
+		closed := t.Step == registry.StepClosed // it stands where the provider's other word stands
+		if t.Step != rung && !(closed && rung == registry.RungConfirmed) {
 			continue
 		}
 		if len(r.Steps) == timesShown {
 			r.Earlier++
 			continue
 		}
-		shown := takenShown{At: t.At, Who: t.Who, How: t.How, Differs: !t.Matches}
+		shown := takenShown{At: t.At, Who: t.Who, How: t.How, Differs: !t.Matches, Closed: closed}
 		if words := sourceWords[t.How]; words != "" {
 			shown.How = l.T(words)
 		}

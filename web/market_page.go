@@ -73,11 +73,15 @@ type planRow struct {
 	Hung, Trading int
 }
 
+// accountClosed is the state of a stall where an account is closed at its provider, beside those of the record's own lists.
+const accountClosed = "account_closed"
+
 // stallShown is a stall as a tile and as a row.
 type stallShown struct {
 	Path, Code, Section, Goods, Vendor, Phone, Provider string
 	Tile, Words                                         string
 	Late                                                bool
+	Closed                                              bool // an account is closed there, as its provider says
 }
 
 type legendItem struct {
@@ -179,8 +183,12 @@ func (s *Server) marketPage(c echo.Context) error {
 	case err != nil:
 		return err
 	}
+	closed, err := s.reg(c).ClosedAt(ctx, by, m.Code)
+	if err != nil {
+		return err
+	}
 	p.Vendors = true
-	p.fill(s, c, plan)
+	p.fill(s, c, plan, closed)
 	p.Old = marketPath(m.Code, "old-placards")
 	if by.Can(registry.AnswerRequests, m) {
 		p.Requests = marketPath(m.Code, "requests")
@@ -218,7 +226,7 @@ func (s *Server) marketPage(c echo.Context) error {
 	if p.UnderWay, err = s.underWay(c, m.Code); err != nil {
 		return err
 	}
-	found, err := s.needs(c, m, countedOn(plan))
+	found, err := s.needs(c, m, countedOn(plan, len(closed)))
 	if err != nil {
 		return err
 	}
@@ -291,8 +299,8 @@ func (s *Server) aim(c echo.Context, market, area string) (*standingShown, float
 	return nil, 0, nil
 }
 
-// fill makes plan, legend, filters and table of a market's stalls.
-func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
+// fill makes plan, legend, filters and table of a market's stalls; closed are those where an account is closed at its provider.
+func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine, closedAt []string) {
 	l := language(c)
 	f := registry.StallFilter{Section: asked(c, "section"), Stage: asked(c, "stage"), Status: asked(c, "status")}
 	p.Filtered = p.Q != "" || f.Section != "" || f.Stage != "" || f.Status != ""
@@ -303,6 +311,7 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 	var found []stallShown
 	for _, line := range plan {
 		tile := s.shown(c, p.Code, line.StallLine)
+		tile.Closed = slices.Contains(closedAt, line.Code)
 		i, ok := at[line.Section]
 		if !ok {
 			i = len(rows)
@@ -331,7 +340,7 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 		if line.Overdue {
 			overdue++
 		}
-		if line.Found && (f.Section == "" || f.Section == line.Section) && inStage(line, f.Stage) && inStatus(line, f.Status) {
+		if line.Found && (f.Section == "" || f.Section == line.Section) && inStage(line, f.Stage) && (inStatus(line, f.Status) || f.Status == accountClosed && tile.Closed) {
 			found = append(found, tile)
 		}
 	}
@@ -361,6 +370,9 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine) {
 		legend(state.tile, stateWords[state.value], "status", state.value, state.n, state.late)
 		p.States = append(p.States, choice{state.value, l.T(stateWords[state.value]), f.Status == state.value})
 	}
+	if len(closedAt) > 0 || f.Status == accountClosed { // seldom
+		p.States = append(p.States, choice{accountClosed, l.T(stateWords[accountClosed]), f.Status == accountClosed})
+	}
 }
 
 func inStage(line registry.PlanLine, stage string) bool {
@@ -379,6 +391,8 @@ func inStatus(line registry.PlanLine, status string) bool {
 		return line.Suspended
 	case "overdue":
 		return line.Overdue
+	case accountClosed:
+		return false
 	}
 	return true
 }

@@ -89,7 +89,11 @@ func (s *Server) marketsPage(c echo.Context) error {
 		if !p.Told || !by.Can(registry.SeeVendors, m) {
 			continue
 		}
-		found, err := s.needs(c, m, countedIn(p.Rows[i].Share))
+		closed, err := s.reg(c).ClosedAt(ctx, by, m.Code)
+		if err != nil {
+			return err
+		}
+		found, err := s.needs(c, m, countedIn(p.Rows[i].Share, len(closed)))
 		if err != nil {
 			return err
 		}

@@ -25,10 +25,11 @@ type needed struct {
 }
 
 // standings are how many of a market's stalls, or vendors, are in a state that wants somebody.
-type standings struct{ stalls, suspended, overdue, printed int }
+type standings struct{ stalls, suspended, overdue, printed, closed int }
 
-func countedOn(plan []registry.PlanLine) (n standings) {
-	n.stalls = len(plan)
+// closed is at how many stalls an account is closed at its provider, which neither stalls nor figures say.
+func countedOn(plan []registry.PlanLine, closed int) (n standings) {
+	n.stalls, n.closed = len(plan), closed
 	for _, line := range plan {
 		if line.Suspended {
 			n.suspended++
@@ -44,11 +45,11 @@ func countedOn(plan []registry.PlanLine) (n standings) {
 }
 
 // countedIn is what a market's figures say of it, which is quicker where nothing else is wanted of its stalls.
-func countedIn(share *coverage.Share) standings {
+func countedIn(share *coverage.Share, closed int) standings {
 	if share == nil {
-		return standings{stalls: 1}
+		return standings{stalls: 1, closed: closed}
 	}
-	return standings{share.Vendors, share.Suspended, share.Overdue, share.Funnel[registry.Printed].Vendors - share.Funnel[registry.Installed].Vendors}
+	return standings{share.Vendors, share.Suspended, share.Overdue, share.Funnel[registry.Printed].Vendors - share.Funnel[registry.Installed].Vendors, closed}
 }
 
 // needs are what waits for the reader in a market: only what they may do, what presses first.
@@ -73,6 +74,10 @@ func (s *Server) needs(c echo.Context, m registry.Market, of standings) (needed,
 		}, func(n int) need {
 			return need{Tile: "stop", Head: say(l, n, "Another code was found at 1 stall", "Another code was found at %s stalls"),
 				Words: l.T("The placards are stopped. Look at the stalls beside them too."), Path: marketPath(m.Code, "incidents"), Action: l.T("See which")}
+		}},
+		{registry.SeeVendors, already(of.closed), func(n int) need {
+			return need{Tile: "stop", Head: say(l, n, "1 stall's account is closed, says its wallet or bank", "%s stalls' accounts are closed, say their wallets or banks"),
+				Words: l.T("Ask the vendor which account they use now, bring it in, and stop the placard."), Path: at("?status=account_closed#stalls"), Action: l.T("See which")}
 		}},
 		{registry.AnswerRequests, func() (int, error) {
 			asked, err := s.reg(c).Requests(ctx, by, m.Code, false)

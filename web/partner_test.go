@@ -494,6 +494,7 @@ func TestPartnersThroughTheAPI(t *testing.T) {
 	st := w.take(t, step{as: "manager", do: "GET " + near + "/stalls/A-12", status: 200})
 	w.vars["account"] = st.at(t, "accounts.0.id")
 	one := `{"items":[{"account":"$account","status":"active","holder":"LY MINH TAM","uses":[{"day":"2026-11-21","payments":2}]},{"account":"x","status":"active"}]}`
+	const closed = `{"items":[{"account":"$account","status":"closed"}]}`
 	share := step{as: "manager", do: "POST " + near + "/stalls/A-12/sharing", body: `{"provider":"viettel_money","version":"vi-share-1","given":"face_to_face"}`, status: 201}
 	shareAgain, withdrawn := share, share
 	shareAgain.name = "and agrees again"
@@ -506,6 +507,15 @@ func TestPartnersThroughTheAPI(t *testing.T) {
 		{name: "said", as: "partner key", do: confirm, body: one, header: []string{"Idempotency-Key", "k1"}, status: 200, want: []string{`{"items":[{"account":"$account","status":200,"result":"recorded"},{"account":".","status":404,`, "!Tâm"}},
 		{name: "sent twice", as: "partner key", do: confirm, body: one, header: []string{"Idempotency-Key", "k1"}, status: 200, want: []string{`"result":"recorded"`}},
 		{name: "said again", as: "partner key", do: confirm, body: one, status: 200, want: []string{`"result":"unchanged"`}},
+		{name: "closed", as: "partner key", do: confirm, body: closed, status: 200, want: []string{`"result":"recorded"`}},
+		{name: "closed with a holder", as: "partner key", do: confirm, body: strings.Replace(closed, `"status"`, `"holder":"X","status"`, 1), status: 200, want: []string{`"status":422`, `"pointer":"#/holder"`, `"code":"unexpected"`}},
+		{name: "where the account stands", as: "manager", do: "GET /api/v1/accounts/$account", status: 200, want: []string{`"rung":"declared"`, `"closed_since":"`}},
+		{name: "its steps", as: "manager", do: "GET /api/v1/accounts/$account/verifications", status: 200, want: []string{`"step":"provider_confirmed"`, `"step":"provider_closed"`}},
+		{name: "no placard of it", as: "clerk", do: "POST " + near + "/print-batches", body: `{"stalls":["A-12"]}`, status: 409, want: []string{`"account-closed"`}},
+		{name: "somebody goes there", as: "manager", do: "GET " + near + "/plan?days=30", status: 200, want: []string{`"kind":"get_account"`}},
+		{name: "the stall's story", as: "manager", do: "GET " + near + "/stalls/A-12/timeline", status: 200, want: []string{`"kind":"closed_by_provider"`, "Ví, ngân hàng báo tài khoản đã đóng: Viettel Money"}},
+		{name: "open again", as: "partner key", do: confirm, body: one, status: 200, want: []string{`"result":"recorded"`}},
+		{name: "and told so", as: "manager", do: "GET " + near + "/stalls/A-12/timeline", status: 200, want: []string{`"kind":"reopened_by_provider"`}},
 		{name: "the ladder", as: "manager", do: "GET /api/v1/accounts/$account", status: 200, want: []string{`"rung":"provider_confirmed"`}},
 		{name: "another wallet's program", as: "partner elsewhere key", do: confirm, body: one, status: 200, want: []string{"account-not-found", "!result"}},
 		{name: "a person of the wallet's", as: "partner", do: confirm, body: one, status: 403},

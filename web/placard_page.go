@@ -24,6 +24,7 @@ type placardPage struct {
 	Stop, Resume    bool
 	Reason          string // as typed
 	Wrong           wrong
+	Closed          string // that its account is closed, as the provider says; empty: nobody says so, or it is no more out there
 	Heard           string // the name that was heard last, when it is not the one printed
 }
 
@@ -57,6 +58,9 @@ func (s *Server) placardAgain(c echo.Context, code int, reason string, w wrong) 
 		if pl.InUse() {
 			p.Picture = "/api/v1/placards/" + pl.Serial.String() + ".png"
 		}
+	}
+	if pl.ClosedSince != nil && pl.Live() {
+		p.Closed = closedInWords(l, pl.ProviderName, "•••• "+pl.Tail, *pl.ClosedSince)
 	}
 	p.Stop = pl.Live() && pl.State != "suspended" && by.Can(registry.SuspendPlacard, m)
 	p.Resume = pl.State == "suspended" && by.Can(registry.ResumePlacard, m)

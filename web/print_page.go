@@ -345,7 +345,7 @@ func (s *Server) batchPage(c echo.Context) error {
 func (s *Server) leftOut(c echo.Context, market string, out []registry.LeftOut) []leftOutShown {
 	l := language(c)
 	var all []leftOutShown
-	for _, reason := range []string{"cannot-print", "suspended", "unknown-stall", "not-approved", "other-provider", "already-issued", "consent-withdrawn", "no-account", "vacant"} {
+	for _, reason := range []string{"cannot-print", "suspended", "unknown-stall", "not-approved", "account-closed", "other-provider", "already-issued", "consent-withdrawn", "no-account", "vacant"} {
 		group := leftOutShown{Words: l.Text(registry.LeftOut{Reason: reason}.Why())}
 		for _, o := range out {
 			switch {

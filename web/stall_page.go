@@ -26,11 +26,12 @@ type stallPage struct {
 	StoryHead      string
 	Story          []happeningShown
 	Tasks          []taskShown
-	Gap            string // how long nobody can pay by scanning here; empty: one can
-	Older          string // address of what happened before; empty: that is all
-	Waiting        bool   // a proposal waits
-	Vendor         string // address of the vendor's page
-	Status         string // how the vendor trades there, in words; empty: as usual
+	Closed         []closedShown // accounts that their providers say are closed
+	Gap            string        // how long nobody can pay by scanning here; empty: one can
+	Older          string        // address of what happened before; empty: that is all
+	Waiting        bool          // a proposal waits
+	Vendor         string        // address of the vendor's page
+	Status         string        // how the vendor trades there, in words; empty: as usual
 	Forms          []stallForm
 	Reveal         revealed
 	Sharing        sharing
@@ -114,7 +115,7 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	approved := false
 	for _, a := range st.Accounts {
 		shown := s.accountShown(c, a)
-		approved = approved || a.State == registry.StateApproved
+		approved = approved || a.State == registry.StateApproved && a.Default && a.ClosedSince == nil
 		p.Waiting = p.Waiting || a.State == registry.StateProposed
 		p.Accounts = append(p.Accounts, shown)
 	}
@@ -127,6 +128,7 @@ func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
 	if p.Tasks, err = s.openTasks(c, m, st.Code); err != nil {
 		return err
 	}
+	p.Closed = s.closedAccounts(c, m, st)
 	if st.Gap != nil {
 		p.Gap = say(l, st.Gap.Days, "1 day without a placard that works", "%s days without a placard that works")
 		if st.Gap.Days == 0 {

@@ -130,6 +130,8 @@ func why(l lang.Lang, reason string) string {
 	switch reason {
 	case "account changed", "account superseded":
 		return l.T("the account changed")
+	case "account closed":
+		return l.T("the wallet or bank says the account is closed")
 	case "approved since":
 		return l.T("the account was approved since")
 	case "import undone":

@@ -62,6 +62,9 @@ func (s *Server) postStep(c echo.Context) error {
 
 // ladder is how surely an account is the vendor's, in words, and what an approver should know beside.
 func (s *Server) ladder(l lang.Lang, a registry.Account, notes []string) (rung string, all []string) {
+	if a.ClosedSince != nil {
+		notes = append(notes, closedInWords(l, a.ProviderName, a.Number, *a.ClosedSince))
+	}
 	if v := a.Verification; v != nil {
 		rung = l.T(rungWords[v.Rung])
 		if v.ExpiresAt != nil {

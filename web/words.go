@@ -13,7 +13,7 @@ var stageWords = map[registry.Stage]string{
 }
 
 // stateWords are what a stall may be beside its stage.
-var stateWords = map[string]string{"vacant": "Vacant", "suspended": "Suspended", "overdue": "Overdue", "trading": "Trading", "seasonal": "Seasonal", "closed": "Closed for now"}
+var stateWords = map[string]string{"vacant": "Vacant", "suspended": "Suspended", "overdue": "Overdue", "trading": "Trading", "seasonal": "Seasonal", "closed": "Closed for now", accountClosed: "Account closed"}
 
 // endWords are how a vendor's time at a stall ended.
 var endWords = map[string]string{registry.HandedOver: "Handed over", registry.Left: "Given up", registry.Moved: "Moved"}
@@ -56,7 +56,7 @@ var taskWords = map[string]string{
 	"print_replacement": "Print the new placard", "hang_replacement": "Hang the new placard", "take_down": "Take the old placard down",
 }
 
-var sourceWords = map[string]string{"typed": "Typed in", "scanned": "Scanned from the vendor's app", "import": "From the ledger"}
+var sourceWords = map[string]string{"typed": "Typed in", "scanned": "Scanned from the vendor's app", "import": "From the ledger", "api": "Sent by the wallet or bank"}
 
 var placardWords = map[string]string{
 	"issued": "Made", "printed": "Printed, not hung yet", "handed_over": "With the vendor, not hung yet", "installed": "Hangs at the stall",
@@ -99,6 +99,7 @@ var happened = map[string]struct{ tile, words string }{
 	"merged": {"t0", "Two records made one"}, "holder_consent": {"t0", "The account's holder agreed"},
 	"consent": {"t0", "Consent recorded"}, "proposed": {"t1", "Account brought in"},
 	"approved": {"t2", "Account approved"}, "rejected": {"stop", "Account turned down"}, "superseded": {"vacant", "Account replaced"},
+	"closed_by_provider": {"stop", "The wallet or bank says the account is closed"}, "reopened_by_provider": {"t2", "The wallet or bank confirms the account again"},
 	"withdrawn": {"vacant", "Account taken back"}, "expired": {"vacant", "Account waited too long"},
 	"issued": {"t3", "Placard made"}, "handed_over": {"t3", "Placard handed over"}, "installed": {"t4", "Placard hung"},
 	"checked": {"t5", "Placard checked"}, "suspended": {"stop", "Placard suspended"}, "resumed": {"t4", "Placard in use again"},

@@ -83,6 +83,7 @@ type PackPlacard struct {
 	Kind   string          `json:"kind,omitempty"`
 	Mark   string          `json:"mark,omitempty"`
 	Former bool            `json:"former,omitempty"` // its vendor is not there any more: whoever scans it pays somebody else
+	Closed bool            `json:"closed,omitempty"` // its account is closed, says the provider: not to be hung, and to be stopped where it hangs
 }
 
 // PackTask is something to do there; when it can be done follows from the market days.
@@ -321,7 +322,7 @@ func (s *Service) lines(ctx context.Context, db postgres.Querier, m registry.Mar
 			if kind == "ours" {
 				kind = ""
 			}
-			l.Placards = append(l.Placards, PackPlacard{p.Serial, p.State, Hash(key, a.BIN, a.Number), kind, p.Mark, p.Former})
+			l.Placards = append(l.Placards, PackPlacard{p.Serial, p.State, Hash(key, a.BIN, a.Number), kind, p.Mark, p.Former, p.Closed != nil})
 			raw = append(raw, a.BIN+a.Number)
 		}
 		for _, t := range v.todo(m, st, now) {

@@ -19,6 +19,7 @@ import (
 // hangs of a vendor who went is to be taken down as well.
 var TaskKinds = []Word{
 	{"check_neighbour", "Check: another code was found beside it"},
+	{"stop_closed", "The wallet or bank says the account is closed: ask the vendor, stop the placard"},
 	{"get_account", "Help to get an account"},
 	{"ask_again", "Ask again"},
 	{"print", "Print the placard"},
@@ -43,6 +44,7 @@ const (
 	askAbsentAgain   = 7 * day
 	askRefusedAgain  = 90 * day // at most once a quarter
 	takeDownWithin   = 2 * day  // shoppers pay somebody who is not there any more
+	stopWithin       = 2 * day  // or into an account that is not there any more, says its provider
 
 	day = 24 * time.Hour
 )
@@ -211,6 +213,8 @@ type surveyed struct {
 	Vendor         string
 	Stage          *registry.Stage // nil: does not trade today
 	First          bool            // it is the vendor's first stall: what is about the vendor is done there
+	Closed         bool            // where the vendor's money goes is closed, says its provider
+	Other          bool            // the vendor has another account that is not
 	OwnConsent     bool
 	Outcome        *string // of the last visit
 	Barrier        *string
@@ -228,6 +232,7 @@ type hanging struct {
 	State    string
 	Mark     string
 	Account  registry.AccountID
+	Closed   *time.Time // since when its account is closed, says its provider; nil: it is not
 	MadeAt   time.Time
 	HungAt   *time.Time
 	LookedAt *time.Time // since it was hung
@@ -244,6 +249,7 @@ type told struct {
 	Priority string
 	Due      registry.Day
 	Serial   *registry.Serial
+	Closed   bool // its account is closed, says its provider
 }
 
 // view is a market as field work sees it.
@@ -262,13 +268,18 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 	if v.stalls, err = postgres.All[surveyed](ctx, db, registry.StagesSQL+`
 		SELECT s.id, s.code, s.section, s.goods, s.position, CASE WHEN o.vendor_id IS NULL THEN 'vacant' ELSE coalesce(t.status, 'trading') END AS status,
 		       o.vendor_id, coalesce(w.name, '') AS vendor, CASE WHEN coalesce(t.trades, true) THEN n.stage END AS stage, coalesce(n.first_stall = s.id, false) AS first,
+		       `+registry.ClosedSince("w.default_account")+` IS NOT NULL AS closed,
+		       EXISTS (SELECT FROM accounts a WHERE a.market_id = @market AND a.vendor_id = o.vendor_id AND `+registry.ClosedSince("a.id")+` IS NULL
+		               AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id AND d.decision <> 'approved')
+		               AND (a.proposed_at > @at::timestamptz - @proposal_lives::interval
+		                    OR EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))) AS other,
 		       EXISTS (SELECT FROM consents c WHERE c.market_id = @market AND c.vendor_id = o.vendor_id AND c.kind = 'vendor'
 		               AND NOT EXISTS (SELECT FROM consents x WHERE x.market_id = @market AND x.vendor_id = c.vendor_id AND x.kind = 'withdrawal' AND x.taken_at >= c.taken_at)) AS own_consent,
 		       l.outcome, l.barrier, l.again_on, l.at AS visited_at
 		FROM stalls s
 		LEFT JOIN LATERAL (SELECT o.id, o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
 		LEFT JOIN LATERAL (`+registry.StatusOn+`) t ON true
-		LEFT JOIN LATERAL (SELECT w.name FROM vendors w WHERE w.market_id = @market AND w.id = o.vendor_id OFFSET 0) w ON true
+		LEFT JOIN LATERAL (SELECT w.name, w.default_account FROM vendors w WHERE w.market_id = @market AND w.id = o.vendor_id OFFSET 0) w ON true
 		LEFT JOIN stage_now n ON n.vendor_id = o.vendor_id
 		LEFT JOIN LATERAL (SELECT l.outcome, l.barrier, l.again_on, l.at FROM visits l
 		                   WHERE l.market_id = @market AND l.vendor_id = o.vendor_id AND l.voided_at IS NULL ORDER BY l.at DESC, l.id DESC LIMIT 1) l ON true
@@ -278,7 +289,7 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 	}
 	of := pgx.StrictNamedArgs{"market": m.ID}
 	placards, err := postgres.All[hanging](ctx, db, `
-		SELECT p.stall_id, p.serial, p.kind, p.state, p.mark, p.account_id AS account, p.issued_at AS made_at, e.hung_at,
+		SELECT p.stall_id, p.serial, p.kind, p.state, p.mark, p.account_id AS account, `+registry.ClosedSince("p.account_id")+` AS closed, p.issued_at AS made_at, e.hung_at,
 		       CASE WHEN e.looked > e.hung THEN e.looked_at END AS looked_at, CASE WHEN e.looked > e.hung THEN e.result END AS result,
 		       e.out, e.stopped,
 		       NOT EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.ended IS NULL
@@ -296,7 +307,9 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 	for _, p := range placards {
 		v.placards[p.StallID] = append(v.placards[p.StallID], p)
 	}
-	left, err := postgres.All[told](ctx, db, `SELECT stall_id, kind, priority, due, serial FROM tasks WHERE market_id = @market AND state = 'open' ORDER BY priority, due, id`, of)
+	left, err := postgres.All[told](ctx, db, `
+		SELECT t.stall_id, t.kind, t.priority, t.due, t.serial, `+registry.ClosedSince("t.account_id")+` IS NOT NULL AS closed
+		FROM tasks t WHERE t.market_id = @market AND t.state = 'open' ORDER BY t.priority, t.due, t.id`, of)
 	if err != nil {
 		return v, err
 	}
@@ -355,7 +368,9 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 	}
 	soon := func(from time.Time, within time.Duration) registry.Day { return registry.DayOf(from.Add(within)) }
 	for _, t := range v.told[st.ID] {
-		add(t.Kind, t.Priority, t.Due, t.Serial)
+		if !t.Closed || t.Kind == "take_down" { // nothing new of a closed account is printed or hung
+			add(t.Kind, t.Priority, t.Due, t.Serial)
+		}
 	}
 	if v.beside[st.Code] {
 		add("check_neighbour", "high", today, nil)
@@ -379,12 +394,17 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 			add("take_down", "high", soon(from, takeDownWithin), &p.Serial)
 		}
 	}
+	for _, p := range live {
+		if p.stops() && !down(p) {
+			add("stop_closed", "high", soon(*p.Closed, stopWithin), &p.Serial)
+		}
+	}
 	if st.Stage == nil {
 		return all // vacant, closed or out of season: only what hangs there wrongly
 	}
 	until := st.askedUntil()
 	switch {
-	case *st.Stage == registry.Registered:
+	case *st.Stage == registry.Registered || st.Closed && !st.Other && len(live) == 0:
 		switch {
 		case !st.First:
 		case until.IsZero():
@@ -393,13 +413,13 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 			add("ask_again", "normal", until, nil)
 		}
 		return all
-	case *st.Stage >= registry.Approved && len(live) == 0 && !busy("print_replacement"):
+	case *st.Stage >= registry.Approved && len(live) == 0 && !st.Closed && !busy("print_replacement"):
 		add("print", "normal", soon(now, printWithin), nil)
 	}
 	for _, p := range live {
 		switch {
 		case down(p):
-		case p.State == "suspended":
+		case p.State == "suspended" || p.Closed != nil:
 		case p.State != "installed":
 			switch {
 			case busy("hang_replacement"):
@@ -426,6 +446,11 @@ func (v view) todo(m registry.Market, st surveyed, now time.Time) (all []Todo) {
 		}
 	}
 	return all
+}
+
+// stops reports whether a person should stop a placard whose account is closed: it is on paper, or hangs.
+func (p hanging) stops() bool {
+	return p.Closed != nil && (p.State == "printed" || p.State == "handed_over" || p.State == "installed")
 }
 
 // chance is after how long a placard is looked at again: drawn from the seed, so that it stays the same until then and nobody who

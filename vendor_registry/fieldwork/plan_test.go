@@ -629,3 +629,125 @@ func TestLooksBesideAnIncident(t *testing.T) {
 		})
 	}
 }
+
+// Where a wallet or bank says that an account is closed, somebody is to go there and stop its placard: until that is done, or the provider
+// takes it back.
+func TestClosedAccountIsLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key := w.person("partner", "provider:viettel_money")
+	key.ID = "key:" + strings.TrimPrefix(key.ID, "person:")
+	hang := func(stall string, n int) registry.Placard {
+		p := w.placard(stall, n)
+		return w.event(p.Serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
+	}
+	hung := hang("A-1", 1)
+	given := w.placard("A-2", 2)
+	w.event(given.Serial, registry.NewPlacardEvent{Kind: "handed_over"})
+	made := w.placard("A-3", 3) // and on no paper yet
+	stopped := hang("A-4", 4)
+	w.event(stopped.Serial, registry.NewPlacardEvent{Kind: "suspended"})
+	hang("A-5", 5)
+	if _, err := w.reg.SetStatus(t.Context(), w.clerk, "VT", "A-5", registry.NewStatus{Status: "closed", Reason: "illness"}); err != nil {
+		t.Fatal(err)
+	}
+	hang("A-6", 6)
+	w.stall("B-1", account(11))
+	w.stall("B-2", account(12), registry.NewAccount{Provider: "vnpt_money", Number: "0710000013", Holder: "LY MINH TAM", Reason: "một nhà"})
+	for _, stall := range []string{"B-1", "B-2"} {
+		st, err := w.reg.Stall(t.Context(), w.clerk, "VT", stall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range st.Accounts {
+			if _, err := w.reg.Decide(t.Context(), w.manager, registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "approve"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// Another account took the old one's place, and is closed before its placard is made.
+	hang("C-1", 21)
+	changed, err := w.reg.Propose(t.Context(), w.clerk, "VT", "C-1", account(22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.reg.Decide(t.Context(), w.manager, registry.Decision{Account: changed.ID, ETag: changed.ETag(), Decision: "approve", LastDigits: "000022"}); err != nil {
+		t.Fatal(err)
+	}
+	phone := id.New[fieldwork.Device]()
+	first, _ := w.pack(w.volunteer, phone, "")
+	say := func(status string, stalls ...string) {
+		t.Helper()
+		for _, stall := range stalls {
+			st, err := w.reg.Stall(t.Context(), w.clerk, "VT", stall)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.reg.RecordSharing(t.Context(), w.clerk, "VT", stall, registry.NewSharing{Provider: "viettel_money", Version: "vi-share-1", Given: "face_to_face"}); err != nil {
+				t.Fatal(err)
+			}
+			answers, err := w.reg.Confirm(t.Context(), key, registry.NewConfirmations{Items: []registry.Confirmation{{Account: st.Accounts[slices.IndexFunc(st.Accounts, func(a registry.Account) bool { return a.Default })].ID, Status: status}}})
+			if err != nil || answers[0].Result != "recorded" {
+				t.Fatalf("%s at %s: %+v, %v", status, stall, answers, err)
+			}
+		}
+	}
+	say("closed", "A-1", "A-2", "A-3", "A-4", "A-5", "B-1", "B-2", "C-1")
+	const stop, check = "stop_closed high 2026-11-24", "first_check normal 2026-11-29"
+	w.clock.pass(time.Minute)
+	for name, tt := range map[string]struct {
+		stall string
+		want  []string
+	}{
+		"it hangs":                         {"A-1", []string{stop}},
+		"it is with the vendor":            {"A-2", []string{stop}},
+		"it is on no paper, and not hung":  {"A-3", nil},
+		"somebody stopped it":              {"A-4", nil},
+		"it hangs where nobody trades now": {"A-5", []string{stop}},
+		"nobody spoke of it":               {"A-6", []string{check}},
+		"an account is all that is needed": {"B-1", []string{"get_account normal 2026-11-22"}},
+		"there is another, for the board":  {"B-2", nil},
+		"nothing new of it is hung":        {"C-1", []string{"take_down high 2026-11-24", "get_account normal 2026-11-22"}},
+	} {
+		if got := at(w.plan(fieldwork.PlanFilter{Days: 400}), tt.stall); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+	d, _ := w.pack(w.volunteer, phone, first.Cursor)
+	for _, st := range d.Stalls {
+		for _, p := range st.Placards {
+			if !p.Closed || len(st.Tasks) > 0 && (st.Tasks[0].Kind != "stop_closed" || st.Tasks[0].Serial == nil || *st.Tasks[0].Serial != p.Serial) {
+				t.Errorf("on the phone: %+v", st)
+			}
+		}
+	}
+	if d.Full || len(d.Stalls) != 8 {
+		t.Errorf("%d stalls changed, full %v", len(d.Stalls), d.Full)
+	}
+	// A look at it does not do it, a person's stop does.
+	w.event(hung.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: hung.Payload})
+	if got := at(w.plan(fieldwork.PlanFilter{}), "A-1"); !slices.Equal(got, []string{stop}) {
+		t.Errorf("looked at: %q", got)
+	}
+	w.event(hung.Serial, registry.NewPlacardEvent{Kind: "suspended", Reason: "account closed"})
+	w.event(given.Serial, registry.NewPlacardEvent{Kind: "removed"})
+	for _, stall := range []string{"A-1", "A-2"} {
+		if got := at(w.plan(fieldwork.PlanFilter{}), stall); slices.Contains(got, stop) {
+			t.Errorf("done at %s: %q", stall, got)
+		}
+	}
+	// So does the provider's later word.
+	w.clock.pass(time.Minute)
+	say("active", "A-3", "A-5", "B-1")
+	for stall, want := range map[string][]string{"A-3": {"hang normal 2026-11-25"}, "A-5": nil, "B-1": {"print normal 2026-11-29"}} {
+		if got := at(w.plan(fieldwork.PlanFilter{}), stall); !slices.Equal(got, want) {
+			t.Errorf("open again at %s: %q, want %q", stall, got, want)
+		}
+	}
+	if e, _ := w.pack(w.volunteer, phone, d.Cursor); slices.ContainsFunc(e.Stalls, func(st fieldwork.PackStall) bool {
+		return st.Code == "A-3" && (st.Placards[0].Closed || st.Placards[0].Serial != registry.Serial(made.Serial.String()))
+	}) {
+		t.Errorf("on the phone it is closed still: %+v", e.Stalls)
+	}
+	w.whole()
+}

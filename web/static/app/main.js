@@ -3,7 +3,7 @@ import * as store from "./store.js";
 import { door, me } from "./door.js";
 import { fileScreen, outboxScreen } from "./outbox.js";
 import { app, open, pack, refresh, stallOf } from "./state.js";
-import { accountScreen, checkScreen, hangScreen, stallScreen } from "./stall.js";
+import { accountScreen, checkScreen, hangScreen, stallScreen, stopScreen } from "./stall.js";
 import { after, routeScreen } from "./route.js";
 import { cardsScreen } from "./cards.js";
 import { marketsScreen } from "./markets.js";
@@ -28,6 +28,7 @@ const screens = [
   [/^\/s\/([^/]+)\/([^/]+)$/, at((p, s) => stallScreen(p, s, after(p, s)))],
   [/^\/s\/([^/]+)\/([^/]+)\/check$/, at(checkScreen)],
   [/^\/s\/([^/]+)\/([^/]+)\/hang\/([^/]+)$/, at(hangScreen)],
+  [/^\/s\/([^/]+)\/([^/]+)\/stop\/([^/]+)$/, at(stopScreen)],
   [/^\/s\/([^/]+)\/([^/]+)\/account$/, at(accountScreen)],
 ];
 

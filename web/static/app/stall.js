@@ -1,6 +1,6 @@
 // A stall: what is to do, a visit in three taps, scanning the vendor's code, hanging and checking a placard.
 import { ask } from "./scanner.js";
-import { app, look, open, stale, today, todo } from "./state.js";
+import { app, look, open, refresh, stale, today, todo } from "./state.js";
 import { decode, describe, Refused } from "./emv.js";
 import { hash } from "./vault.js";
 import { record } from "./sync.js";
@@ -30,13 +30,15 @@ function sentence(kind) {
     case "hang": case "hang_replacement": return t("“Let me hang this code for you. Please read the name on my phone; when it is yours, we hang it.”");
     case "check": case "first_check": case "check_neighbour": return t("“I am here to look at your code, so that nobody pastes another one over it.”");
     case "take_down": return t("“This old code pays an account that is no longer used. May I take it down?”");
+    case "stop_closed": return t("“Your wallet or bank says that this account is closed, so buyers' money may not reach you. Which account do you use now? I stop this code meanwhile.”");
     case "ask_again": return t("“Last time you asked me to come back. Is it a good moment now?”");
     case "get_account": return t("“Do you take money on your phone yet? I can help you open the page that shows your code.”");
   }
   return "";
 }
 
-const hangable = c => ["issued", "printed", "handed_over"].includes(c.state);
+const hangable = c => ["issued", "printed", "handed_over"].includes(c.state) && !c.closed;
+const stoppable = c => c.closed && !c.former && ["printed", "handed_over", "installed"].includes(c.state);
 const hanging = c => ["installed", "suspended"].includes(c.state);
 
 // stallScreen is one stall; next is the stall after it on the route.
@@ -47,7 +49,7 @@ export function stallScreen(p, s, next) {
   const lack = missing(s);
   const speech = first && sentence(first.kind);
   const cards = l.cards;
-  const toHang = cards.filter(hangable), up = cards.filter(hanging);
+  const toHang = cards.filter(hangable), up = cards.filter(hanging), toStop = cards.filter(stoppable);
   return h("div", { class: "stack stall" }, back("/"),
     h("div", { class: "stall-head" }, tile(l.tile, l.overdue), h("div", {}, h("h1", {}, s.code), h("p", {}, s.vendor || t("No vendor here")))),
     h("div", { class: "quiet" }, about && h("p", {}, about),
@@ -57,10 +59,11 @@ export function stallScreen(p, s, next) {
     l.done.length > 0 && h("ul", { class: "done-list" }, l.done.map(i => h("li", {}, icon(open(i) && (i.state === "refused" || i.state === "clash") ? "warn" : "check"), h("span", {}, told(i), open(i) && " · " + stateWords(i.state))))),
     speech && h("section", { class: "say" }, h("h2", {}, t("Say to the vendor")), h("blockquote", {}, speech)),
     h("div", { class: "do" },
+      toStop.map(c => link([icon("warn"), h("span", {}, toStop.length > 1 ? t("Stop placard %s", c.serial) : t("Stop the placard"))], path(p, s, "/stop/" + c.serial), "btn stop big")),
       toHang.map(c => link([icon("camera"), h("span", {}, toHang.length > 1 ? t("Hang placard %s", c.serial) : t("Scan and hang the placard"))], path(p, s, "/hang/" + c.serial), "btn big")),
       up.length > 0 && link([icon("camera"), h("span", {}, t("Check the placard"))], path(p, s, "/check"), "btn big" + (toHang.length > 0 ? " second" : "")),
       s.vendor && link([icon("camera"), h("span", {}, t("Scan the vendor's code"))], path(p, s, "/account"), "btn big" + (toHang.length + up.length > 0 ? " second" : ""))),
-    s.vendor && slipOf(p, s, [...toHang, ...up].filter(c => c.kind !== "provider" && !c.former), l.done),
+    s.vendor && slipOf(p, s, [...toHang, ...up].filter(c => c.kind !== "provider" && !c.former && !c.closed), l.done),
     s.vendor && visit(p, s, next));
 }
 
@@ -119,7 +122,7 @@ export function told(i) {
     case "stand": return t("Stand registered");
     case "status": return t("How the stall trades");
     case "notice": return t("The slip was handed over");
-    case "placard_event": return i.about === "checked" ? t("Placard checked") : i.about === "installed" ? t("Placard hung") : i.about === "heard" ? t("Another name was heard, not hung") : result(i.about)[1];
+    case "placard_event": return i.about === "suspended" ? t("Placard stopped") : i.about === "checked" ? t("Placard checked") : i.about === "installed" ? t("Placard hung") : i.about === "heard" ? t("Another name was heard, not hung") : result(i.about)[1];
   }
   return i.kind;
 }
@@ -238,6 +241,24 @@ export function hangScreen(p, s, serial) {
     step("3", t("Record"), said, h("div", { class: "do" }, button([h("span", {}, v.name === "other" ? t("Record, do not hang") : t("Record: it hangs")), icon("arrow")], save, "big go-on", { "data-save": "hang" }))));
   draw();
   return box;
+}
+
+// stopScreen stops a placard whose account is closed, as its provider says. A person does that, who was there.
+export function stopScreen(p, s, serial) {
+  const card = look(p, s).cards.find(c => c.serial === serial);
+  if (!card || !stoppable(card)) return h("div", { class: "stack" }, back(path(p, s)), h("p", {}, t("This placard is not to be stopped any more.")));
+  const save = async () => {
+    await keep(p, s, { kind: "placard_event", serial, about: "suspended", body: { kind: "suspended", reason: "account closed" } });
+    await refresh(); // so that the stall's screen shows it as stopped
+    saved();
+    location.hash = path(p, s);
+  };
+  return h("div", { class: "stack stall" }, back(path(p, s)),
+    h("div", { class: "stall-head" }, tile("stop"), h("div", {}, h("h1", {}, s.code), h("p", {}, s.vendor))),
+    h("p", { class: "quiet" }, t("Placard number"), " ", h("span", { class: "code" }, serial), " · ", paid(s, card)),
+    h("p", {}, t("The wallet or bank says that this account is closed: what buyers pay there may not arrive.")),
+    step("1", t("Ask the vendor which account they use now"), h("div", { class: "do" }, link([icon("camera"), h("span", {}, t("Scan the vendor's code"))], path(p, s, "/account"), "btn big second"))),
+    step("2", t("Stop the placard, and take it down or turn it round"), h("div", { class: "do" }, button([h("span", {}, t("Stop the placard")), icon("arrow")], save, "stop big go-on", { "data-save": "stop" }))));
 }
 
 // accountScreen takes a code from the vendor's own app.

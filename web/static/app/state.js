@@ -37,7 +37,7 @@ export function placards(p, s) {
     let state = x.state;
     for (const i of mine) {
       if (i.about === "installed") state = "installed";
-      if (i.about === "other_account" || i.about === "not_ours") state = "suspended";
+      if (i.about === "other_account" || i.about === "not_ours" || i.about === "suspended") state = "suspended";
     }
     return { ...x, state, checked: mine.some(i => i.about === "match") };
   });
@@ -52,8 +52,9 @@ export function look(p, s) {
   if (cards.some(c => c.state === "installed")) stage = Math.max(stage, 4);
   if (cards.some(c => c.checked)) stage = 5;
   const stopped = cards.some(c => c.state === "suspended");
-  const tasks = (s.tasks ?? []).filter(x => !(x.serial && done.some(i => i.serial === x.serial)));
-  const due = tasks.filter(x => x.due <= on || /^hang|^take_down/.test(x.kind)); // what lies ready to hang is hung on the way
+  // What is done at a placard does what was to be done there; but one whose account is closed is to be stopped, whatever else was seen of it.
+  const tasks = (s.tasks ?? []).filter(x => !(x.serial && done.some(i => i.serial === x.serial && (x.kind !== "stop_closed" || i.about === "suspended"))));
+  const due = tasks.filter(x => x.due <= on || /^hang|^take_down|^stop_/.test(x.kind)); // what lies ready to hang is hung on the way
   const late = due.reduce((most, x) => Math.max(most, Math.round((Date.parse(on) - Date.parse(x.due)) / 86400_000)), 0);
   return {
     tile: stopped ? "stop" : stage < 0 ? "vacant" : "t" + stage, overdue: late > 0 && due.some(x => /check/.test(x.kind)) && done.length === 0,
