@@ -53,7 +53,7 @@ golden:
 
 # Faults at full: 50 kills of the service and 25 of its database while 2,000 stalls are registered at once, two processes replaced under load, a
 # full disk, a slow and a silent database; the service behind PgBouncer and beside a standby; 60 visits of a phone without a signal, and 500 of
-# three over a line that drops, cuts, doubles and delays. Ten minutes; Linux, as root, with apt-get install pgbouncer. One of them: make storm
+# three over a line that drops, cuts, doubles and delays. Eight minutes; Linux, as root, with apt-get install pgbouncer. One of them: make storm
 # STORM=TestStandby. docs/operations.md, docs/phone.md and docs/scale.md say what came of it.
 STORM := TestKillsDuring|TestReplacedUnderLoad|TestFullDisk|TestSlowDatabase|TestThroughPgBouncer|TestStandby|TestAppWithoutASignal|TestAppOnABadLine
 storm:
