@@ -117,7 +117,7 @@ func (c *country) counting() (group, error) {
 		series("the country by province, 52 weeks", "", func(int) coverage.Question { return coverage.Question{By: "province"} }),
 		share("the country by provider now", "", func(int) coverage.Question { return coverage.Question{By: "provider"} }),
 	}
-	for _, n := range []int{clients} {
+	for _, n := range []int{clients, 4 * clients} {
 		rows = append(rows,
 			row{name: fmt.Sprintf("registering, %d connections, nothing counted", n), note: "as registration: pgx alone", round: c.replayed(one, n, 400/n, false)},
 			row{name: fmt.Sprintf("registering, %d connections", n), note: "the same with what the counters need", round: c.replayed(one, n, 400/n, true)})
