@@ -15,6 +15,7 @@ import (
 	"cho40/migrations"
 	registry "cho40/vendor_registry"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 )
@@ -32,6 +33,7 @@ type country struct {
 	db     *pgxpool.Pool
 	reg    *registry.Service
 	sample []nation.Vendor
+	conns  []*pgx.Conn // see connection
 }
 
 // there makes the country, or finds it in its folder.

@@ -232,7 +232,7 @@ func (c *country) replayed(in registry.NewStall, clients, fewest int, counted bo
 			if !counted {
 				trips[i] = uncounted(trips[i])
 			}
-			if conns[i], err = pgx.Connect(ctx, c.server.URL()); err != nil {
+			if conns[i], err = c.connection(ctx, i); err != nil {
 				return err
 			}
 		}
@@ -250,6 +250,18 @@ func (c *country) replayed(in registry.NewStall, clients, fewest int, counted bo
 		}
 		return measure(least)
 	}
+}
+
+// connection is one of some that rows have in common: they take turns, and a server has not enough for each to have its own.
+func (c *country) connection(ctx context.Context, i int) (*pgx.Conn, error) {
+	for len(c.conns) <= i {
+		conn, err := pgx.Connect(ctx, c.server.URL())
+		if err != nil {
+			return nil, err
+		}
+		c.conns = append(c.conns, conn)
+	}
+	return c.conns[i], nil
 }
 
 // uncounted leaves out the statements on tables of counters.
