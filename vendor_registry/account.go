@@ -1071,6 +1071,9 @@ func (s *Service) DecideMany(ctx context.Context, by Actor, marketCode string, d
 		if ok := by.Can(ApproveFirst, m); !ok {
 			return Forbidden()
 		}
+		if err := planAnew(ctx, tx, len(ds)); err != nil {
+			return err
+		}
 		var all []Event
 		var vendors []VendorID
 		for i, d := range ds {

@@ -123,6 +123,9 @@ func (s *Service) Issue(ctx context.Context, by Actor, marketCode string, in New
 			return fault.New(fault.Invalid, "batch-too-large", "One batch holds at most %d placards; these are %d. Print section by section.", maxBatch, len(issue))
 		}
 		batch.Placards = len(issue)
+		if err := planAnew(ctx, tx, len(issue)); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO print_batches (market_id, id, sheet, measures, design, design_id, skip, copies, cut_marks, back, helper, offset_right, offset_down,
 			                           layout, placards, reason, left_out, warnings, created_by, created_at)
@@ -715,6 +718,9 @@ func (s *Service) Printed(ctx context.Context, by Actor, ref BatchRef) error {
 			SELECT id FROM placards WHERE market_id = @market AND batch_id = @batch AND state = 'issued' ORDER BY cell FOR UPDATE`,
 			pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})
 		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := planAnew(ctx, tx, len(ids)); err != nil {
 			return err
 		}
 		events := make([]PlacardEventID, len(ids))

@@ -517,12 +517,8 @@ func (p *plan) store(ctx context.Context, tx pgx.Tx, by Actor, im ImportID, rows
 			events = append(events, proposed)
 		}
 	}
-	// The session's plans that hold rows to each other may be of when these tables were nearly empty, and read all of one for every row of
-	// another: a ledger of 15,000 stalls would take minutes.
-	for _, sql := range []string{`DISCARD PLANS`, `SET LOCAL enable_seqscan = off`} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return nil, nil, err
-		}
+	if err := planAnew(ctx, tx, len(stalls)); err != nil {
+		return nil, nil, err
 	}
 	for _, t := range []struct {
 		table   string

@@ -209,6 +209,22 @@ func codeKey(code string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(code), ""))
 }
 
+// manyRows is from how many rows on it pays to plan a transaction's statements anew.
+const manyRows = 100
+
+// planAnew lets the statements of a transaction that goes through many rows be planned by the size that tables have now, and by index where
+// they are nearly empty, since it fills them. A session keeps its plans, those of foreign keys too: one made for a small table may read all
+// that a market has in it for every single row. Until a young database had gathered statistics, 15,000 stalls were too many.
+func planAnew(ctx context.Context, tx pgx.Tx, rows int) error {
+	if rows < manyRows {
+		return nil
+	}
+	b := &pgx.Batch{}
+	b.Queue(`DISCARD PLANS`)
+	b.Queue(`SET LOCAL enable_seqscan = off`)
+	return tx.SendBatch(ctx, b).Close()
+}
+
 // oneAtATime lets the uses of one thing in a market come one after the other, until the transaction ends.
 func oneAtATime(ctx context.Context, tx pgx.Tx, m MarketID, what string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(@what, 0))`, pgx.StrictNamedArgs{"what": what + " " + m.String()})
