@@ -126,6 +126,19 @@ func newGallery(t *testing.T, hostile []string) *gallery {
 	return g
 }
 
+// closes lets a provider say that an account is closed of which a placard is on paper.
+func (g *gallery) closes(t *testing.T) {
+	t.Helper()
+	var serial, stall string
+	if err := g.db.QueryRow(t.Context(), `SELECT p.serial, s.code FROM placards p JOIN stalls s ON s.market_id = p.market_id AND s.id = p.stall_id
+		WHERE p.state = 'issued' ORDER BY s.position DESC, s.code_key DESC LIMIT 1`).Scan(&serial, &stall); err != nil {
+		t.Fatal(err)
+	}
+	g.vars["closed"], g.vars["closedserial"] = stall, registry.Serial(serial).String()
+	g.take(t, step{as: "volunteer", do: "POST /api/v1/placards/$closedserial/events", body: `{"kind":"handed_over"}`, status: 200})
+	g.exec(`INSERT INTO account_closures (market_id, id, account_id, recorded_by, recorded_at) SELECT market_id, gen_random_uuid(), account_id, 'key:x', $2 FROM placards WHERE serial = $1`, serial, g.clock.now())
+}
+
 // hooks are webhooks in each state, one with a log that has each answer in it, and one whose address and answer are each hostile name.
 func (g *gallery) hooks(t *testing.T) {
 	t.Helper()
@@ -201,6 +214,7 @@ var sights = []sight{
 	{route: "GET /markets/:market", as: "manager", path: "/markets/NEAR", sheet: true},
 	{route: "GET /markets/:market/stalls/:stall", as: "manager", path: "/markets/NEAR/stalls/$hung"},
 	{route: "GET /markets/:market/stalls/:stall", as: "manager", path: "/markets/NEAR/stalls/$stall"},
+	{route: "GET /markets/:market/stalls/:stall", as: "manager", path: "/markets/NEAR/stalls/$closed"},
 	{route: "GET /markets/:market/vendors/:vendor", as: "manager", path: "/markets/NEAR/vendors/$vendor"},
 	{route: "GET /markets/:market/new-stall", as: "manager", path: "/markets/NEAR/new-stall"},
 	{route: "GET /markets/:market/order", as: "manager", path: "/markets/NEAR/order"},
@@ -216,6 +230,8 @@ var sights = []sight{
 	{route: "GET /markets/:market/incidents", as: "manager", path: "/markets/NEAR/incidents"},
 	{route: "GET /markets/:market/audit", as: "manager", path: "/markets/NEAR/audit"},
 	{route: "GET /placards/:serial", as: "manager", path: "/placards/$serial"},
+	{route: "GET /placards/:serial", as: "manager", path: "/placards/$closedserial"},
+	{route: "GET /markets/:market", as: "manager", path: "/markets/NEAR?status=account_closed"},
 	{route: "GET /targets", as: "manager", path: "/targets?market=NEAR"},
 	{route: "GET /figures", as: "manager", path: "/figures?market=NEAR"},
 	{route: "GET /teams/:team", as: "manager", path: "/teams/T1"},
@@ -443,6 +459,7 @@ func call[P, R any](b *tab, cmd cdp.Command[P, R], params P) R {
 func TestEveryPageInABrowser(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t, nil)
+	g.closes(t)
 	for _, r := range g.h.(*echo.Echo).Routes() {
 		route := r.Method + " " + r.Path
 		if r.Method == http.MethodGet && !strings.HasPrefix(r.Path, "/api/") && !slices.Contains(unseen, route) && !slices.ContainsFunc(sights, func(s sight) bool { return s.route == route }) {
@@ -475,6 +492,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 func TestEveryScreenOfTheAppInABrowser(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t, nil)
+	g.closes(t)
 	v := g.visitor(t, 320, 640)
 	p := &phone{v.tab, t}
 	p.begins("sau")
@@ -497,12 +515,13 @@ func TestEveryScreenOfTheAppInABrowser(t *testing.T) {
 }
 
 // screens are the app's, by their address.
-var screens = []string{"#/", "#/s/NEAR/$hung", "#/s/NEAR/$hung/check", "#/s/NEAR/$hung/hang/$serial", "#/s/NEAR/$hung/account", "#/outbox", "#/file", "#/cards", "#/markets", "#/new", "#/me"}
+var screens = []string{"#/s/NEAR/$closed", "#/s/NEAR/$closed/stop/$closedserial", "#/", "#/s/NEAR/$hung", "#/s/NEAR/$hung/check", "#/s/NEAR/$hung/hang/$serial", "#/s/NEAR/$hung/account", "#/outbox", "#/file", "#/cards", "#/markets", "#/new", "#/me"}
 
 // Thirty-three names that somebody made up to run a script, leave the host or tear the page, wherever people may write: none does.
 func TestHostileNamesInABrowser(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t, hostileNames)
+	g.closes(t)
 	v := g.visitor(t, 320, 640)
 	v.prefers("vi", "light")
 	for _, s := range sights {

@@ -270,7 +270,7 @@ var tries = []try{
 // open are the routes that need no sign-in; what they do is tried elsewhere.
 var open = []string{"POST /api/v1/session", "POST /api/v1/session/pin", "DELETE /api/v1/session/pin", "GET /v/{serial}", "GET /healthz", "GET /readyz"}
 
-// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPages, TestReports),
+// elsewhere are those that depend on something else than a role: a second factor, land that no market's board has (TestTeamPagesInABrowser, TestReports),
 // being a provider's program and no person (TestPartnersThroughTheAPI).
 var elsewhere = []string{"POST /api/v1/session/recovery-codes", "POST /api/v1/confirmations", "GET /api/v1/team-coverage", "GET /api/v1/areas/{area}/reports/{file}", "PUT /api/v1/areas/{area}/hamlets"}
 

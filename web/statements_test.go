@@ -15,7 +15,7 @@ import (
 )
 
 // A month of a team: on its page, on paper and as a workbook; signed it is the same paper for good.
-func TestMonths(t *testing.T) {
+func TestMonthsInABrowser(t *testing.T) {
 	t.Parallel()
 	w := stalled(t)
 	w.walk(t, []step{

@@ -10,7 +10,7 @@ import (
 )
 
 // The pages of teams and of incidents, as a leader and a board use them; and how they look.
-func TestTeamPages(t *testing.T) {
+func TestTeamPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	field := fieldwork.New(w.db, w.reg)
