@@ -15,9 +15,6 @@ import (
 // A wallet or bank may say that an account there is closed. That stops nothing by itself, for a partner stops no placard: what was known of
 // the account before counts no more, no new placard of it is made, and people are sent to look, until the provider confirms it again.
 
-// accountClosed is both the event by which a provider says so and how a story tells it.
-const accountClosed = "closed_by_provider"
-
 // StepClosed stands among the steps of an account's ladder, and is none of its rungs.
 const StepClosed Rung = "provider_closed"
 
@@ -52,7 +49,7 @@ func closedLately(ctx context.Context, tx pgx.Tx, by Actor, m Market, ids []Acco
 func closeAccount(ctx context.Context, tx pgx.Tx, by Actor, m Market, account AccountID, now time.Time) (Event, error) {
 	_, err := tx.Exec(ctx, `INSERT INTO account_closures (market_id, id, account_id, recorded_by, recorded_at) VALUES (@market, @id, @account, @by, @now)`,
 		pgx.StrictNamedArgs{"market": m.ID, "id": id.New[Step](), "account": account, "by": by.ID, "now": now})
-	return Event{"account." + accountClosed, "account:" + account.String(), []string{"status"}}, err
+	return Event{"account.closed_by_provider", "account:" + account.String(), []string{"status"}}, err
 }
 
 // approvesClosed wants a reason of who approves all the same.

@@ -30,10 +30,10 @@ type campaignShown struct {
 
 // campaignsPage answers GET /campaigns.
 func (s *Server) campaignsPage(c echo.Context) error {
-	return s.campaigns(c, http.StatusOK, sentStall{}, campaignsPage{}, "")
+	return s.campaigns(c, http.StatusOK, filledForm{}, campaignsPage{}, "")
 }
 
-func (s *Server) campaigns(c echo.Context, code int, sent sentStall, p campaignsPage, chosen string) error {
+func (s *Server) campaigns(c echo.Context, code int, sent filledForm, p campaignsPage, chosen string) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	f, g, err := s.onGround(c, registry.SeeCoverage, l.T("Campaigns"), "campaigns")
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) campaigns(c echo.Context, code int, sent sentStall, p campaigns
 		p.Rows = append(p.Rows, row)
 	}
 	if s.may(c, registry.RunCampaigns) {
-		form := stallForm{ID: "campaign", Head: l.T("Enter a campaign"), Action: f.Self + "#campaign", Button: l.T("Enter the campaign"), Open: len(all) == 0, Fields: []formField{
+		form := pageForm{ID: "campaign", Head: l.T("Enter a campaign"), Action: f.Self + "#campaign", Button: l.T("Enter the campaign"), Open: len(all) == 0, Fields: []formField{
 			{Name: "provider", Label: l.T("Wallet or bank"), Required: true}, {Name: "name", Label: l.T("Name of the campaign"), Required: true},
 			{Name: "from", Label: l.T("First day"), Type: "date", Required: true}, {Name: "until", Label: l.T("Last day"), Type: "date", Required: true},
 			{Name: "buyer_benefit", Label: l.T("For each buyer"), Hint: l.T("Đồng, such as 50.000. May stay empty."), Mode: "numeric"},
@@ -127,7 +127,7 @@ func (s *Server) addCampaign(c echo.Context) error {
 			return err
 		}
 	}
-	return s.campaigns(c, code, sentStall{id: "campaign", values: v, wrong: w}, campaignsPage{}, "")
+	return s.campaigns(c, code, filledForm{id: "campaign", values: v, wrong: w}, campaignsPage{}, "")
 }
 
 // markVendor answers POST /campaigns/marks.
@@ -149,5 +149,5 @@ func (s *Server) markVendor(c echo.Context) error {
 	if !ok {
 		return err
 	}
-	return s.campaigns(c, code, sentStall{}, campaignsPage{Wrong: w, Stall: stall}, v.Get("campaign"))
+	return s.campaigns(c, code, filledForm{}, campaignsPage{Wrong: w, Stall: stall}, v.Get("campaign"))
 }

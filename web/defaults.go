@@ -160,7 +160,7 @@ func besideFirst(st registry.Stall) (beside []registry.Account) {
 }
 
 // defaultForm asks for another account to be printed first, or takes back what the reader asked for; nil: neither is for this reader.
-func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stall, w *wishShown, sent sentStall) *stallForm {
+func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stall, w *wishShown, sent filledForm) *pageForm {
 	l, beside := language(c), besideFirst(st)
 	if !actor(c).Can(registry.ProposeAccount, m) || len(beside) == 0 {
 		return nil
@@ -170,7 +170,7 @@ func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stal
 		if !w.Mine {
 			return nil
 		}
-		f := stallForm{ID: "withdrawal", Head: l.T("Take back: another account to be printed first"), Action: action + "/withdrawal#withdrawal", Version: w.Ref.String() + " " + w.ETag(),
+		f := pageForm{ID: "withdrawal", Head: l.T("Take back: another account to be printed first"), Action: action + "/withdrawal#withdrawal", Version: w.Ref.String() + " " + w.ETag(),
 			Button: l.T("Take it back"), Stops: true, Means: []string{l.T("The money goes on to %s %s.", w.InsteadOf.ProviderName, w.InsteadOf.Number)},
 			Fields: []formField{{Name: "reason", Label: l.T("Reason"), Whole: true}}}.made(c, sent, url.Values{})
 		return &f
@@ -179,7 +179,7 @@ func (s *Server) defaultForm(c echo.Context, m registry.Market, st registry.Stal
 	for i, a := range beside {
 		choices[i] = choice{a.ID.String(), a.ProviderName + " " + a.Number + " · " + a.Holder, false}
 	}
-	f := stallForm{ID: "default", Head: l.T("Another account to be printed first"), Action: action + "#default", Button: l.T("Propose it"),
+	f := pageForm{ID: "default", Head: l.T("Another account to be printed first"), Action: action + "#default", Button: l.T("Propose it"),
 		Means: []string{l.T("Nothing moves yet: a second person reads the account's digits from the vendor's phone and approves. Until then the money goes where it goes now.")},
 		Fields: []formField{{Name: "account", Label: l.T("Which account"), Options: choices, Whole: true},
 			{Name: "reason", Label: l.T("Reason"), Hint: l.T("In a few words, for whoever approves."), Whole: true}}}.made(c, sent, url.Values{})

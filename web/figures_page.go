@@ -23,7 +23,7 @@ type figuresFrame struct {
 	HomeName string
 	Self     string // address of this page
 	Tabs     []navLink
-	Form     *stallForm // nil: not for this reader
+	Form     *pageForm // nil: not for this reader
 }
 
 // onGround begins such a page for whoever may see it.
@@ -95,9 +95,9 @@ type standingShown struct {
 }
 
 // targetsPage answers GET /targets.
-func (s *Server) targetsPage(c echo.Context) error { return s.targets(c, http.StatusOK, sentStall{}) }
+func (s *Server) targetsPage(c echo.Context) error { return s.targets(c, http.StatusOK, filledForm{}) }
 
-func (s *Server) targets(c echo.Context, code int, sent sentStall) error {
+func (s *Server) targets(c echo.Context, code int, sent filledForm) error {
 	l := language(c)
 	f, g, err := s.onGround(c, registry.SeeTargets, l.T("Targets"), "targets")
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Server) targets(c echo.Context, code int, sent sentStall) error {
 	}
 	if s.may(c, registry.SetTargets) {
 		p.End = strings.Replace(f.Self, "/targets", "/targets/end", 1)
-		form := stallForm{ID: "target", Head: l.T("Set a target"), Action: f.Self + "#target", Button: l.T("Set the target"), Open: len(page.Items) == 0, Fields: []formField{
+		form := pageForm{ID: "target", Head: l.T("Set a target"), Action: f.Self + "#target", Button: l.T("Set the target"), Open: len(page.Items) == 0, Fields: []formField{
 			{Name: "indicator", Label: l.T("What is counted"), Options: indicatorChoices(l, true), Whole: true},
 			{Name: "value", Label: l.T("Target"), Hint: l.T("A share is written with a percent sign and holds for the places inside too; a number is of this place alone."), Required: true},
 			{Name: "due", Label: l.T("Until the end of"), Type: "date", Required: true},
@@ -225,9 +225,9 @@ func (s *Server) setTarget(c echo.Context) error {
 				w.Fields["value"] = said
 			}
 		}
-		return s.targets(c, code, sentStall{id: "target", values: v, wrong: w})
+		return s.targets(c, code, filledForm{id: "target", values: v, wrong: w})
 	}
-	return s.targets(c, http.StatusUnprocessableEntity, sentStall{id: "target", values: v, wrong: w})
+	return s.targets(c, http.StatusUnprocessableEntity, filledForm{id: "target", values: v, wrong: w})
 }
 
 // formDay reads a day of a form; empty is no day.
@@ -325,9 +325,9 @@ func known(n *int64) float64 {
 }
 
 // figuresPage answers GET /figures.
-func (s *Server) figuresPage(c echo.Context) error { return s.figures(c, http.StatusOK, sentStall{}) }
+func (s *Server) figuresPage(c echo.Context) error { return s.figures(c, http.StatusOK, filledForm{}) }
 
-func (s *Server) figures(c echo.Context, code int, sent sentStall) error {
+func (s *Server) figures(c echo.Context, code int, sent filledForm) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	f, g, err := s.onGround(c, registry.SeeCoverage, l.T("Figures of others"), "figures")
 	if err != nil {
@@ -398,7 +398,7 @@ func (s *Server) figures(c echo.Context, code int, sent sentStall) error {
 				methods = append(methods, choice{Value: m, Words: l.T(methodWords[m])})
 			}
 		}
-		form := stallForm{ID: "figure", Head: l.T("Report a figure"), Action: f.Self + "#figure", Button: l.T("Keep the figure"), Open: len(p.Rows) == 0, Fields: []formField{
+		form := pageForm{ID: "figure", Head: l.T("Report a figure"), Action: f.Self + "#figure", Button: l.T("Keep the figure"), Open: len(p.Rows) == 0, Fields: []formField{
 			{Name: "indicator", Label: l.T("What is counted"), Options: indicatorChoices(l, false)},
 			{Name: "provider", Label: l.T("Wallet or bank"), Hint: l.T("Only where it is counted for one.")},
 			{Name: "value", Label: l.T("Figure"), Hint: l.T("A number, or with a percent sign where only the share is known."), Required: true},
@@ -450,7 +450,7 @@ func (s *Server) reportFigure(c echo.Context) error {
 			}
 		}
 	}
-	return s.figures(c, code, sentStall{id: "figure", values: v, wrong: w})
+	return s.figures(c, code, filledForm{id: "figure", values: v, wrong: w})
 }
 
 // withdrawFigure answers POST /figures/withdraw.
@@ -466,7 +466,7 @@ func (s *Server) withdrawFigure(c echo.Context) error {
 		sayNext(c, "The figure is withdrawn. What it corrected counts again.")
 	} else if kind := fault.KindOf(err); kind == fault.Invalid {
 		w, code, _ := told(c, err)
-		return s.figures(c, code, sentStall{id: "figure", values: url.Values{}, wrong: w})
+		return s.figures(c, code, filledForm{id: "figure", values: url.Values{}, wrong: w})
 	} else if kind != fault.NotFound && kind != fault.Conflict {
 		return err
 	}

@@ -24,7 +24,7 @@ type rungShown struct {
 	Steps       []takenShown // the newest first
 	Earlier     int          // how many more there are
 	Hint        string       // what it takes, where nobody did it yet
-	Form        *stallForm   // nil: not for this reader
+	Form        *pageForm    // nil: not for this reader
 }
 
 type takenShown struct {
@@ -48,7 +48,7 @@ var rungHints = map[registry.Rung]string{
 }
 
 // ladders are those of the accounts of a stall that are in force or wait, for who sees vendors by name.
-func (s *Server) ladders(c echo.Context, m registry.Market, st registry.Stall, sent sentStall) ([]ladderShown, error) {
+func (s *Server) ladders(c echo.Context, m registry.Market, st registry.Stall, sent filledForm) ([]ladderShown, error) {
 	by, l := actor(c), language(c)
 	live := slices.DeleteFunc(slices.Clone(st.Accounts), func(a registry.Account) bool {
 		return a.State != registry.StateApproved && a.State != registry.StateProposed || a.Verification == nil
@@ -133,11 +133,11 @@ func (s *Server) rung(c echo.Context, rung registry.Rung, taken []registry.Step)
 }
 
 // stepForm records a step; nil for one that no person at the stall can take.
-func (s *Server) stepForm(c echo.Context, m registry.Market, st registry.Stall, a registry.Account, rung registry.Rung, sent sentStall) *stallForm {
+func (s *Server) stepForm(c echo.Context, m registry.Market, st registry.Stall, a registry.Account, rung registry.Rung, sent filledForm) *pageForm {
 	l := language(c)
 	how := formField{Name: "how", Label: l.T("How, in a few words"), Required: true, Whole: true}
 	heard := formField{Name: "heard_name", Label: l.T("Name that was heard"), Hint: l.T("Just as the app said it, also when it is another name."), Whole: true}
-	f := stallForm{ID: stepFormID(rung, a.RecordID), Version: a.ID.String(), Button: l.T("Record it"), Means: []string{l.T(rungHints[rung])}}
+	f := pageForm{ID: stepFormID(rung, a.RecordID), Version: a.ID.String(), Button: l.T("Record it"), Means: []string{l.T(rungHints[rung])}}
 	f.Action = stallPath(m.Code, st.Code) + "/steps/" + string(rung) + "#" + f.ID
 	switch rung {
 	case registry.RungScanned:

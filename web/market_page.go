@@ -299,7 +299,7 @@ func (s *Server) aim(c echo.Context, market, area string) (*standingShown, float
 	return nil, 0, nil
 }
 
-// fill makes plan, legend, filters and table of a market's stalls; closed are those where an account is closed at its provider.
+// fill makes plan, legend, filters and table of a market's stalls; closedAt are those where an account is closed at its provider.
 func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine, closedAt []string) {
 	l := language(c)
 	f := registry.StallFilter{Section: asked(c, "section"), Stage: asked(c, "stage"), Status: asked(c, "status")}
@@ -340,7 +340,7 @@ func (p *marketPage) fill(s *Server, c echo.Context, plan []registry.PlanLine, c
 		if line.Overdue {
 			overdue++
 		}
-		if line.Found && (f.Section == "" || f.Section == line.Section) && inStage(line, f.Stage) && (inStatus(line, f.Status) || f.Status == accountClosed && tile.Closed) {
+		if line.Found && (f.Section == "" || f.Section == line.Section) && inStage(line, f.Stage) && inStatus(line, tile.Closed, f.Status) {
 			found = append(found, tile)
 		}
 	}
@@ -379,7 +379,7 @@ func inStage(line registry.PlanLine, stage string) bool {
 	return stage == "" || line.Stage != nil && line.Trades && line.Stage.String() == stage
 }
 
-func inStatus(line registry.PlanLine, status string) bool {
+func inStatus(line registry.PlanLine, closed bool, status string) bool {
 	switch status {
 	case "vacant":
 		return line.Stage == nil
@@ -392,7 +392,7 @@ func inStatus(line registry.PlanLine, status string) bool {
 	case "overdue":
 		return line.Overdue
 	case accountClosed:
-		return false
+		return closed
 	}
 	return true
 }

@@ -239,7 +239,7 @@ func (s *Server) answerRequest(c echo.Context) error {
 }
 
 // requestForms are the forms of a vendor's page by which a request is written down and a copy handed out.
-func (s *Server) requestForms(c echo.Context, m registry.Market, v registry.VendorRecord, sent sentStall) []stallForm {
+func (s *Server) requestForms(c echo.Context, m registry.Market, v registry.VendorRecord, sent filledForm) []pageForm {
 	l, by := language(c), actor(c)
 	choices := func(words map[string]string, names []string) (all []choice) {
 		for _, n := range names {
@@ -255,15 +255,15 @@ func (s *Server) requestForms(c echo.Context, m registry.Market, v registry.Vend
 	}
 	who := formField{Name: "account", Label: l.T("Who asks"), Options: whose}
 	at := vendorPath(m.Code, v.ID)
-	var forms []stallForm
+	var forms []pageForm
 	if by.Can(registry.AnswerRequests, m) {
-		forms = append(forms, stallForm{ID: "requests", Head: l.T("Asks about their own data"), Action: at + "/requests#requests", Button: l.T("Write the request down"),
+		forms = append(forms, pageForm{ID: "requests", Head: l.T("Asks about their own data"), Action: at + "/requests#requests", Button: l.T("Write the request down"),
 			Means: []string{l.T("Acknowledge within %d working days, finish within %d hours. The clocks run from when the person asked.", registry.AcknowledgeWithin, int(registry.DoneWithin.Hours()))},
 			Fields: []formField{{Name: "kind", Label: l.T("What they ask"), Options: choices(requestWords, registry.RequestKinds)}, {Name: "came", Label: l.T("Where they asked"), Options: choices(requestWays, registry.RequestWays)},
 				who, {Name: "note", Label: l.T("In their words"), Hint: l.T("What is wrong, when something is to be corrected."), Whole: true}}}.made(c, sent, url.Values{}))
 	}
 	if by.Can(registry.RevealNumber, m) {
-		forms = append(forms, stallForm{ID: "copy", Head: l.T("A copy of everything that is kept"), Action: at + "/copy#copy", Button: l.T("Make the copy"),
+		forms = append(forms, pageForm{ID: "copy", Head: l.T("A copy of everything that is kept"), Action: at + "/copy#copy", Button: l.T("Make the copy"),
 			Means:  []string{l.T("It shows phone and accounts in full: for the person themselves and nobody else. Who made it and why is kept.")},
 			Fields: []formField{who, {Name: "reason", Label: l.T("Reason"), Required: true, Whole: true}}}.made(c, sent, url.Values{}))
 	}

@@ -123,7 +123,7 @@ func (s *Server) revealNumber(c echo.Context) error {
 		}
 		shown.Number = ""
 	}
-	return s.stall(c, code, sentStall{number: shown})
+	return s.stall(c, code, filledForm{number: shown})
 }
 
 // shareVendor answers POST /markets/:market/stalls/:stall/sharing.
@@ -146,5 +146,5 @@ func (s *Server) shareVendor(c echo.Context) error {
 	if !ok || fault.KindOf(err) == fault.Forbidden {
 		return err
 	}
-	return s.stall(c, code, sentStall{sharing: w})
+	return s.stall(c, code, filledForm{sharing: w})
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -20,76 +19,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// stallForm is a form of a stall's page, folded until it is wanted.
-type stallForm struct {
-	ID, Head   string
-	Action     string
-	Means      []string // what happens when it is sent
-	Fields     []formField
-	Button     string
-	Stops      bool // it takes something away
-	Upload     bool
-	Version    string // of what it changes; empty: it adds
-	Wrong      wrong
-	Warnings   []string // what may be in the record already
-	Open, Sure bool     // unfolded; the warnings were shown, and can be confirmed
-}
-
-// formField is a field of a form: a line of text, unless Type or Options say another.
-type formField struct {
-	ID, Name, Label, Hint, Value string
-	Type, Mode                   string // date, checkbox, file, lines (of text); its keyboard
-	Options                      []choice
-	Required, Whole              bool // must be filled in; takes the whole width
-	Said                         said
-}
-
-// DescribedBy are the ids of what stands below the field.
-func (f formField) DescribedBy() string {
-	return paperField{ID: f.ID, Hint: f.Hint, Said: f.Said}.DescribedBy()
-}
-
-// sentStall is a form of the page as it was sent, and what is wrong with it.
-type sentStall struct {
-	id       string // empty: none was sent
-	values   url.Values
-	wrong    wrong
-	warnings []registry.Duplicate
-
-	number  revealed // what was asked to be seen in full
-	sharing wrong    // what was wrong with a consent to share
-}
-
-// made fills a form with what was sent, or with what it begins with.
-func (f stallForm) made(c echo.Context, sent sentStall, begins url.Values) stallForm {
-	l := language(c)
-	if sent.id == f.ID {
-		begins, f.Wrong, f.Open = sent.values, sent.wrong, true
-		for _, w := range sent.warnings {
-			f.Warnings = append(f.Warnings, l.Text(w.Text))
-		}
-		f.Sure = len(f.Warnings) > 0
-	}
-	for i := range f.Fields {
-		field := &f.Fields[i]
-		field.ID, field.Value = f.ID+"-"+field.Name, begins.Get(field.Name)
-		field.Said = said{ID: field.ID + "-err"}
-		for _, pointer := range append([]string{field.Name}, pointers[field.Name]...) {
-			field.Said.Text = cmp.Or(field.Said.Text, f.Wrong.At(pointer))
-		}
-		for n := range field.Options {
-			field.Options[n].Chosen = field.Options[n].Value == field.Value
-		}
-	}
-	return f
-}
-
-// pointers are the parts of a body that a form's fields fill, where they are called otherwise.
-var pointers = map[string][]string{"name": {"vendor/name", "vendor"}, "phone": {"vendor/phone"}, "provider": {"accounts/0/provider"}, "number": {"accounts/0/number"},
-	"holder": {"accounts/0/holder"}, "relation": {"accounts/0/holder_relation"}, "months_from": {"season"}, "given": {"consent/given", "consent"}}
-
 // stallForms are the forms of a stall's page for who may change it.
-func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall, sent sentStall) []stallForm {
+func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall, sent filledForm) []pageForm {
 	l := language(c)
 	action := func(what string) string { return stallPath(m.Code, st.Code) + "/" + what + "#" + what }
 	today := s.reg(c).Today().String()
@@ -111,7 +42,7 @@ func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall
 		}
 		return said
 	}
-	var forms []stallForm
+	var forms []pageForm
 	if st.Vendor != nil {
 		months := []choice{{"", "–", false}}
 		for n := 1; n <= 12; n++ {
@@ -122,7 +53,7 @@ func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall
 			begins.Set("months_from", strconv.Itoa(st.Season.From))
 			begins.Set("months_to", strconv.Itoa(st.Season.To))
 		}
-		forms = append(forms, stallForm{ID: "status", Head: l.T("Closed for now, in season, trades again"), Action: action("status"), Button: l.T("Save"),
+		forms = append(forms, pageForm{ID: "status", Head: l.T("Closed for now, in season, trades again"), Action: action("status"), Button: l.T("Save"),
 			Means: []string{l.T("Who is closed or out of season does not count in the market's share on those days. The placard stays where it is.")},
 			Fields: []formField{
 				{Name: "status", Label: l.T("How it is traded"), Options: []choice{{"trading", l.T("Trading"), false}, {"seasonal", l.T("Seasonal"), false}, {"closed", l.T("Closed for now"), false}}},
@@ -134,16 +65,16 @@ func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall
 	if st.Vendor == nil {
 		head, first = l.T("Somebody takes the stall"), l.T("The vendor's accounts come in afterwards, as proposals.")
 	}
-	forms = append(forms, stallForm{ID: "transfer", Head: head, Action: action("transfer"), Button: head, Stops: st.Vendor != nil, Means: means(first, st.Vendor != nil), Fields: []formField{
+	forms = append(forms, pageForm{ID: "transfer", Head: head, Action: action("transfer"), Button: head, Stops: st.Vendor != nil, Means: means(first, st.Vendor != nil), Fields: []formField{
 		{Name: "name", Label: l.T("Name of the new vendor")}, {Name: "phone", Label: l.T("Phone"), Mode: "tel"},
 		{Name: "stall", Label: l.T("Or: a stall that the new vendor holds already"), Hint: l.T("Then leave name and phone empty: it is the same vendor."), Whole: true},
 		from, reason}}.made(c, sent, url.Values{"from": {today}}))
 	if st.Vendor != nil {
 		forms = append(forms,
-			stallForm{ID: "move", Head: l.T("Moves to another stall"), Action: action("move"), Button: l.T("Move the vendor"), Stops: true,
+			pageForm{ID: "move", Head: l.T("Moves to another stall"), Action: action("move"), Button: l.T("Move the vendor"), Stops: true,
 				Means: means(l.T("The vendor goes to a stall that nobody holds. The card names the stall, so the new one gets its own."), true), Fields: []formField{
 					{Name: "to", Label: l.T("To which stall"), Required: true}, from, reason}}.made(c, sent, url.Values{"from": {today}}),
-			stallForm{ID: "closure", Head: l.T("Gives the stall up"), Action: action("closure"), Button: l.T("The vendor gives it up"), Stops: true,
+			pageForm{ID: "closure", Head: l.T("Gives the stall up"), Action: action("closure"), Button: l.T("The vendor gives it up"), Stops: true,
 				Means: means(l.T("The stall becomes vacant. A vendor without another stall has left the market."), true), Fields: []formField{from, reason}}.
 				made(c, sent, url.Values{"from": {today}}))
 	}
@@ -158,11 +89,11 @@ func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall
 			languages = append(languages, choice{st.Languages, st.Languages, false})
 		}
 		forms = append(forms,
-			stallForm{ID: "card", Head: l.T("What the card says"), Action: action("card"), Button: l.T("Save"), Version: st.ETag(),
+			pageForm{ID: "card", Head: l.T("What the card says"), Action: action("card"), Button: l.T("Save"), Version: st.ETag(),
 				Means: []string{l.T("It counts for placards printed from now on. Those that hang stay as they are.")}, Fields: []formField{
 					{Name: "placard_languages", Label: l.T("The card's language"), Whole: true, Options: languages},
 					{Name: "show_number", Label: l.T("The vendor wants the whole account number on the card"), Type: "checkbox", Whole: true}}}.made(c, sent, number),
-			stallForm{ID: "stand", Head: l.T("A stand that a wallet or bank gave"), Action: action("stand"), Button: l.T("Register the stand"), Upload: true,
+			pageForm{ID: "stand", Head: l.T("A stand that a wallet or bank gave"), Action: action("stand"), Button: l.T("Register the stand"), Upload: true,
 				Means: []string{l.T("A code that hangs at the stall already. It counts like ours once its account is approved.")}, Fields: []formField{
 					{Name: "file", Label: l.T("Picture of the code"), Type: "file", Hint: l.T("A photo or a screenshot: PNG, JPEG or WebP, at most 8 MiB."), Whole: true},
 					{Name: "payload", Label: l.T("Or: what a scanner read from it"), Type: "lines", Hint: l.T("It begins with 000201."), Whole: true},
@@ -171,7 +102,7 @@ func (s *Server) stallForms(c echo.Context, m registry.Market, st registry.Stall
 	}
 	for _, a := range st.Accounts {
 		if a.HolderAgreed != nil && !*a.HolderAgreed && (a.State == registry.StateProposed || a.State == registry.StateApproved) {
-			forms = append(forms, stallForm{ID: "holder-" + a.RecordID.String(), Head: l.T("The holder of %s %s agrees", a.ProviderName, a.Number), Button: l.T("Save"), Version: a.ID.String(),
+			forms = append(forms, pageForm{ID: "holder-" + a.RecordID.String(), Head: l.T("The holder of %s %s agrees", a.ProviderName, a.Number), Button: l.T("Save"), Version: a.ID.String(),
 				Action: stallPath(m.Code, st.Code) + "/holder-consent#holder-" + a.RecordID.String(),
 				Means:  []string{l.T("The account is somebody else's. Ask that person whether the vendor may be paid there.")},
 				Fields: []formField{{Name: "given", Label: l.T("How that person agreed"), Options: consentChoices(c), Whole: true}}}.made(c, sent, url.Values{}))
@@ -217,7 +148,7 @@ func (s *Server) again(c echo.Context, id string, v url.Values, err error, done 
 	if !ok || fault.KindOf(err) == fault.Forbidden {
 		return err
 	}
-	return s.stall(c, code, sentStall{id: id, values: v, wrong: w})
+	return s.stall(c, code, filledForm{id: id, values: v, wrong: w})
 }
 
 // onStall reads a form of a stall's page and does what it says on a day.
@@ -288,7 +219,7 @@ func (s *Server) handOver(c echo.Context) error {
 		return stallPath(market, st.Code), err
 	})
 	if err == errWarned {
-		return s.stall(c, http.StatusOK, sentStall{id: "transfer", values: sent, warnings: warned})
+		return s.stall(c, http.StatusOK, filledForm{id: "transfer", values: sent, warnings: warned})
 	}
 	return err
 }

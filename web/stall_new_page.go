@@ -14,15 +14,15 @@ type newStallPage struct {
 	frame
 	Market registry.Market
 	Home   string
-	Form   stallForm
+	Form   pageForm
 }
 
 // newStallPage answers GET /markets/:market/new-stall: a stall that no ledger brought.
 func (s *Server) newStallPage(c echo.Context) error {
-	return s.addStall(c, http.StatusOK, sentStall{})
+	return s.addStall(c, http.StatusOK, filledForm{})
 }
 
-func (s *Server) addStall(c echo.Context, code int, sent sentStall) error {
+func (s *Server) addStall(c echo.Context, code int, sent filledForm) error {
 	l, by := language(c), actor(c)
 	m, err := s.reg(c).MarketFor(c.Request().Context(), by, registry.RegisterStall, c.Param("market"))
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Server) addStall(c echo.Context, code int, sent sentStall) error {
 	for _, r := range registry.Relations {
 		relations = append(relations, choice{r, l.T(relationWords[r]), false})
 	}
-	f := stallForm{ID: "new", Action: marketPath(m.Code, "new-stall"), Button: l.T("Add the stall"), Open: true, Fields: []formField{
+	f := pageForm{ID: "new", Action: marketPath(m.Code, "new-stall"), Button: l.T("Add the stall"), Open: true, Fields: []formField{
 		{Name: "code", Label: l.T("Code as painted on the stall"), Required: true}, {Name: "section", Label: l.T("Section")},
 		{Name: "goods", Label: l.T("Goods"), Whole: true},
 		{Name: "name", Label: l.T("Vendor's name"), Hint: l.T("Leave it empty for a stall that nobody holds.")}, {Name: "phone", Label: l.T("Phone"), Mode: "tel"},
@@ -57,7 +57,7 @@ func (s *Server) newStall(c echo.Context) error {
 	if strings.TrimSpace(v.Get("provider")+v.Get("number")) != "" {
 		in.Accounts = []registry.NewAccount{{Provider: v.Get("provider"), Number: v.Get("number"), Holder: v.Get("holder"), Relation: v.Get("relation")}}
 	}
-	sent := sentStall{id: "new", values: v}
+	sent := filledForm{id: "new", values: v}
 	if v.Get("sure") == "" {
 		f, err := s.reg(c).CheckStall(ctx, by, market, in)
 		if err == nil && len(f.Warnings) > 0 {

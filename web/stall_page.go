@@ -32,7 +32,7 @@ type stallPage struct {
 	Waiting        bool          // a proposal waits
 	Vendor         string        // address of the vendor's page
 	Status         string        // how the vendor trades there, in words; empty: as usual
-	Forms          []stallForm
+	Forms          []pageForm
 	Reveal         revealed
 	Sharing        sharing
 }
@@ -61,9 +61,9 @@ type placardShown struct {
 const storyShown = 30
 
 // stallPage answers GET /markets/:market/stalls/:stall; before= goes back in its story.
-func (s *Server) stallPage(c echo.Context) error { return s.stall(c, http.StatusOK, sentStall{}) }
+func (s *Server) stallPage(c echo.Context) error { return s.stall(c, http.StatusOK, filledForm{}) }
 
-func (s *Server) stall(c echo.Context, code int, sent sentStall) error {
+func (s *Server) stall(c echo.Context, code int, sent filledForm) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	st, err := s.reg(c).Stall(ctx, by, c.Param("market"), param(c, "stall"))
 	if err != nil {

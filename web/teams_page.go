@@ -27,7 +27,7 @@ type teamsPage struct {
 	frame
 	Rows     []teamRow
 	Next     string
-	Add      stallForm
+	Add      pageForm
 	MayAdd   bool
 	Coverage []spreadShown // of the reader's own areas
 }
@@ -42,9 +42,9 @@ func teamPath(code string, more ...string) string {
 }
 
 // teamsPage answers GET /teams.
-func (s *Server) teamsPage(c echo.Context) error { return s.teams(c, http.StatusOK, sentStall{}) }
+func (s *Server) teamsPage(c echo.Context) error { return s.teams(c, http.StatusOK, filledForm{}) }
 
-func (s *Server) teams(c echo.Context, code int, sent sentStall) error {
+func (s *Server) teams(c echo.Context, code int, sent filledForm) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	list, err := s.field(c).Teams(ctx, by, fieldwork.TeamFilter{List: registry.List{Cursor: asked(c, "cursor")}})
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) teams(c echo.Context, code int, sent sentStall) error {
 	if p.Coverage, err = s.spreads(c); err != nil {
 		return err
 	}
-	p.Add = stallForm{ID: "add", Head: l.T("Make a team"), Action: "/teams#add", Button: l.T("Make a team"), Fields: []formField{
+	p.Add = pageForm{ID: "add", Head: l.T("Make a team"), Action: "/teams#add", Button: l.T("Make a team"), Fields: []formField{
 		{Name: "name", Label: l.T("Name"), Required: true},
 		{Name: "code", Label: l.T("Code, such as T-AP7"), Hint: l.T("Roles are given by it: team:T-AP7."), Required: true},
 		{Name: "level", Label: l.T("Level"), Options: offered(fieldwork.Levels, func(code string) string { return l.T(teamLevelWords[code]) })},
@@ -138,7 +138,7 @@ func (s *Server) addTeam(c echo.Context) error {
 	if !ok || fault.KindOf(err) == fault.Forbidden {
 		return err
 	}
-	return s.teams(c, code, sentStall{id: "add", values: v, wrong: w})
+	return s.teams(c, code, filledForm{id: "add", values: v, wrong: w})
 }
 
 type teamPage struct {
@@ -153,7 +153,7 @@ type teamPage struct {
 	Cards     int
 	Warnings  []string
 	Trainings []trainingShown
-	Forms     []stallForm
+	Forms     []pageForm
 	Roster    wrong
 	Notes     []string // what was wrong with the rows of a roster
 	Yours     bool     // the reader looks after it
@@ -177,10 +177,10 @@ type trainingShown struct {
 
 // teamPage answers GET /teams/:team.
 func (s *Server) teamPage(c echo.Context) error {
-	return s.teamShown(c, http.StatusOK, sentStall{}, teamPage{})
+	return s.teamShown(c, http.StatusOK, filledForm{}, teamPage{})
 }
 
-func (s *Server) teamShown(c echo.Context, code int, sent sentStall, p teamPage) error {
+func (s *Server) teamShown(c echo.Context, code int, sent filledForm, p teamPage) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	t, err := s.field(c).Team(ctx, by, c.Param("team"))
 	if err != nil {
@@ -255,11 +255,11 @@ func (s *Server) teamShown(c echo.Context, code int, sent sentStall, p teamPage)
 }
 
 // teamForms are what may be changed of a team.
-func (s *Server) teamForms(c echo.Context, t fieldwork.Team, assigns bool, attended []formField, sent sentStall) []stallForm {
+func (s *Server) teamForms(c echo.Context, t fieldwork.Team, assigns bool, attended []formField, sent filledForm) []pageForm {
 	l := language(c)
 	action := func(what string) string { return teamPath(t.Code, what) + "#" + what }
-	forms := []stallForm{
-		stallForm{ID: "members", Head: l.T("Take somebody in"), Action: action("members"), Button: l.T("Take into the team"), Fields: []formField{
+	forms := []pageForm{
+		pageForm{ID: "members", Head: l.T("Take somebody in"), Action: action("members"), Button: l.T("Take into the team"), Fields: []formField{
 			{Name: "name", Label: l.T("Name"), Required: true},
 			{Name: "phone", Label: l.T("Phone"), Mode: "tel"},
 			{Name: "position", Label: l.T("In the team"), Options: offered([]string{"member", "deputy", "leader"}, func(code string) string { return l.T(positionWords[code]) })},
@@ -267,17 +267,17 @@ func (s *Server) teamForms(c echo.Context, t fieldwork.Team, assigns bool, atten
 			{Name: "person", Label: l.T("Name to sign in"), Hint: l.T("Whoever has a role over this team or its market."), Whole: true},
 			{Name: "installed", Label: l.T("Has the wallet and the apps on the own phone"), Type: "checkbox", Whole: true},
 		}}.made(c, sent, url.Values{}),
-		stallForm{ID: "trainings", Head: l.T("Record a training"), Action: action("trainings"), Button: l.T("Record"), Fields: append([]formField{
+		pageForm{ID: "trainings", Head: l.T("Record a training"), Action: action("trainings"), Button: l.T("Record"), Fields: append([]formField{
 			{Name: "topic", Label: l.T("What about"), Required: true},
 			{Name: "on", Label: l.T("Day"), Type: "date"},
 		}, attended...)}.made(c, sent, url.Values{"on": {s.registry.Today().String()}}),
-		stallForm{ID: "about", Head: l.T("Change name or group"), Action: action("about"), Button: l.T("Save"), Version: t.ETag(), Fields: []formField{
+		pageForm{ID: "about", Head: l.T("Change name or group"), Action: action("about"), Button: l.T("Save"), Version: t.ETag(), Fields: []formField{
 			{Name: "name", Label: l.T("Name"), Required: true},
 			{Name: "link", Label: l.T("Link of its Zalo group"), Type: "url"},
 		}}.made(c, sent, url.Values{"name": {t.Name}, "link": {t.Link}}),
 	}
 	if assigns {
-		forms = append(forms, stallForm{ID: "markets", Head: l.T("Send it to a market"), Action: action("markets"), Button: l.T("Send there"),
+		forms = append(forms, pageForm{ID: "markets", Head: l.T("Send it to a market"), Action: action("markets"), Button: l.T("Send there"),
 			Means: []string{l.T("Whoever has a role over the team sees and records there from then on.")}, Fields: []formField{
 				{Name: "market", Label: l.T("Code of the market"), Required: true},
 				{Name: "sections", Label: l.T("Rows that it walks, one a line"), Hint: l.T("Empty: all of the market."), Type: "lines", Whole: true},
@@ -355,7 +355,7 @@ func (s *Server) changeTeam(c echo.Context) error {
 			w.Fields["sections"] = text
 		}
 	}
-	return s.teamShown(c, code, sentStall{id: what, values: v, wrong: w}, teamPage{})
+	return s.teamShown(c, code, filledForm{id: what, values: v, wrong: w}, teamPage{})
 }
 
 // takeRoster takes the members of a file in.
@@ -367,7 +367,7 @@ func (s *Server) takeRoster(c echo.Context) error {
 		if !ok || fault.KindOf(err) == fault.Forbidden {
 			return err
 		}
-		return s.teamShown(c, code, sentStall{}, teamPage{Roster: w})
+		return s.teamShown(c, code, filledForm{}, teamPage{Roster: w})
 	}
 	if len(roster.Faults) == 0 {
 		sayNext(c, "%d people came in, %d were there already.", roster.Added, roster.Known)
@@ -377,5 +377,5 @@ func (s *Server) takeRoster(c echo.Context) error {
 	for _, f := range roster.Faults {
 		p.Notes = append(p.Notes, l.T("Row %d: %s", f.Row, l.Text(f.Detail)))
 	}
-	return s.teamShown(c, http.StatusOK, sentStall{}, p)
+	return s.teamShown(c, http.StatusOK, filledForm{}, p)
 }

@@ -23,7 +23,7 @@ type vendorPage struct {
 	StoryHead string
 	Story     []happeningShown
 	Older     string // address of what happened before; empty: that is all
-	Forms     []stallForm
+	Forms     []pageForm
 	Asked     []requestShown // what the vendor asked about their own data
 }
 
@@ -38,9 +38,11 @@ func vendorPath(market string, v registry.VendorID) string {
 }
 
 // vendorPage answers GET /markets/:market/vendors/:vendor; before= goes back in the story.
-func (s *Server) vendorPage(c echo.Context) error { return s.showVendor(c, http.StatusOK, sentStall{}) }
+func (s *Server) vendorPage(c echo.Context) error {
+	return s.showVendor(c, http.StatusOK, filledForm{})
+}
 
-func (s *Server) showVendor(c echo.Context, code int, sent sentStall) error {
+func (s *Server) showVendor(c echo.Context, code int, sent filledForm) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	v, err := s.reg(c).Vendor(ctx, by, c.Param("market"), vendorID(c))
 	if err != nil {
@@ -80,17 +82,17 @@ func (s *Server) showVendor(c echo.Context, code int, sent sentStall) error {
 			}
 			return all
 		}
-		correct := stallForm{ID: "correct", Head: l.T("Correct the vendor"), Action: p.Path + "#correct", Button: l.T("Save"), Version: v.ETag(),
+		correct := pageForm{ID: "correct", Head: l.T("Correct the vendor"), Action: p.Path + "#correct", Button: l.T("Save"), Version: v.ETag(),
 			Means: []string{l.T("Placards keep the name that was printed on them.")}, Fields: []formField{
 				{Name: "name", Label: l.T("Name"), Required: true}, {Name: "phone", Label: l.T("New phone number"), Mode: "tel", Hint: l.T("Leave it empty to keep the number.")},
 				{Name: "kind", Label: l.T("Kind of vendor"), Options: choices(kindWords, registry.VendorKinds)},
 				{Name: "sim_registered", Label: l.T("Is the SIM registered to the vendor?"), Options: choices(simWords, registry.SIMWords)}}}
-		merge := stallForm{ID: "merge", Head: l.T("The same person stands in the record twice"), Action: p.Path + "/merge#merge", Button: l.T("Make them one"), Stops: true,
+		merge := pageForm{ID: "merge", Head: l.T("The same person stands in the record twice"), Action: p.Path + "/merge#merge", Button: l.T("Make them one"), Stops: true,
 			Means: []string{l.T("The other vendor stays, with the account their money goes to now; this record's stalls and history become theirs."),
 				l.T("A placard of this record goes on only where the other vendor has the same account approved. Every other one stops, and its account comes in as a proposal."),
 				l.T("It cannot be undone.")},
 			Fields: []formField{{Name: "stall", Label: l.T("A stall of the vendor who stays"), Required: true}, {Name: "reason", Label: l.T("Reason")}}}
-		p.Forms = []stallForm{
+		p.Forms = []pageForm{
 			correct.made(c, sent, url.Values{"name": {v.Name}, "kind": {v.Kind}, "sim_registered": {v.SIM}}),
 			merge.made(c, sent, url.Values{})}
 	}
@@ -161,5 +163,5 @@ func (s *Server) vendorAgain(c echo.Context, id string, v url.Values, r registry
 	if !ok || fault.KindOf(err) == fault.Forbidden {
 		return err
 	}
-	return s.showVendor(c, code, sentStall{id: id, values: v, wrong: w})
+	return s.showVendor(c, code, filledForm{id: id, values: v, wrong: w})
 }

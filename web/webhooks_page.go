@@ -17,7 +17,7 @@ import (
 type webhooksPage struct {
 	frame
 	Rows []webhookShown
-	Form stallForm // asks for one more
+	Form pageForm // asks for one more
 }
 
 // webhookShown is a webhook in the reader's language.
@@ -41,9 +41,9 @@ type webhookPage struct {
 	Waits, Mine bool   // for a second person; the reader asked for it, and cannot be that
 	AskCode     bool   // the reader's second factor is too old for this
 	Log         []deliveryShown
-	First, Next string     // addresses; empty: none
-	Replay      *stallForm // nil: nothing is sent to it
-	Sure        wrong      // what was wrong with switching it off
+	First, Next string    // addresses; empty: none
+	Replay      *pageForm // nil: nothing is sent to it
+	Sure        wrong     // what was wrong with switching it off
 	Wrong       wrong
 	LogDays     int
 }
@@ -128,9 +128,11 @@ func (s *Server) webhookShown(c echo.Context, w registry.Webhook) webhookShown {
 }
 
 // webhooksPage answers GET /webhooks: the addresses that are told of changes, and a form that asks for one more.
-func (s *Server) webhooksPage(c echo.Context) error { return s.webhooks(c, http.StatusOK, sentStall{}) }
+func (s *Server) webhooksPage(c echo.Context) error {
+	return s.webhooks(c, http.StatusOK, filledForm{})
+}
 
-func (s *Server) webhooks(c echo.Context, code int, sent sentStall) error {
+func (s *Server) webhooks(c echo.Context, code int, sent filledForm) error {
 	by, l := actor(c), language(c)
 	all, err := s.reg(c).Webhooks(c.Request().Context(), by)
 	if err != nil {
@@ -150,7 +152,7 @@ func (s *Server) webhooks(c echo.Context, code int, sent sentStall) error {
 		}
 		fields = append(fields, field)
 	}
-	p.Form = stallForm{ID: "ask", Head: l.T("Ask for a webhook"), Action: "/webhooks#ask", Button: l.T("Ask for it"),
+	p.Form = pageForm{ID: "ask", Head: l.T("Ask for a webhook"), Action: "/webhooks#ask", Button: l.T("Ask for it"),
 		Means: []string{l.T("Nothing is sent before somebody else has approved the address. You get a secret, shown once, with which your program knows that a delivery is ours.")},
 		Fields: append(fields,
 			formField{Name: "url", Label: l.T("Address"), Type: "url", Hint: l.T("Of your program, such as https://partner.vn/cho40. It must be reached from the internet; it is not changed later."), Required: true, Whole: true},
@@ -168,7 +170,7 @@ func (s *Server) askForWebhook(c echo.Context) error {
 	in := registry.NewWebhook{Provider: strings.TrimSpace(v.Get("provider")), URL: strings.TrimSpace(v.Get("url")), From: strings.TrimSpace(v.Get("from"))}
 	w, secret, err := s.reg(c).AddWebhook(c.Request().Context(), actor(c), in, s.loopback)
 	if err == nil {
-		return s.webhook(c, http.StatusCreated, webhookPage{Secret: secret}, w.ID.String(), sentStall{})
+		return s.webhook(c, http.StatusCreated, webhookPage{Secret: secret}, w.ID.String(), filledForm{})
 	}
 	said, code, ok := toldOf(c, err)
 	if !ok || code == http.StatusForbidden {
@@ -177,15 +179,15 @@ func (s *Server) askForWebhook(c echo.Context) error {
 	if fault.CodeOf(err) == "provider-not-found" && len(actor(c).Providers()) != 1 { // else there is no field to choose one
 		said.Fields["provider"], said.Detail = said.Detail, language(c).T("Some fields need mending.")
 	}
-	return s.webhooks(c, code, sentStall{id: "ask", values: v, wrong: said})
+	return s.webhooks(c, code, filledForm{id: "ask", values: v, wrong: said})
 }
 
 // webhookPage answers GET /webhooks/:webhook: how it stands, what was sent there, and what may be done about it.
 func (s *Server) webhookPage(c echo.Context) error {
-	return s.webhook(c, http.StatusOK, webhookPage{}, c.Param("webhook"), sentStall{})
+	return s.webhook(c, http.StatusOK, webhookPage{}, c.Param("webhook"), filledForm{})
 }
 
-func (s *Server) webhook(c echo.Context, code int, p webhookPage, which string, sent sentStall) error {
+func (s *Server) webhook(c echo.Context, code int, p webhookPage, which string, sent filledForm) error {
 	ctx, by, l := c.Request().Context(), actor(c), language(c)
 	w, err := s.reg(c).Webhook(ctx, by, which)
 	if err != nil {
@@ -216,7 +218,7 @@ func (s *Server) webhook(c echo.Context, code int, p webhookPage, which string, 
 		p.Next = with(c, "cursor", *log.Next)
 	}
 	if w.State == "active" {
-		f := stallForm{ID: "replay", Head: l.T("Send a stretch again"), Action: p.Action + "#replay", Button: l.T("Send again"), Fields: []formField{
+		f := pageForm{ID: "replay", Head: l.T("Send a stretch again"), Action: p.Action + "#replay", Button: l.T("Send again"), Fields: []formField{
 			{Name: "since", Label: l.T("Everything since"), Hint: l.T("Day and time in Vietnam, such as 22/11/2026 09:30. Or leave it empty and write a number.")},
 			{Name: "after", Label: l.T("Everything behind change number"), Mode: "numeric", Hint: l.T("The next_cursor up to which your program has everything.")},
 			{Name: "until", Label: l.T("Up to change number"), Mode: "numeric", Hint: l.T("Empty: up to %s, the last one that was told.", w.Cursor)},
@@ -283,14 +285,14 @@ func (s *Server) changeWebhook(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	again, sent := webhookPage{}, sentStall{}
+	again, sent := webhookPage{}, filledForm{}
 	switch v.Get("do") {
 	case "approve":
 		if _, err = s.reg(c).ApproveWebhook(ctx, by, which); err == nil {
 			sayNext(c, "The address is approved. It is told from now on.")
 		}
 	case "replay":
-		sent = sentStall{id: "replay", values: v}
+		sent = filledForm{id: "replay", values: v}
 		var made []registry.Delivery
 		in := registry.Replay{After: strings.TrimSpace(v.Get("after")), Until: strings.TrimSpace(v.Get("until"))}
 		if in.Since, err = momentSent(v.Get("since")); err == nil {
