@@ -221,6 +221,9 @@ func stallRows(st registry.Stall) [][]string {
 		if a.Verification != nil {
 			more = append(more, string(a.Verification.Rung))
 		}
+		if a.ClosedSince != nil {
+			more = append(more, "closed at the provider since "+registry.DayOf(*a.ClosedSince).String())
+		}
 		rows = append(rows, []string{"account", a.Holder, strings.Join(more, ", ")})
 	}
 	for _, p := range st.Placards {
