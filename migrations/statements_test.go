@@ -56,7 +56,7 @@ var wide = map[string]string{
 	"vendor_registry/coverage/shade.go shaded":          "a figure of many markets, one row each",
 	"vendor_registry/coverage/shade.go ownBarriers":     "a figure of many markets, joined by market_id",
 	"vendor_registry/coverage/shade.go confine":         "which markets lie in an area, one row a market and time",
-	"vendor_registry/coverage/sum.go state":             "is a market not counted yet, or moved, or closed: one row a market",
+	"vendor_registry/coverage/sum.go askState":          "is a market not counted yet, or moved, or closed: one row a market",
 	"vendor_registry/coverage/sum.go sumNow":            "a figure of many markets, joined by market_id",
 	"vendor_registry/coverage/sum.go sumOn":             "the same",
 	"vendor_registry/coverage/sum.go ofMarkets":         "the same",

@@ -294,13 +294,18 @@ func market(ctx context.Context, db postgres.Querier, by Actor, do Action, code 
 	if err != nil {
 		return m, err
 	}
-	switch ok, inScope := by.can(do, m); {
+	return m, by.may(do, m)
+}
+
+// may is nil where the actor may do something in a market, else a fault as market has it.
+func (a Actor) may(do Action, m Market) error {
+	switch ok, inScope := a.can(do, m); {
 	case !inScope:
-		return m, marketNotFound(code)
+		return marketNotFound(m.Code)
 	case !ok:
-		return m, Forbidden()
+		return Forbidden()
 	}
-	return m, nil
+	return nil
 }
 
 // Allowed is market for the packages beside this one, which open the transaction.

@@ -425,6 +425,21 @@ func (s *Service) MarketFor(ctx context.Context, by Actor, do Action, code strin
 	return market(ctx, s.db, by, do, code)
 }
 
+// AskMarket puts MarketFor into a batch, for whoever asks for more in the same trip. It answers once the batch was sent.
+func AskMarket(b *pgx.Batch, by Actor, do Action, code string) func() (Market, error) {
+	found := &[]Market{}
+	if marketCode.MatchString(code) {
+		found = postgres.Ask[Market](b, marketColumns+withCode, pgx.StrictNamedArgs{"code": code})
+	}
+	return func() (Market, error) {
+		if len(*found) == 0 {
+			return Market{}, marketNotFound(code)
+		}
+		m := (*found)[0]
+		return m, by.may(do, m)
+	}
+}
+
 // Page is one stretch of a list: the cursor of the next one is empty at the end.
 type Page[T any] struct {
 	Items []T     `json:"items"`
@@ -500,8 +515,10 @@ func selectMarket(ctx context.Context, db postgres.Querier, code string) (Market
 	if !marketCode.MatchString(code) {
 		return Market{}, pgx.ErrNoRows
 	}
-	return postgres.One[Market](ctx, db, marketColumns+` WHERE m.code = @code`, pgx.StrictNamedArgs{"code": code})
+	return postgres.One[Market](ctx, db, marketColumns+withCode, pgx.StrictNamedArgs{"code": code})
 }
+
+const withCode = ` WHERE m.code = @code`
 
 // MarketsNamed are the markets of these codes, for whoever asks about scopes and not for people.
 func MarketsNamed(ctx context.Context, db postgres.Querier, codes []string) ([]Market, error) {

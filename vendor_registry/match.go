@@ -19,7 +19,7 @@ type sought struct {
 	tones   []string // of each word its toneKey; nil for a search without accents
 	joined  string   // the words without blanks between
 	typed   int      // words of the whole search
-	letters uint32   // of the words, as lettersOf has them
+	letters uint64   // of the words, as lettersOf has them
 
 	code  []string // spellings of the whole search as a stall's code
 	codes []string // LIKE patterns, when some words are a name and others a stall's code
@@ -56,15 +56,26 @@ func newSought(q string) (s sought) {
 	return s
 }
 
-// lettersOf are the letters of a folded text, a bit each; digits and letters of other scripts share some.
-func lettersOf(fold string) (set uint32) {
+// lettersOf are the letters and digits of a folded text, a bit each; those of other scripts share some.
+func lettersOf(fold string) (set uint64) {
 	for i := range len(fold) {
-		if b := fold[i]; b != ' ' {
-			set |= 1 << (b & 31)
-		}
+		set |= letterBits[fold[i]]
 	}
 	return set
 }
+
+// letterBits are the bits of lettersOf, by byte; a blank has none.
+var letterBits = func() (of [256]uint64) {
+	for b := range of {
+		switch {
+		case b >= 'a':
+			of[b] = 1 << (b & 31)
+		case b != ' ':
+			of[b] = 1 << (32 | b&15)
+		}
+	}
+	return of
+}()
 
 // minTail is how many digits of a phone's end make a search: fewer would find everybody.
 const minTail = 3
@@ -211,8 +222,15 @@ const (
 type rank [5]int
 
 func ranked(by Matched) rank {
-	at := map[Matched]int{ByCode: 0, ByName: 1, ByPhone: 1, ByInitials: 2, BySimilar: 3}
-	return rank{at[by]}
+	switch by {
+	case ByCode:
+		return rank{0}
+	case ByName, ByPhone:
+		return rank{1}
+	case ByInitials:
+		return rank{2}
+	}
+	return rank{3}
 }
 
 func (r rank) compare(o rank) int { return slices.Compare(r[:], o[:]) }
@@ -256,13 +274,15 @@ func (n *names) match(fold, name, phone string, nearly bool) (by Matched, r rank
 		return ByPhone, r, true
 	}
 	// Each mistake brings at most one letter that the name does not have: most names are out before they are cut into words.
-	if len(n.sought.words) == 0 || bits.OnesCount32(n.letters&^lettersOf(fold)) > n.allowed(nearly) {
+	if len(n.sought.words) == 0 || bits.OnesCount64(n.letters&^lettersOf(fold)) > n.allowed(nearly) {
 		return "", r, false
 	}
 	n.words = n.words[:0]
-	for w := range strings.SplitSeq(fold, " ") {
-		n.words = append(n.words, w)
+	rest := fold
+	for at := strings.IndexByte(rest, ' '); at >= 0; at = strings.IndexByte(rest, ' ') {
+		n.words, rest = append(n.words, rest[:at]), rest[at+1:]
 	}
+	n.words = append(n.words, rest)
 	if len(n.words) > 64 {
 		n.words = n.words[:64] // of used's bits; the longest name that is stored has fewer
 	}

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
@@ -78,12 +79,12 @@ func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error
 		f.compare(ids, folds, phones, accented)
 		return nil
 	})
-	if f.code != nil {
-		// Most stalls are out by their first letter, before their blanks are taken out.
+	// A range for each spelling, none of which begins as another: an index knows ranges whatever plan there is.
+	for _, code := range f.code {
 		b.Queue(`
 			SELECT s.id, replace(s.code_fold, ' ', '') FROM stalls s
-			WHERE s.market_id = @market AND s.removed_at IS NULL AND s.code_fold LIKE ANY (@firsts::text[]) AND replace(s.code_fold, ' ', '') LIKE ANY (@codes::text[])`,
-			pgx.StrictNamedArgs{"market": m.ID, "firsts": startsOf(firstLetters(f.code)), "codes": startsOf(f.code)}).Query(func(rows pgx.Rows) error { return f.coded(rows) })
+			WHERE s.market_id = @market AND s.removed_at IS NULL AND replace(s.code_fold, ' ', '') ~>=~ @from AND replace(s.code_fold, ' ', '') ~<~ @until`,
+			pgx.StrictNamedArgs{"market": m.ID, "from": code, "until": code + string(unicode.MaxRune)}).Query(func(rows pgx.Rows) error { return f.coded(rows) })
 	}
 	return f, db.SendBatch(ctx, b).Close()
 }
@@ -131,26 +132,6 @@ func (f *found) coded(rows pgx.Rows) error {
 		return nil
 	})
 	return err
-}
-
-// firstLetters are the letters or digits that some of the texts begin with.
-func firstLetters(texts []string) (first []string) {
-	for _, t := range texts {
-		_, size := utf8.DecodeRuneInString(t)
-		if !slices.Contains(first, t[:size]) {
-			first = append(first, t[:size])
-		}
-	}
-	return first
-}
-
-// startsOf are LIKE patterns for texts that begin so.
-func startsOf(texts []string) []string {
-	patterns := make([]string, len(texts))
-	for i, t := range texts {
-		patterns[i] = like.Replace(t) + "%"
-	}
-	return patterns
 }
 
 // Found is a stall that a search found.
@@ -265,10 +246,8 @@ func (s *Service) searched(ctx context.Context, by Actor, marketCode string) (re
 
 // everywhere reaches over all markets, which are named where they are few.
 func (s *Service) everywhere(ctx context.Context, by Actor, w reach) (reach, error) {
-	args := by.Reach(SeeMarket)
-	args["n"] = fewMarkets + 1
-	n, err := postgres.One[struct{ Markets int }](ctx, s.db, `SELECT count(*) AS markets FROM (SELECT FROM markets m WHERE `+InReach+` LIMIT @n) m`, args)
-	if w.everywhere = n.Markets > fewMarkets; err != nil || w.everywhere {
+	n, err := postgres.One[int](ctx, s.db, `SELECT count(*)::int FROM (SELECT FROM markets LIMIT `+strconv.Itoa(fewMarkets+1)+`) m`, nil) // one plan for all
+	if w.everywhere = n > fewMarkets; err != nil || w.everywhere {
 		return w, err
 	}
 	p, err := s.Markets(ctx, by, "", List{Limit: fewMarkets})
@@ -315,7 +294,7 @@ func under[T any](ctx context.Context, db postgres.DB, setting, value, usual, sq
 // findings reads the stalls of the likeliest and puts them in order.
 func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Findings, error) {
 	f := Findings{More: h.more, Advice: h.advice}
-	vendors, stalls := likeliest(h.vendors, 2*n), likeliest(h.stalls, 2*n)
+	vendors, stalls := likeliest(h.vendors, 2*n), likeliest(h.stalls, n+1) // some vendors hold no stall
 	args := pgx.StrictNamedArgs{"codes": append([]string{}, h.codes...), "tail": h.tail}
 	args["vendor_markets"], args["vendors"] = apart(vendors)
 	args["stall_markets"], args["stalls"] = apart(stalls)

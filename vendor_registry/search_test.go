@@ -11,6 +11,7 @@ import (
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -388,6 +389,76 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 	}
 	if got, _ := w.search(w.clerk, "  ", ""); got != nil {
 		t.Errorf("nothing finds %v", got)
+	}
+}
+
+// The longest names fit into the index that a search reads them from, whatever they fold to.
+func TestTheLongestNamesAreFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mixed []rune // signs that each fold to several letters, no two alike beside each other
+	for i := range 120 {
+		mixed = append(mixed, rune(0x3300+i%0x58))
+	}
+	for i, name := range []string{strings.Repeat("\uFDFA", 120), string(mixed), strings.Repeat("𝕃", 120)} {
+		code := fmt.Sprint("Z-", i+1)
+		if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: name}}); err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if got, _ := w.search(w.clerk, name[:30], "VT"); !slices.Contains(got, code) {
+			t.Errorf("%q finds %v", name[:30], got)
+		}
+	}
+}
+
+// Codes that begin as the search, in any spelling of their numbers, and no others.
+func TestCodesAreFoundByTheirBeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, code := range []string{"A-1", "A-01B", "A 12", "A-2", "AZ-1", "Đ-7", "D-70", "K%-1", "KX-1", "Ki-ốt 3", "E-9"} {
+		if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: code}); err != nil {
+			t.Fatal(code, err)
+		}
+	}
+	for q, want := range map[string][]string{
+		"a": {"A-1", "A-01B", "A 12", "A-2", "AZ-1"}, "a1": {"A-1", "A-01B", "A 12"}, "a-01": {"A-1", "A-01B", "A 12"}, "đ7": {"Đ-7", "D-70"},
+		"kiốt": {"Ki-ốt 3"}, "ki ot 3": {"Ki-ốt 3"}, "f": nil, "e9a": nil, "zz": nil,
+	} {
+		got, _ := w.search(w.clerk, q, "VT")
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, want %q", q, got, want)
+		}
+	}
+}
+
+// Who holds a stall is not read by the index of the rule that two never do at a time: it costs ten times as much as the others.
+func TestHoldersAreFoundByTheirOwnIndex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stall("A-1")
+	tx, err := w.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{`stall_id = $2 AND ended IS NULL`, `stall_id = $2`, `stall_id = $2 AND began <= '2026-07-01' AND ended > '2026-07-01'`} {
+		rows, err := tx.Query(t.Context(), `EXPLAIN SELECT vendor_id FROM occupancies WHERE market_id = $1 AND `+where, w.vt.ID, w.vt.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan, "\n"); !strings.Contains(text, "occupancies_") || strings.Contains(text, "occupancies_one_at_a_time") {
+			t.Errorf("%s:\n%s", where, text)
+		}
 	}
 }
 

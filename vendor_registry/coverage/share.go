@@ -447,6 +447,7 @@ type view struct {
 	by    registry.Actor
 	own   []string // of an actor who is here for providers alone: their codes; nil: it sees everything there
 	shade bool     // sums are of others, shaded
+	st    *state   // of a market, where it was read in the same trip; nil: it was not
 }
 
 // known leaves of some providers those whose customers the reader may know.
@@ -492,7 +493,12 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 	inside := q.By == "provider" || q.By == "section" || q.By == "goods" || q.By == "team"
 	reg := registry.New(s.db, s.now)
 	if q.Market != "" {
-		m, err := reg.MarketFor(ctx, by, registry.SeeCoverage, q.Market)
+		b := &pgx.Batch{}
+		found, state := registry.AskMarket(b, by, registry.SeeCoverage, q.Market), v.askState(b, knownUntil(*q))
+		if err := s.db.SendBatch(ctx, b).Close(); err != nil {
+			return v, err
+		}
+		m, err := found()
 		switch {
 		case err != nil:
 			return v, err
@@ -502,6 +508,11 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 			return v, registry.Forbidden()
 		}
 		v.set.market = &m.ID
+		st, err := state()
+		if err != nil {
+			return v, err
+		}
+		v.st = &st[0]
 		return v, s.confine(ctx, by, &v, &m)
 	}
 	if !by.CanSomewhere(registry.SeeCoverage) {

@@ -131,6 +131,18 @@ type state struct {
 
 // state reads it for a view; known is until when something must have been recorded to count, nil: as things stand.
 func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, error) {
+	if v.st != nil {
+		return *v.st, nil
+	}
+	st, err := sent(ctx, s, func(b *pgx.Batch) later[state] { return v.askState(b, known) })
+	if err != nil {
+		return state{}, err
+	}
+	return st[0], nil
+}
+
+// askState puts state into a batch.
+func (v view) askState(b *pgx.Batch, known *time.Time) later[state] {
 	units := slices.Clone(v.set.wanted)
 	if !v.set.all() {
 		areas, _ := v.set.reach["areas"].([]string)
@@ -141,12 +153,12 @@ func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, e
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
 	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
-	return postgres.One[state](ctx, s.db, `
+	return asked(postgres.Ask[state](b, `
 		SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL) AS uncounted,
 		       (SELECT count(*) FROM market_now WHERE rolled_track IS NOT NULL AND rolled_track IS DISTINCT FROM track) > 0 AS moved,
 		       NOT EXISTS (SELECT FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
 		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
-		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args)
+		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
 }
 
 // later is what a batch will have found once it was sent.
