@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,7 +78,9 @@ func (h *hits) wide(ctx context.Context, db postgres.DB, w reach) error {
 
 // wideNames looks first for names with the accents that were typed, then for whole words, then for beginnings of words.
 func (h *hits) wideNames(look func(where string, args pgx.StrictNamedArgs, rare bool) (int, error)) error {
-	const whole = `string_to_array(v.name_fold, ' ') @> @words::text[]`
+	// Most names are out before they are cut into words. The planner takes the first condition for nearly always true, and so goes by the second.
+	const whole = `strpos(v.name_fold, @longest) <> 0 AND string_to_array(v.name_fold, ' ') @> @words::text[]`
+	longest := slices.MaxFunc(h.words, func(a, b string) int { return len(a) - len(b) })
 	seen := 0
 	for _, step := range []struct {
 		when  bool
@@ -85,8 +88,8 @@ func (h *hits) wideNames(look func(where string, args pgx.StrictNamedArgs, rare 
 		args  pgx.StrictNamedArgs
 		rare  bool
 	}{
-		{h.tones != nil, whole + ` AND v.name ~* ALL (@accents::text[])`, pgx.StrictNamedArgs{"words": h.words, "accents": accentPatterns(h.tones)}, false},
-		{true, whole, pgx.StrictNamedArgs{"words": h.words}, false},
+		{h.tones != nil, whole + ` AND v.name ~* ALL (@accents::text[])`, pgx.StrictNamedArgs{"longest": longest, "words": h.words, "accents": accentPatterns(h.tones)}, false},
+		{true, whole, pgx.StrictNamedArgs{"longest": longest, "words": h.words}, false},
 		{len(h.joined) >= minTail && (len(h.words) == 1 || len(h.words) == len(h.joined)), `regexp_replace(v.name_fold, '(\S)\S* ?', '\1', 'g') = @initials`,
 			pgx.StrictNamedArgs{"initials": h.joined}, true},
 	} {
