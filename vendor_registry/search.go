@@ -291,42 +291,27 @@ func under[T any](ctx context.Context, db postgres.DB, setting, value, usual, sq
 	return out, db.SendBatch(ctx, b).Close()
 }
 
-// findings reads the stalls of the likeliest and puts them in order.
+// findings reads the stalls of the likeliest and puts them in order. Some vendors hold no stall any more: then it reads those of more.
 func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Findings, error) {
 	f := Findings{More: h.more, Advice: h.advice}
-	vendors, stalls := likeliest(h.vendors, 2*n), likeliest(h.stalls, n+1) // some vendors hold no stall
-	args := pgx.StrictNamedArgs{"codes": append([]string{}, h.codes...), "tail": h.tail}
-	args["vendor_markets"], args["vendors"] = apart(vendors)
-	args["stall_markets"], args["stalls"] = apart(stalls)
-	// One plan for all: to plan seven tables takes longer than to read twenty stalls, and any plan goes by index.
-	items, err := under[Found](ctx, db, "plan_cache_mode", "force_generic_plan", "auto", `
-		WITH meant AS (
-			SELECT o.market_id, o.stall_id, o.vendor_id, false AS coded
-			FROM unnest(@vendor_markets::uuid[], @vendors::uuid[]) AS w (market_id, vendor_id)
-			JOIN occupancies o ON o.market_id = w.market_id AND o.vendor_id = w.vendor_id AND o.ended IS NULL
-			UNION ALL
-			SELECT w.market_id, w.stall_id, o.vendor_id, true
-			FROM unnest(@stall_markets::uuid[], @stalls::uuid[]) AS w (market_id, stall_id)
-			LEFT JOIN occupancies o ON o.market_id = w.market_id AND o.stall_id = w.stall_id AND o.ended IS NULL
-		)
-		SELECT m.code AS market, m.name AS market_name, concat_ws(', ', a.name, p.name) AS area, s.code AS stall, s.section, s.goods,
-		       CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status, v.name AS vendor, v.phone,
-		       s.market_id, v.id AS vendor_id, s.id AS stall_id
-		FROM (SELECT market_id, stall_id, vendor_id, bool_or(coded) AS coded FROM meant GROUP BY market_id, stall_id, vendor_id) w
-		JOIN stalls s ON s.market_id = w.market_id AND s.id = w.stall_id AND s.removed_at IS NULL
-		LEFT JOIN vendors v ON v.market_id = w.market_id AND v.id = w.vendor_id
-		JOIN markets m ON m.id = w.market_id LEFT JOIN areas a ON a.code = m.area_code LEFT JOIN areas p ON p.code = a.parent
-		WHERE w.coded OR `+alsoAt+`
-		ORDER BY substring(v.name FROM '\S+$') COLLATE vi_order, v.name COLLATE vi_order, m.code, s.position, s.code_key`, args)
-	if err != nil {
-		return f, actionContext("search", "stalls found", err)
+	var items []Found
+	for most := n + n/4 + 1; ; most *= 4 {
+		vendors, stalls := likeliest(h.vendors, most), likeliest(h.stalls, most)
+		var err error
+		if items, err = h.stallsOf(ctx, db, vendors, stalls); err != nil {
+			return f, actionContext("search", "stalls found", err)
+		}
+		left := len(h.vendors) > len(vendors) || len(h.stalls) > len(stalls)
+		if len(items) > n || !left {
+			f.More = f.More || left
+			break
+		}
 	}
 	ranks := h.ranks(items)
 	slices.SortStableFunc(items, func(a, b Found) int { return ranks[a.StallID].compare(ranks[b.StallID].rank) })
 	if len(items) > n {
 		items, f.More = items[:n], true
 	}
-	f.More = f.More || len(h.vendors) > len(vendors) || len(h.stalls) > len(stalls)
 	for i := range items {
 		it := &items[i]
 		it.Matched = ranks[it.StallID].by
@@ -348,6 +333,33 @@ func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Fi
 		f.Advice = fault.Say("Choose a market: inside of one, a search also finds names that were mistyped.")
 	}
 	return f, nil
+}
+
+// stallsOf reads the stalls of vendors and of codes, in the order of names.
+func (h *hits) stallsOf(ctx context.Context, db postgres.DB, vendors []meant[VendorID], stalls []meant[StallID]) ([]Found, error) {
+	args := pgx.StrictNamedArgs{"codes": append([]string{}, h.codes...), "tail": h.tail}
+	args["vendor_markets"], args["vendors"] = apart(vendors)
+	args["stall_markets"], args["stalls"] = apart(stalls)
+	// One plan for all: to plan seven tables takes longer than to read twenty stalls, and any plan goes by index.
+	return under[Found](ctx, db, "plan_cache_mode", "force_generic_plan", "auto", `
+		WITH meant AS (
+			SELECT o.market_id, o.stall_id, o.vendor_id, false AS coded
+			FROM unnest(@vendor_markets::uuid[], @vendors::uuid[]) AS w (market_id, vendor_id)
+			JOIN occupancies o ON o.market_id = w.market_id AND o.vendor_id = w.vendor_id AND o.ended IS NULL
+			UNION ALL
+			SELECT w.market_id, w.stall_id, o.vendor_id, true
+			FROM unnest(@stall_markets::uuid[], @stalls::uuid[]) AS w (market_id, stall_id)
+			LEFT JOIN occupancies o ON o.market_id = w.market_id AND o.stall_id = w.stall_id AND o.ended IS NULL
+		)
+		SELECT m.code AS market, m.name AS market_name, concat_ws(', ', a.name, p.name) AS area, s.code AS stall, s.section, s.goods,
+		       CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status, v.name AS vendor, v.phone,
+		       s.market_id, v.id AS vendor_id, s.id AS stall_id
+		FROM (SELECT market_id, stall_id, vendor_id, bool_or(coded) AS coded FROM meant GROUP BY market_id, stall_id, vendor_id) w
+		JOIN stalls s ON s.market_id = w.market_id AND s.id = w.stall_id AND s.removed_at IS NULL
+		LEFT JOIN vendors v ON v.market_id = w.market_id AND v.id = w.vendor_id
+		JOIN markets m ON m.id = w.market_id LEFT JOIN areas a ON a.code = m.area_code LEFT JOIN areas p ON p.code = a.parent
+		WHERE w.coded OR `+alsoAt+`
+		ORDER BY substring(v.name FROM '\S+$') COLLATE vi_order, v.name COLLATE vi_order, m.code, s.position, s.code_key`, args)
 }
 
 // ranks are by what each stall was found: by its code or by its vendor, whichever fits better.

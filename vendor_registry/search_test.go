@@ -434,6 +434,25 @@ func TestCodesAreFoundByTheirBeginning(t *testing.T) {
 	}
 }
 
+// Those who hold a stall are found behind any number of namesakes who gave theirs up.
+func TestFormerVendorsHideNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 60 {
+		if _, err := w.reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: stallCode(i), Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.byHand = true
+	w.exec(`UPDATE occupancies SET ended = began WHERE stall_id NOT IN (SELECT id FROM stalls WHERE code IN ('A-07', 'B-13', 'C-19'))`)
+	for limit, want := range map[int]int{2: 2, 3: 3, 20: 3} {
+		f, err := w.reg.Search(t.Context(), w.clerk, "ly minh tam", "VT", limit)
+		if err != nil || len(f.Items) != want || f.More != (limit == 2) {
+			t.Errorf("at most %d: %d, more %v, %v", limit, len(f.Items), f.More, err)
+		}
+	}
+}
+
 // Who holds a stall is not read by the index of the rule that two never do at a time: it costs ten times as much as the others.
 func TestHoldersAreFoundByTheirOwnIndex(t *testing.T) {
 	t.Parallel()
