@@ -47,7 +47,7 @@ var wide = map[string]string{
 	"vendor_registry/wide.go wide":                      "a condition of the search over the country, joined to a vendor",
 	"vendor_registry/wide.go candidates":                "the search over the country asks every shard, for a bounded number of rows",
 	"vendor_registry/wide.go codedWide":                 "the same",
-	"vendor_registry/search.go findings":                "rows that were found, by market and id",
+	"vendor_registry/search.go stallsOf":                "rows that were found, by market and id",
 	"vendor_registry/coverage/quarter.go closed":        "a figure of many markets, one row each",
 	"vendor_registry/coverage/quarter.go correction":    "a figure of many markets, joined by market_id",
 	"vendor_registry/coverage/report.go aims":           "targets of many markets, joined by market_id",

@@ -129,7 +129,8 @@ func session(cfg *pgx.ConnConfig) (proxied bool, err error) {
 		params["statement_timeout"] = StatementTimeout.String()
 		params["lock_timeout"] = LockTimeout.String()
 		params["idle_in_transaction_session_timeout"] = IdleTimeout.String()
-		params["jit"] = "off" // for a province's figures of a past day, compiling them took 50 to 110 ms and reading them less
+		params["jit"] = "off"                           // for a province's figures of a past day, compiling them took 50 to 110 ms and reading them less
+		params["max_parallel_workers_per_gather"] = "0" // for the country's reasons, starting two took 30 ms, to read no row
 	}
 	for k, v := range params {
 		if _, set := cfg.RuntimeParams[k]; !set || k == "timezone" {

@@ -21,6 +21,10 @@ func TestReasonsOfACountry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A school with as many: it is no market, and in no figure.
+	if _, err := reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "S", Name: "Trường học", Site: "school"}); err != nil {
+		t.Fatal(err)
+	}
 	for _, sql := range []string{
 		`UPDATE market_now SET vendors = 500000`,
 		`INSERT INTO market_day_delta (market_id, day, vendors) SELECT id, '2026-11-01', 500000 FROM markets`,
@@ -38,6 +42,7 @@ func TestReasonsOfACountry(t *testing.T) {
 		"now":                    {coverage.Question{}, 800_000, 14},
 		"of one market":          {coverage.Question{Market: "A"}, 400_000, 14},
 		"on a past day":          {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 800_000, 10},
+		"on the day itself":      {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -14))}, 800_000, 0},
 		"of one market, earlier": {coverage.Question{Market: "A", AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 400_000, 10},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -209,6 +209,14 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			SELECT `+key+` AS key, count(*)::int AS markets, ARRAY[`+each("sum(n.% + coalesce(w.%, 0))")+`]::bigint[] AS n
 			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
 			WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
+	case v.everybody(st, group, by): // added up before anything else is asked of the rows, and what is of no market taken off again: there is little
+		found = postgres.Ask[sum](b, `
+			SELECT n.key, 0 AS markets, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
+			FROM (SELECT key, `+by.named("sum(%)")+` FROM market_split_now WHERE split = `+quoted[by.split]+` GROUP BY 1
+			      UNION ALL SELECT s.key, `+by.named("-s.%")+` FROM market_now m JOIN market_split_now s ON s.market_id = m.market_id AND s.split = `+quoted[by.split]+` WHERE m.track IS NULL
+			      UNION ALL SELECT `+keyOf[by.split]+`, `+by.named("c.%")+` FROM vendor_changes c JOIN market_now m ON m.market_id = c.market_id AND m.track IS NOT NULL
+			      WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> '') n
+			GROUP BY 1 ORDER BY 1`, more)
 	default:
 		first := firsts[group]
 		if by.only == nil {
@@ -234,6 +242,11 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 func (v set) whole(st state, group string) bool {
 	codes, _ := v.reach["codes"].([]string)
 	return st.Provinces && v.market == nil && (v.all() || len(codes) == 0) && (group == "" || group == "province")
+}
+
+// everybody reports whether a slice goes by the keys of all vendors in the country: then it matters for no market where it lies.
+func (v set) everybody(st state, group string, by slice) bool {
+	return by.split != "" && by.only == nil && v.wanted == nil && v.all() && v.whole(st, group)
 }
 
 // lies is the statement for the tracks of such a set, each with the group that it lies in.
@@ -275,6 +288,13 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 	case v.rolled(st, group, by, known):
 		sql, args := v.ofProvinces(group, days)
 		steps = postgres.Ask[step](b, sql, args)
+	case known == nil && v.everybody(st, group, by): // as of now
+		steps = postgres.Ask[step](b, `
+			SELECT n.key, n.at, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
+			FROM (SELECT key, width_bucket(day - 1, @days::date[]) AS at, `+by.named("sum(%)")+` FROM market_split_day_delta WHERE split = `+quoted[by.split]+` AND day <= @last GROUP BY 1, 2
+			      UNION ALL SELECT s.key, width_bucket(s.day - 1, @days::date[]), `+by.named("-s.%")+` FROM market_now m JOIN market_split_day_delta s ON s.market_id = m.market_id
+			      WHERE m.track IS NULL AND s.split = `+quoted[by.split]+` AND s.day <= @last) n
+			GROUP BY 1, 2`, pgx.StrictNamedArgs{"days": days, "last": last})
 	case len(days) == 1 && by.split == "" && known == nil && !st.began.IsZero() && st.today.Number()-last.Number() < last.Number()-st.began.Number():
 		// What stands now less what came since: fewer days to read.
 		where, args := v.where(pgx.StrictNamedArgs{"last": last, "today": st.today, "end": st.today.End()})
