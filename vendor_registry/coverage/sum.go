@@ -218,21 +218,24 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			      WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> '') n
 			GROUP BY 1 ORDER BY 1`, more)
 	default:
-		first := firsts[group]
+		first := map[string]string{"": `1`, "market": `1`, "commune": `min(n.code)`, "province": `n.key = '', n.key`}[group]
 		if by.only == nil {
-			key, first = "n.key", "min(t.code)"
+			key, first = "n.key", "min(n.code)"
 		} else {
 			more["only"], narrowed = by.only, ` AND n.key = ANY (@only)`
 		}
 		where, args := v.where(more)
+		// Each market's are looked up on their own: joined with them all, the planner would read those of the whole country.
 		found = postgres.Ask[sum](b, `
 			WITH pending AS MATERIALIZED (
 				SELECT c.market_id, `+keyOf[by.split]+` AS key, `+each("c.%::int", "stands")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> ''
 			)
-			SELECT `+key+` AS key, 0 AS markets, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
-			FROM market_tracks t
-			JOIN (SELECT market_id, key, `+each("%", "stands")+` FROM market_split_now WHERE split = `+quoted[by.split]+` UNION ALL SELECT * FROM pending) n ON n.market_id = t.market_id
-			WHERE `+where+narrowed+` GROUP BY 1 ORDER BY `+first, args)
+			SELECT n.key, 0 AS markets, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
+			FROM (SELECT `+key+` AS key, t.code, `+by.named("n.%")+`
+			      FROM market_tracks t CROSS JOIN LATERAL (SELECT n.key, `+by.named("sum(n.%)")+` FROM market_split_now n WHERE n.market_id = t.market_id AND n.split = `+quoted[by.split]+narrowed+` GROUP BY n.market_id, n.key) n
+			      WHERE `+where+`
+			      UNION ALL SELECT `+key+`, t.code, `+by.named("n.%")+` FROM market_tracks t JOIN pending n ON n.market_id = t.market_id WHERE `+where+narrowed+`) n
+			GROUP BY 1 ORDER BY `+first, args)
 	}
 	return asked(found)
 }
