@@ -16,15 +16,15 @@ import (
 // service calls it from time to time; it may run late, twice or nowhere for days: what it did not do yet, figures add themselves.
 //
 // It counts markets that the release before this one knew, and visits that nobody counted with their recording; lays seasons out
-// again; carries what time alone changed into the figures of now; and adds days to those of the provinces.
+// again; carries what time alone changed into the figures of now; and adds what happened to the sums of the provinces.
 func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
 	now := s.now()
 	due, err := postgres.All[MarketID](ctx, s.db, `
 		SELECT n.market_id FROM market_now n WHERE n.counted_at IS NULL
 		UNION SELECT m.id FROM markets m WHERE m.id NOT IN (SELECT n.market_id FROM market_now n)
 		UNION SELECT c.market_id FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
-		UNION SELECT d.market_id FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id WHERE NOT d.rolled AND n.track IS NOT NULL
-		UNION SELECT n.market_id FROM market_now n WHERE n.rolled_track IS NOT NULL AND n.rolled_track IS DISTINCT FROM n.track
+		UNION SELECT c.market_id FROM vendor_changes c JOIN market_now n ON n.market_id = c.market_id WHERE NOT c.summed AND c.since <= @now AND n.track IS NOT NULL
+		UNION SELECT n.market_id FROM market_now n WHERE n.summed_track IS NOT NULL AND n.summed_track IS DISTINCT FROM n.track
 		UNION SELECT n.market_id FROM market_now n WHERE (n.counted_at`+inZone+`)::date < date_trunc('month', @today::date::timestamp)
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.recorded_at > n.counted_at - @overlap::interval
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.voided_at > n.counted_at - @overlap::interval
@@ -85,7 +85,7 @@ func (s *Service) keepCounts(ctx context.Context, m MarketID, now time.Time) err
 		if err := carry(ctx, tx, m, now); err != nil {
 			return err
 		}
-		if err := roll(ctx, tx, m); err != nil {
+		if err := sumUp(ctx, tx, m); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE market_now SET counted_at = @now WHERE market_id = @market`, pgx.StrictNamedArgs{"market": m, "now": now})
@@ -110,50 +110,10 @@ func carry(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time) error {
 	return tx.SendBatch(ctx, b).Close()
 }
 
-// weekOf is the last day of the week of a day.
-const weekOf = `(date_trunc('week', day::timestamp) + interval '6 days')::date`
-
-// roll adds a market's days to those of its track, and takes them from another one's where it lies elsewhere by now.
-func roll(ctx context.Context, tx pgx.Tx, m MarketID) error {
-	sums := each(Counted, "%")
-	added := each(Counted, "% = t.% + excluded.%")
-	b := &pgx.Batch{}
-	args := pgx.StrictNamedArgs{"market": m}
-	b.Queue(`
-		WITH moved AS (
-			DELETE FROM market_day_delta d USING market_now n
-			WHERE d.market_id = @market AND d.rolled AND n.market_id = @market AND n.rolled_track IS DISTINCT FROM n.track
-			RETURNING n.rolled_track, d.day, `+each(Counted, "d.%")+`
-		), less AS (
-			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT rolled_track, day, `+each(Counted, "-%")+` FROM moved ORDER BY day
-			ON CONFLICT (track, day) DO UPDATE SET `+added+`
-		), weeks AS (
-			INSERT INTO province_week_delta AS t (track, week, `+sums+`) SELECT rolled_track, `+weekOf+`, `+each(Counted, "-sum(%)")+` FROM moved GROUP BY 1, 2 ORDER BY 2
-			ON CONFLICT (track, week) DO UPDATE SET `+added+`
-		)
-		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, false, `+sums+` FROM moved
-		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)
-	b.Queue(`UPDATE market_now SET rolled_track = track WHERE market_id = @market AND rolled_track IS DISTINCT FROM track`, args)
-	b.Queue(`
-		WITH new AS (
-			DELETE FROM market_day_delta d USING market_now n
-			WHERE d.market_id = @market AND NOT d.rolled AND n.market_id = @market AND n.track IS NOT NULL
-			RETURNING n.track, d.day, `+each(Counted, "d.%")+`
-		), more AS (
-			INSERT INTO province_day_delta AS t (track, day, `+sums+`) SELECT track, day, `+sums+` FROM new ORDER BY day
-			ON CONFLICT (track, day) DO UPDATE SET `+added+`
-		), weeks AS (
-			INSERT INTO province_week_delta AS t (track, week, `+sums+`) SELECT track, `+weekOf+`, `+each(Counted, "sum(%)")+` FROM new GROUP BY 1, 2 ORDER BY 2
-			ON CONFLICT (track, week) DO UPDATE SET `+added+`
-		)
-		INSERT INTO market_day_delta AS t (market_id, day, rolled, `+sums+`) SELECT @market, day, true, `+sums+` FROM new
-		ON CONFLICT (market_id, day, rolled) DO UPDATE SET `+added, args)
-	return tx.SendBatch(ctx, b).Close()
-}
-
-// Miscount is a figure of a market whose counter differs from what the facts say.
+// Miscount is a figure of a market, or of a track, whose counter differs from what the facts say.
 type Miscount struct {
 	Market  string `json:"market"`
+	Track   string `json:"track,omitempty"`
 	Figure  string `json:"figure"` // one of Counted; with a provider or a barrier behind a colon, and a day where it is one's
 	Counter int    `json:"counter"`
 	Facts   int    `json:"facts"`
@@ -241,7 +201,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 			if k[0] != "" {
 				name += ":" + k[1]
 			}
-			found = append(found, Miscount{m.Code, name, p.counter[i], p.facts[i]})
+			found = append(found, Miscount{m.Code, "", name, p.counter[i], p.facts[i]})
 		}
 	}
 	days, err := postgres.All[dayCount](ctx, tx, `
@@ -263,7 +223,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 			if d.Split != "" {
 				name += ":" + d.Key
 			}
-			found = append(found, Miscount{m.Code, name + " on " + d.Day, d.Counter[i], d.Changes[i]})
+			found = append(found, Miscount{m.Code, "", name + " on " + d.Day, d.Counter[i], d.Changes[i]})
 		}
 	}
 	slices.SortFunc(found, func(a, b Miscount) int { return slices.Compare([]string{a.Figure}, []string{b.Figure}) })
@@ -289,10 +249,6 @@ func (s *Service) mendCounts(ctx context.Context, by Actor, m Market, now time.T
 	}
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM market_now WHERE market_id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID}); err != nil {
-			return err
-		}
-		// What the days say goes by the changes; what the province's days hold of this market is taken off by what was added.
-		if err := roll(ctx, tx, m.ID); err != nil {
 			return err
 		}
 		counted := each(Counted, "%")

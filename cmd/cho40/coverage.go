@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -398,10 +399,17 @@ func (q coverageCheckCmd) Run(ctx context.Context, c *config, out output) error 
 		if err != nil {
 			return err
 		}
-		for _, m := range found {
-			wrong = append(wrong, m)
-			rows = append(rows, []string{m.Market, m.Figure, strconv.Itoa(m.Counter), strconv.Itoa(m.Facts)})
+		wrong = append(wrong, found...)
+	}
+	if q.Market == "" {
+		found, err := a.registry.CheckSums(ctx, q.Mend)
+		if err != nil {
+			return err
 		}
+		wrong = append(wrong, found...)
+	}
+	for _, m := range wrong {
+		rows = append(rows, []string{cmp.Or(m.Market, m.Track), m.Figure, strconv.Itoa(m.Counter), strconv.Itoa(m.Facts)})
 	}
 	if len(wrong) > 0 || c.Format != "table" {
 		if err := c.list(out, wrong, []string{"market", "figure", "counter", "facts"}, rows); err != nil {

@@ -178,7 +178,7 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 
 // ownHistory is the history for an actor who is here for providers alone: exact of their vendors, shaded of the rest.
 func (s *Service) ownHistory(ctx context.Context, v view, q Trend, out History, group string, ds []registry.Day, now time.Time) (History, error) {
-	own, err := s.lines(ctx, v, q, group, slice{"provider", v.own}, ds, now)
+	own, err := s.lines(ctx, v, q, group, slice{split: "provider", only: v.own}, ds, now)
 	if err != nil {
 		return History{}, fmt.Errorf("history: %w", err)
 	}
@@ -317,7 +317,7 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 		if err != nil {
 			return nil, err
 		}
-		own, err := s.run(ctx, v, q, "market", slice{"provider", v.own}, ds, now)
+		own, err := s.run(ctx, v, q, "market", slice{split: "provider", only: v.own}, ds, now)
 		if err != nil {
 			return nil, err
 		}
@@ -387,7 +387,7 @@ func (s *Service) knownOn(ctx context.Context, v view, q Trend, ds []registry.Da
 	if err != nil || !ever {
 		return nil, err
 	}
-	lines, err := s.lines(ctx, v, q, "", slice{split: "provider"}, ds, now)
+	lines, err := s.lines(ctx, v, q, "", slice{split: "provider", heads: true}, ds, now)
 	if err != nil {
 		return nil, err
 	}

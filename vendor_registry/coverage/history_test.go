@@ -278,6 +278,9 @@ func TestCountersUnderConcurrentWriters(t *testing.T) {
 	if err != nil || len(wrong) > 0 {
 		t.Errorf("counters differ from the facts: %+v, %v", wrong, err)
 	}
+	if wrong, err := m.reg.CheckSums(ctx, false); err != nil || len(wrong) > 0 {
+		t.Errorf("sums differ from the changes: %+v, %v", wrong, err)
+	}
 	now, err := m.cov.Share(ctx, m.clerk, coverage.Question{Market: m.code})
 	if err != nil || now.Vendors == 0 || now.Accepting == 0 {
 		t.Fatalf("%+v, %v", now, err)
@@ -304,6 +307,10 @@ func TestMiscounts(t *testing.T) {
 		`UPDATE vendor_changes SET accepting = 0 WHERE accepting = 1`,
 		`DELETE FROM vendor_changes`,
 		`UPDATE market_day_delta SET vendors = 7`,
+		`UPDATE province_sums SET vendors = vendors + 1 WHERE split = 'provider'`,
+		`DELETE FROM province_sums WHERE span = 91`,
+		`INSERT INTO province_sums (track, split, span, ends, key, vendors) VALUES ('', 'barrier', 7, '2026-03-08', 'fees', 2)`,
+		`UPDATE vendor_changes SET summed = false WHERE summed`,
 	} {
 		if _, err := m.db.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -312,7 +319,11 @@ func TestMiscounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(wrong) == 0 {
+		sums, err := m.reg.CheckSums(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wrong)+len(sums) == 0 {
 			t.Errorf("%s is not found out", sql)
 		}
 		if wrong, err = m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
@@ -320,6 +331,19 @@ func TestMiscounts(t *testing.T) {
 		}
 		if got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", By: "provider"}); err != nil || got.Vendors != 2 || got.Accepting != 1 || got.Split[0].Vendors != 2 {
 			t.Errorf("after %s and mending: %+v, %v", sql, got, err)
+		}
+		for _, kept := range []bool{false, true} {
+			if kept {
+				if _, err := m.reg.KeepCounts(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if wrong, err = m.reg.CheckSums(t.Context(), false); err != nil || len(wrong) > 0 {
+				t.Errorf("after %s and mending, kept %v: %+v, %v", sql, kept, wrong, err)
+			}
+			if got, err := m.cov.Share(t.Context(), actor("officer", "all"), coverage.Question{By: "provider"}); err != nil || len(got.Split) != 1 || got.Split[0].Vendors != 2 || got.Split[0].Accepting != 1 || len(got.Barriers) != 1 || got.Barriers[0].Code != "never_asked" {
+				t.Errorf("after %s and mending, kept %v, of the country: %+v, %v", sql, kept, got, err)
+			}
 		}
 	}
 }

@@ -30,6 +30,14 @@ func TestReasonsOfACountry(t *testing.T) {
 		`INSERT INTO market_day_delta (market_id, day, vendors) SELECT id, '2026-11-01', 500000 FROM markets`,
 		`INSERT INTO market_split_now (market_id, split, key, vendors, stands) SELECT id, 'barrier', 'fees', 400000, 400000::bigint * (date '2026-11-10' - date '1970-01-01') FROM markets`,
 		`INSERT INTO market_split_day_delta (market_id, split, key, day, vendors, stands) SELECT market_id, split, key, '2026-11-10', vendors, stands FROM market_split_now`,
+		`INSERT INTO province_sums (track, split, span, ends, key, vendors, stands)
+		 SELECT w.track, x.split, s.span, s.ends, x.key, sum(x.vendors), sum(x.stands)
+		 FROM (SELECT market_id, '' AS split, '' AS key, vendors, 0 AS stands, date '2026-11-01' AS day FROM market_day_delta
+		       UNION ALL SELECT market_id, split, key, vendors, stands, day FROM market_split_day_delta) x
+		 JOIN market_now n ON n.market_id = x.market_id AND n.track IS NOT NULL CROSS JOIN LATERAL (VALUES (n.track), ('*')) w (track)
+		 JOIN (VALUES (date '2026-11-01', 1, date '2026-11-01'), ('2026-11-01', 7, '2026-11-01'), ('2026-11-01', 91, '2027-01-17'),
+		              ('2026-11-10', 1, '2026-11-10'), ('2026-11-10', 7, '2026-11-15'), ('2026-11-10', 91, '2027-01-17')) s (day, span, ends) ON s.day = x.day
+		 GROUP BY 1, 2, 3, 4, 5`,
 	} {
 		if _, err := db.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

@@ -187,7 +187,7 @@ func asLines(sums []sum) []line {
 // ofOthers are the figures of others that a reader knows, by group.
 func (s *Service) ofOthers(ctx context.Context, v view, read reader, group string) (map[string][]int, []int, error) {
 	b := &pgx.Batch{}
-	ofAll, ofOwn := read(b, "market", slice{}), read(b, "market", slice{"provider", v.own})
+	ofAll, ofOwn := read(b, "market", slice{}), read(b, "market", slice{split: "provider", only: v.own})
 	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 		return nil, nil, err
 	}
@@ -219,7 +219,7 @@ func ownOnly(v view, q Question, read reader) reader {
 		case by.split != "":
 			return read(b, group, by)
 		}
-		ofAll, ofOwn := read(b, group, slice{}), read(b, group, slice{"provider", v.own})
+		ofAll, ofOwn := read(b, group, slice{}), read(b, group, slice{split: "provider", only: v.own})
 		return func() ([]sum, error) {
 			all, err := ofAll()
 			if err != nil {

@@ -202,7 +202,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	var ofReports, ofBarriers, ofProviders later[sum] = nothing[sum], nothing[sum], nothing[sum]
 	ofParts := read(batch, group, slice{})
 	if len(reports) > 0 {
-		ofReports = read(batch, group, slice{"provider", reports})
+		ofReports = read(batch, group, slice{split: "provider", only: reports, heads: true})
 	}
 	if told {
 		ofBarriers = read(batch, "", slice{split: "barrier"})
@@ -309,7 +309,7 @@ func (s *Service) reading(ctx context.Context, v view, st state, q Question, now
 			return func() ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }
 		}, nil
 	case v.past || known != nil:
-		if st.today = registry.DayOf(now); known == nil && v.set.market == nil && (v.own != nil || !v.set.rolled(st, q.group(), slice{}, known)) {
+		if st.today = registry.DayOf(now); known == nil && v.set.market == nil && (v.own != nil || !v.set.bySums(st, q.group(), known)) {
 			var err error
 			if st.began, err = s.began(ctx); err != nil {
 				return nil, err
@@ -339,7 +339,9 @@ func (s *Service) reporting(ctx context.Context, days []registry.Day, known time
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
 	all, err := postgres.All[told](ctx, s.db, `
-		SELECT ARRAY(SELECT DISTINCT u.provider FROM use_reports u WHERE u.day <= d.day AND u.day > d.day - @within::int AND u.recorded_at <= @known::timestamptz ORDER BY 1) AS providers
+		WITH told AS MATERIALIZED (SELECT DISTINCT provider FROM use_reports)
+		SELECT ARRAY(SELECT p.provider FROM told p WHERE EXISTS (
+		         SELECT FROM use_reports u WHERE u.provider = p.provider AND u.day <= d.day AND u.day > d.day - @within::int AND u.recorded_at <= @known::timestamptz) ORDER BY 1) AS providers
 		FROM unnest(@days::date[]) WITH ORDINALITY d (day, n) ORDER BY d.n`, args)
 	of := make([][]string, len(all))
 	for i, t := range all {

@@ -904,6 +904,42 @@ func (h *history) check(asOf registry.Day, at time.Time) {
 	}
 }
 
+// step does one thing that happens in a market, or lets time pass.
+func (h *history) step() {
+	step := rapid.IntRange(0, 28).Draw(h.T, "step")
+	switch {
+	case step < 3:
+		h.register()
+	case step < 5:
+		h.propose()
+	case step < 9:
+		h.decide()
+	case step < 11:
+		h.issue()
+	case step < 12:
+		h.print()
+	case step < 18:
+		h.visit()
+	case step < 19:
+		h.stand()
+	case step < 21:
+		h.trade()
+	case step < 22:
+		h.transfer()
+	case step < 23:
+		h.leave()
+	case step < 24:
+		h.merge()
+	case step < 25:
+		h.find()
+	case step < 26:
+		h.keepCounts()
+	default:
+		h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(h.T, "minutes")) * time.Minute)
+	}
+	h.at = h.at.Add(time.Duration(rapid.IntRange(0, 1).Draw(h.T, "seconds")) * time.Second)
+}
+
 func TestShareOfAnyHistory(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -912,38 +948,7 @@ func TestShareOfAnyHistory(t *testing.T) {
 		h := &history{T: r, market: open(t, db, fmt.Sprintf("M%d", n.Add(1)), ""), ctx: t}
 		h.check(registry.Day{}, h.at)
 		for range rapid.IntRange(1, 30).Draw(r, "steps") {
-			step := rapid.IntRange(0, 28).Draw(r, "step")
-			switch {
-			case step < 3:
-				h.register()
-			case step < 5:
-				h.propose()
-			case step < 9:
-				h.decide()
-			case step < 11:
-				h.issue()
-			case step < 12:
-				h.print()
-			case step < 18:
-				h.visit()
-			case step < 19:
-				h.stand()
-			case step < 21:
-				h.trade()
-			case step < 22:
-				h.transfer()
-			case step < 23:
-				h.leave()
-			case step < 24:
-				h.merge()
-			case step < 25:
-				h.find()
-			case step < 26:
-				h.keepCounts()
-			default:
-				h.at = h.at.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(r, "minutes")) * time.Minute)
-			}
-			h.at = h.at.Add(time.Duration(rapid.IntRange(0, 1).Draw(r, "seconds")) * time.Second)
+			h.step()
 		}
 		h.check(registry.Day{}, h.at)
 		h.counted()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,15 +97,18 @@ var quoted = map[string]string{"provider": `'provider'`, "barrier": `'barrier'`}
 type slice struct {
 	split string   // provider, barrier; empty: all vendors
 	only  []string // keys; nil: each on its own
+	heads bool     // nothing is wanted but how many vendors there are
 }
 
-// summed are the columns of a sum as a statement lists them; % stands for the column. Of barriers nothing is wanted but who has them, and
-// since when.
+// few reports whether nothing is wanted but how many vendors there are and, of barriers, since when they stand.
+func (by slice) few() bool { return by.heads || by.split == "barrier" }
+
+// summed are the columns of a sum as a statement lists them; % stands for the column.
 func (by slice) summed(pattern string) string {
 	if by.split == "" {
 		return each(pattern)
 	}
-	if by.split != "barrier" {
+	if !by.few() {
 		return each(pattern, "stands")
 	}
 	var parts []string
@@ -121,7 +125,7 @@ func (by slice) summed(pattern string) string {
 // state is what the answer to a question depends on beside the question.
 type state struct {
 	Uncounted bool     // some market's figures of before the counters are not counted yet
-	Moved     bool     // days of some market are not taken yet from a province where it lies no more
+	Moved     bool     // some market is not taken yet from the sums of a province where it lies no more
 	Provinces bool     // what is asked for, and what the actor reaches, are whole provinces
 	Reports   []string // providers who told of any of the last days before the end of the day
 	Closed    bool     // the day's quarter is closed somewhere
@@ -155,7 +159,7 @@ func (v view) askState(b *pgx.Batch, known *time.Time) later[state] {
 	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
 	return asked(postgres.Ask[state](b, `
 		SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL) AS uncounted,
-		       (SELECT count(*) FROM market_now WHERE rolled_track IS NOT NULL AND rolled_track IS DISTINCT FROM track) > 0 AS moved,
+		       (SELECT count(*) FROM market_now WHERE summed_track IS NOT NULL AND summed_track IS DISTINCT FROM track) > 0 AS moved,
 		       NOT EXISTS (SELECT FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
 		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
 		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
@@ -194,11 +198,13 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			only = ` AND m.track IS NOT NULL`
 		}
 		found = postgres.Ask[sum](b, `
-			WITH lies AS MATERIALIZED (`+lies+`)
+			WITH lies AS MATERIALIZED (`+lies+`), pending AS MATERIALIZED (
+				SELECT c.market_id, `+each("c.%::int")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
+			)
 			SELECT t.key, sum(n.markets)::int AS markets, ARRAY[`+each("sum(n.%)")+`]::bigint[] AS n
 			FROM (SELECT m.track, count(*) AS markets, `+each("sum(m.%)::int AS %")+` FROM market_now m WHERE true`+only+` GROUP BY 1
-			      UNION ALL SELECT m.track, 0, `+each("c.%::int")+` FROM vendor_changes c JOIN market_now m ON m.market_id = c.market_id
-			      WHERE NOT c.carried AND c.since <= @now`+only+`) n JOIN lies t ON t.track = n.track
+			      UNION ALL SELECT m.track, 0, `+each("c.%")+` FROM pending c JOIN market_now m ON m.market_id = c.market_id
+			      WHERE m.market_id = ANY (ARRAY(SELECT market_id FROM pending))`+only+`) n JOIN lies t ON t.track = n.track
 			GROUP BY 1 ORDER BY t.key = '', 1`, of)
 	case by.split == "":
 		where, args := v.where(more)
@@ -209,14 +215,9 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			SELECT `+key+` AS key, count(*)::int AS markets, ARRAY[`+each("sum(n.% + coalesce(w.%, 0))")+`]::bigint[] AS n
 			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
 			WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
-	case v.everybody(st, group, by): // added up before anything else is asked of the rows, and what is of no market taken off again: there is little
-		found = postgres.Ask[sum](b, `
-			SELECT n.key, 0 AS markets, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
-			FROM (SELECT key, `+by.named("sum(%)")+` FROM market_split_now WHERE split = `+quoted[by.split]+` GROUP BY 1
-			      UNION ALL SELECT s.key, `+by.named("-s.%")+` FROM market_now m JOIN market_split_now s ON s.market_id = m.market_id AND s.split = `+quoted[by.split]+` WHERE m.track IS NULL
-			      UNION ALL SELECT `+keyOf[by.split]+`, `+by.named("c.%")+` FROM vendor_changes c JOIN market_now m ON m.market_id = c.market_id AND m.track IS NOT NULL
-			      WHERE NOT c.carried AND c.since <= @now AND `+keyOf[by.split]+` <> '') n
-			GROUP BY 1 ORDER BY 1`, more)
+	case v.bySums(st, group, nil):
+		sql, args := v.ofProvinces(group, by, []registry.Day{registry.DayOf(now)}, &now)
+		found = postgres.Ask[sum](b, `SELECT n.key, 0 AS markets, n.n FROM (`+sql+`) n ORDER BY n.key = '', 1`, args)
 	default:
 		first := map[string]string{"": `1`, "market": `1`, "commune": `min(n.code)`, "province": `n.key = '', n.key`}[group]
 		if by.only == nil {
@@ -245,11 +246,6 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 func (v set) whole(st state, group string) bool {
 	codes, _ := v.reach["codes"].([]string)
 	return st.Provinces && v.market == nil && (v.all() || len(codes) == 0) && (group == "" || group == "province")
-}
-
-// everybody reports whether a slice goes by the keys of all vendors in the country: then it matters for no market where it lies.
-func (v set) everybody(st state, group string, by slice) bool {
-	return by.split != "" && by.only == nil && v.wanted == nil && v.all() && v.whole(st, group)
 }
 
 // lies is the statement for the tracks of such a set, each with the group that it lies in.
@@ -288,26 +284,27 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 	last := days[len(days)-1]
 	var steps *[]step
 	switch {
-	case v.rolled(st, group, by, known):
-		sql, args := v.ofProvinces(group, days)
+	case v.bySums(st, group, known):
+		sql, args := v.ofProvinces(group, by, days, nil)
 		steps = postgres.Ask[step](b, sql, args)
-	case known == nil && v.everybody(st, group, by): // as of now
-		steps = postgres.Ask[step](b, `
-			SELECT n.key, n.at, ARRAY[`+by.summed("sum(n.%)")+`]::bigint[] AS n
-			FROM (SELECT key, width_bucket(day - 1, @days::date[]) AS at, `+by.named("sum(%)")+` FROM market_split_day_delta WHERE split = `+quoted[by.split]+` AND day <= @last GROUP BY 1, 2
-			      UNION ALL SELECT s.key, width_bucket(s.day - 1, @days::date[]), `+by.named("-s.%")+` FROM market_now m JOIN market_split_day_delta s ON s.market_id = m.market_id
-			      WHERE m.track IS NULL AND s.split = `+quoted[by.split]+` AND s.day <= @last) n
-			GROUP BY 1, 2`, pgx.StrictNamedArgs{"days": days, "last": last})
-	case len(days) == 1 && by.split == "" && known == nil && !st.began.IsZero() && st.today.Number()-last.Number() < last.Number()-st.began.Number():
+	case len(days) == 1 && (by.split == "" || by.only != nil) && known == nil && !st.began.IsZero() && st.today.Number()-last.Number() < last.Number()-st.began.Number():
 		// What stands now less what came since: fewer days to read.
-		where, args := v.where(pgx.StrictNamedArgs{"last": last, "today": st.today, "end": st.today.End()})
+		more, keyed := pgx.StrictNamedArgs{"last": last, "today": st.today, "end": st.today.End()}, ``
+		of, now, days := `true`, `market_now n`, `market_day_delta d WHERE d.market_id = t.market_id`
+		if by.split != "" {
+			more["only"], of = by.only, keyOf[by.split]+` = ANY (@only)`
+			keyed = ` AND %.split = ` + quoted[by.split] + ` AND %.key = ANY (@only)`
+			now = `LATERAL (SELECT n.market_id, ` + by.named("sum(n.%)") + ` FROM market_split_now n WHERE n.market_id = t.market_id` + strings.ReplaceAll(keyed, "%", "n") + ` GROUP BY 1) n`
+			days = `market_split_day_delta d WHERE d.market_id = t.market_id` + strings.ReplaceAll(keyed, "%", "d")
+		}
+		where, args := v.where(more)
 		steps = postgres.Ask[step](b, `
 			WITH pending AS MATERIALIZED (
-				SELECT c.market_id, `+each("sum(c.%)::int AS %")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @end GROUP BY 1
+				SELECT c.market_id, `+by.named("sum(c.%)")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @end AND `+of+` GROUP BY 1
 			)
-			SELECT `+groups[group]+` AS key, 0 AS at, ARRAY[`+each("sum(n.% + coalesce(w.%, 0) - coalesce(d.%, 0))")+`]::bigint[] AS n
-			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
-			LEFT JOIN LATERAL (SELECT `+each("sum(d.%)::int AS %")+` FROM market_day_delta d WHERE d.market_id = t.market_id AND d.day > @last AND d.day <= @today GROUP BY d.market_id) d ON true
+			SELECT `+groups[group]+` AS key, 0 AS at, ARRAY[`+by.summed("sum(coalesce(n.%, 0) + coalesce(w.%, 0) - coalesce(d.%, 0))")+`]::bigint[] AS n
+			FROM market_tracks t LEFT JOIN `+now+` ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
+			LEFT JOIN LATERAL (SELECT `+by.named("sum(d.%)")+` FROM `+days+` AND d.day > @last AND d.day <= @today GROUP BY d.market_id) d ON true
 			WHERE `+where+` GROUP BY 1`, args)
 	default:
 		sql, args := v.ofMarkets(group, by, days, known)
@@ -406,28 +403,63 @@ func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.
 		WHERE ` + where + ` GROUP BY 1, 2`, args
 }
 
-// ofProvinces is the statement for what changed up to each of some days, from the weeks and days of the provinces and from what is not added to
-// those yet.
-func (v set) ofProvinces(group string, days []registry.Day) (string, pgx.StrictNamedArgs) {
-	last := days[len(days)-1]
-	lies, args := v.lies(group)
-	args["days"], args["last"] = days, last
-	// Weeks end on Sundays, and so must all days but the last.
-	weekly := !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return (d.Number()+4)%7 != 0 })
-	from, weeks := ``, ``
-	if weekly {
-		args["sunday"] = last.Plus(-(last.Number() + 4) % 7) // the last one up to that day
-		from = ` AND d.day > @sunday`
-		weeks = `SELECT t.key, w.* FROM lies t CROSS JOIN LATERAL (SELECT d.week AS day, ` + each("d.%") + ` FROM province_week_delta d WHERE d.track = t.track AND d.week <= @sunday OFFSET 0) w
-			      UNION ALL `
+// ofProvinces is the statement for what changed up to each of some days, or until a moment of the one day that is named, from the sums of the provinces and
+// from what is not added to those yet. What is over by the first day is read by its longest spans, the rest by weeks if all days but the last end one.
+func (v set) ofProvinces(group string, by slice, days []registry.Day, until *time.Time) (string, pgx.StrictNamedArgs) {
+	first, last := days[0], days[len(days)-1]
+	weeks := first
+	if !slices.ContainsFunc(days[:len(days)-1], func(d registry.Day) bool { return lastEnd(d, 7) != d }) {
+		weeks = last
 	}
+	lies, args := v.lies(group)
+	lying := `t.track = n.track`
+	if group == "" && v.wanted == nil && v.all() {
+		lies, args = `SELECT '`+registry.EveryTrack+`' AS track, '' AS key`, pgx.StrictNamedArgs{}
+		lying = `n.track IS NOT NULL`
+	}
+	args["days"], args["last"], args["end"], args["long"], args["week"] = days, last, last.End(), lastEnd(first, registry.Spans[2]), lastEnd(weeks, registry.Spans[1])
+	if until != nil {
+		args["end"] = *until
+	}
+	split, key, summed, narrowed, ofChange := `''`, `t.key`, ``, ``, ``
+	if by.split != "" {
+		split, ofChange = quoted[by.split], ` AND `+keyOf[by.split]+` <> ''`
+	}
+	switch {
+	case by.only != nil:
+		args["only"] = by.only
+		narrowed, ofChange = ` AND d.key = ANY (@only)`, ` AND `+keyOf[by.split]+` = ANY (@only)`
+	case by.split != "":
+		key, summed = `d.key`, `d.key, `
+	}
+	ofKey := strings.Replace(key, "d.key", keyOf[by.split], 1)
+	var spans []string
+	for i, ends := range []string{`d.ends > @week AND d.ends <= @last`, `d.ends > @long AND d.ends <= @week`, `d.ends <= @long`} {
+		spans = append(spans, `SELECT d.track, `+summed+`d.ends, `+by.named("d.%")+` FROM province_sums d WHERE d.split = `+split+` AND d.span = `+strconv.Itoa(registry.Spans[i])+` AND `+ends+narrowed)
+	}
+	// Of all provinces a day is read by day, and added up before it is asked in which province each track lies; of one, or for many days, track by track.
+	of := `(SELECT d.track, ` + summed + `width_bucket(d.ends - 1, @days::date[]) AS at, ` + by.named("sum(d.%)") + ` FROM (` + strings.Join(spans, " UNION ALL ") + `) d GROUP BY d.track, ` + summed + `at) d JOIN lies t ON t.track = d.track`
+	if group == "" || v.wanted != nil || !v.all() || len(days) > 1 {
+		for i := range spans {
+			spans[i] = strings.Replace(spans[i], `WHERE `, `WHERE d.track = t.track AND `, 1)
+		}
+		of = `lies t CROSS JOIN LATERAL (SELECT ` + summed + `width_bucket(d.ends - 1, @days::date[]) AS at, ` + by.named("d.%") + ` FROM (` + strings.Join(spans, " UNION ALL ") + `) d) d`
+	}
+	// How many changes wait the planner takes for as many as are still to come, so their markets are named to it: it would read them all.
 	return `
-		WITH lies AS MATERIALIZED (` + lies + `)
-		SELECT d.key, width_bucket(d.day - 1, @days::date[]) AS at, ARRAY[` + each("sum(d.%)") + `]::bigint[] AS n
-		FROM (` + weeks + `SELECT t.key, d.* FROM lies t CROSS JOIN LATERAL (SELECT d.day, ` + each("d.%") + ` FROM province_day_delta d WHERE d.track = t.track` + from + ` AND d.day <= @last OFFSET 0) d
-		      UNION ALL SELECT t.key, d.day, ` + each("d.%") + ` FROM market_day_delta d JOIN market_now n ON n.market_id = d.market_id JOIN lies t ON t.track = n.track
-		      WHERE NOT d.rolled AND d.day <= @last) d
+		WITH lies AS MATERIALIZED (` + lies + `), pending AS MATERIALIZED (
+			SELECT c.market_id, width_bucket(c.day - 1, @days::date[]) AS at, c.provider, c.barrier, ` + by.named("c.%") + ` FROM vendor_changes c WHERE NOT c.summed AND c.since <= @end AND c.day <= @last` + ofChange + `
+		)
+		SELECT d.key, d.at, ARRAY[` + by.summed("sum(d.%)") + `]::bigint[] AS n
+		FROM (SELECT ` + key + `, d.at, ` + by.named("d.%") + ` FROM ` + of + `
+		      UNION ALL SELECT ` + ofKey + `, c.at, ` + by.named("c.%") + ` FROM pending c JOIN market_now n ON n.market_id = c.market_id JOIN lies t ON ` + lying + `
+		      WHERE n.market_id = ANY (ARRAY(SELECT market_id FROM pending))) d
 		GROUP BY 1, 2`, args
+}
+
+// lastEnd is the last day up to d on which a span of some days ends; see registry.Spans.
+func lastEnd(d registry.Day, span int) registry.Day {
+	return d.Plus(-(((d.Number()+4)%span + span) % span))
 }
 
 // kinds are what a market's sums are kept as: of days since 1970 an integer holds those of some 100,000 vendors.
@@ -441,7 +473,7 @@ func (by slice) named(pattern string) string {
 	}
 	var parts []string
 	for _, c := range columns {
-		if by.split == "barrier" && c != "vendors" && c != "stands" {
+		if by.few() && c != "vendors" && c != "stands" {
 			continue
 		}
 		parts = append(parts, strings.ReplaceAll(pattern, "%", c)+kinds[c == "stands"]+c)
@@ -449,16 +481,16 @@ func (by slice) named(pattern string) string {
 	return strings.Join(parts, ", ")
 }
 
-// rolled reports whether the days of the provinces answer a question: one about whole provinces, while no market waits to be taken from
+// bySums reports whether the sums of the provinces answer a question: one about whole provinces, while no market waits to be taken from
 // a province where it lies no more.
-func (v set) rolled(st state, group string, by slice, known *time.Time) bool {
-	return v.whole(st, group) && known == nil && by.split == "" && !st.Moved
+func (v set) bySums(st state, group string, known *time.Time) bool {
+	return v.whole(st, group) && known == nil && !st.Moved
 }
 
 // began is the first week of which anything is known; zero: nothing is.
 func (s *Service) began(ctx context.Context) (registry.Day, error) {
 	first, err := postgres.One[*registry.Day](ctx, s.db, `
-		SELECT min(w.week) FROM province_tracks t CROSS JOIN LATERAL (SELECT d.week FROM province_week_delta d WHERE d.track = t.track ORDER BY d.week LIMIT 1) w`, nil)
+		SELECT min(w.ends) FROM province_tracks t CROSS JOIN LATERAL (SELECT d.ends FROM province_sums d WHERE d.track = t.track AND d.split = '' AND d.span = 7 ORDER BY d.ends LIMIT 1) w`, nil)
 	if err != nil || first == nil {
 		return registry.Day{}, err
 	}

@@ -195,7 +195,7 @@ func (s *Service) openParts(ctx context.Context, of set, t *Table) ([]part, erro
 		}
 		asked := []slice{{}}
 		if len(st.Reports) > 0 {
-			asked = append(asked, slice{"provider", st.Reports})
+			asked = append(asked, slice{split: "provider", only: st.Reports, heads: true})
 		}
 		for _, by := range asked {
 			sums, err := sent(ctx, s, func(b *pgx.Batch) later[sum] { return read(b, "market", by) })
