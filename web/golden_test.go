@@ -23,7 +23,10 @@ import (
 
 	"cho40/web/lang"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
 	cdpage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -198,6 +201,8 @@ func (g *gallery) painter(t *testing.T, l string) painter {
 	t.Cleanup(still.server.Close)
 	v := still.visitor(t, goldenScreens[0].width, goldenScreens[0].height, chromedp.Env("LANGUAGE=en", "LC_ALL=C.UTF-8"), chromedp.Flag("accept-lang", l), // what the browser writes itself is English everywhere
 		chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("disable-lcd-text", true), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
+	call(v.tab, fetch.Disable, cdp.Empty{})                                                     // here nobody looks whether a page moves
+	call(v.tab, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: false}) // fonts that came late the first time are there the second
 	v.prefers(l, "light")
 	call(v.tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Ho_Chi_Minh"})
 	call(v.tab, cdpage.AddScriptToEvaluateOnNewDocument, cdpage.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf(stopped, g.clock.now().UnixMilli())})
