@@ -36,14 +36,14 @@ COMMENT ON COLUMN province_sums.ends IS 'the last of them: a Sunday, but of sing
 ALTER TABLE vendor_changes ADD COLUMN summed boolean NOT NULL DEFAULT true;
 ALTER TABLE vendor_changes ALTER COLUMN summed SET DEFAULT false;
 UPDATE vendor_changes SET summed = false WHERE NOT carried;
-UPDATE vendor_changes c SET summed = false FROM market_now n WHERE n.market_id = c.market_id AND n.track IS NULL;
-CREATE INDEX vendor_changes_unsummed ON vendor_changes (since) WHERE NOT summed;
-COMMENT ON COLUMN vendor_changes.summed IS 'it is part of province_sums, of the track market_now.summed_track';
+-- What has happened and is in no sum yet: never more than a minute brings.
+CREATE INDEX vendor_changes_unsummed ON vendor_changes (market_id) WHERE carried AND NOT summed;
+COMMENT ON COLUMN vendor_changes.summed IS 'it is part of province_sums, of the track market_now.summed_track; never before it is carried';
 
 ALTER TABLE market_now ADD COLUMN summed_track text;
-UPDATE market_now SET summed_track = track;
-CREATE INDEX market_now_elsewhere ON market_now (market_id) WHERE summed_track IS NOT NULL AND summed_track IS DISTINCT FROM track;
-COMMENT ON COLUMN market_now.summed_track IS 'the track to whose sums its changes were added';
+UPDATE market_now SET summed_track = coalesce(track, '-');
+CREATE INDEX market_now_elsewhere ON market_now (market_id) WHERE summed_track <> coalesce(track, '-');
+COMMENT ON COLUMN market_now.summed_track IS 'the track to whose sums its changes were added; -: to none, since it is no market; null: nothing was added yet';
 
 INSERT INTO province_sums (track, split, span, ends, key, vendors, account, approved, printed, installed, checked, accepting, equipped, used, suspended, overdue, stands)
 SELECT w.track, k.split, s.span, x.day + s.span - 1 - mod(mod(x.day - date '1970-01-01' + 3, s.span) + s.span, s.span), k.key, sum(x.vendors), sum(x.account), sum(x.approved), sum(x.printed), sum(x.installed),
@@ -51,7 +51,7 @@ SELECT w.track, k.split, s.span, x.day + s.span - 1 - mod(mod(x.day - date '1970
 FROM (
 	SELECT n.track, c.day, c.provider, c.barrier, sum(c.vendors) AS vendors, sum(c.account) AS account, sum(c.approved) AS approved, sum(c.printed) AS printed, sum(c.installed) AS installed,
 	       sum(c.checked) AS checked, sum(c.accepting) AS accepting, sum(c.equipped) AS equipped, sum(c.used) AS used, sum(c.suspended) AS suspended, sum(c.overdue) AS overdue, sum(c.stands) AS stands
-	FROM vendor_changes c JOIN market_now n ON n.market_id = c.market_id WHERE c.summed GROUP BY 1, 2, 3, 4
+	FROM vendor_changes c JOIN market_now n ON n.market_id = c.market_id WHERE c.summed AND n.track IS NOT NULL GROUP BY 1, 2, 3, 4
 ) x
 CROSS JOIN LATERAL (VALUES ('', ''), ('provider', x.provider), ('barrier', x.barrier)) k (split, key)
 CROSS JOIN LATERAL (VALUES (x.track), ('*')) w (track) CROSS JOIN (VALUES (1), (7), (91)) s (span)

@@ -23,8 +23,8 @@ func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
 		SELECT n.market_id FROM market_now n WHERE n.counted_at IS NULL
 		UNION SELECT m.id FROM markets m WHERE m.id NOT IN (SELECT n.market_id FROM market_now n)
 		UNION SELECT c.market_id FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
-		UNION SELECT c.market_id FROM vendor_changes c JOIN market_now n ON n.market_id = c.market_id WHERE NOT c.summed AND c.since <= @now AND n.track IS NOT NULL
-		UNION SELECT n.market_id FROM market_now n WHERE n.summed_track IS NOT NULL AND n.summed_track IS DISTINCT FROM n.track
+		UNION SELECT c.market_id FROM vendor_changes c WHERE c.carried AND NOT c.summed
+		UNION SELECT n.market_id FROM market_now n WHERE n.summed_track <> coalesce(n.track, '-')
 		UNION SELECT n.market_id FROM market_now n WHERE (n.counted_at`+inZone+`)::date < date_trunc('month', @today::date::timestamp)
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.recorded_at > n.counted_at - @overlap::interval
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.voided_at > n.counted_at - @overlap::interval
@@ -119,6 +119,22 @@ type Miscount struct {
 	Facts   int    `json:"facts"`
 }
 
+// each is m for every figure in which a counter differs from the facts, of a split's key; when says of which days, if not of now.
+func (m Miscount) each(split, key, when string, counter, facts []int) []Miscount {
+	var found []Miscount
+	for i, name := range withStands {
+		if counter[i] == facts[i] {
+			continue
+		}
+		if split != "" {
+			name += ":" + key
+		}
+		m.Figure, m.Counter, m.Facts = name+when, counter[i], facts[i]
+		found = append(found, m)
+	}
+	return found
+}
+
 // CheckCounts compares a market's counters with a count of the facts as they are at this moment (stageOf, for every vendor), and, when
 // mend is set, counts the market anew where they differ.
 //
@@ -170,7 +186,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 		SELECT s.split, s.key, ARRAY[`+each(withStands, "sum(s.%)")+`]::int[] AS n
 		FROM (SELECT '' AS split, '' AS key, `+each(Counted, "%")+`, 0 AS stands FROM market_now WHERE market_id = @market
 		      UNION ALL SELECT split, key, `+each(withStands, "%")+` FROM market_split_now WHERE market_id = @market
-		      UNION ALL SELECT x.split, x.key, `+each(withStands, "c.%")+`
+		      UNION ALL SELECT x.split, x.key, `+each(withStands, "CASE WHEN x.split = '' AND '%' = 'stands' THEN 0 ELSE c.% END")+`
 		      FROM vendor_changes c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
 		      WHERE c.market_id = @market AND NOT c.carried AND c.since <= @now AND (x.split = '' OR x.key <> '')) s
 		GROUP BY 1, 2`, pgx.StrictNamedArgs{"market": m.ID, "now": now})
@@ -194,15 +210,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 	}
 	var found []Miscount
 	for k, p := range all {
-		for i, name := range withStands {
-			if k[0] == "" && name == "stands" || p.counter[i] == p.facts[i] {
-				continue
-			}
-			if k[0] != "" {
-				name += ":" + k[1]
-			}
-			found = append(found, Miscount{m.Code, "", name, p.counter[i], p.facts[i]})
-		}
+		found = append(found, Miscount{Market: m.Code}.each(k[0], k[1], "", p.counter, p.facts)...)
 	}
 	days, err := postgres.All[dayCount](ctx, tx, `
 		SELECT x.split, x.key, x.day::text AS day, ARRAY[`+each(withStands, "sum(x.%)")+`]::int[] AS changes, ARRAY[`+each(withStands, "sum(x.of_%)")+`]::int[] AS counter FROM (
@@ -216,15 +224,7 @@ func miscounts(ctx context.Context, tx pgx.Tx, m Market, now time.Time) ([]Misco
 		return nil, err
 	}
 	for _, d := range days {
-		for i, name := range withStands {
-			if d.Counter[i] == d.Changes[i] {
-				continue
-			}
-			if d.Split != "" {
-				name += ":" + d.Key
-			}
-			found = append(found, Miscount{m.Code, "", name + " on " + d.Day, d.Counter[i], d.Changes[i]})
-		}
+		found = append(found, Miscount{Market: m.Code}.each(d.Split, d.Key, " on "+d.Day, d.Counter, d.Changes)...)
 	}
 	slices.SortFunc(found, func(a, b Miscount) int { return slices.Compare([]string{a.Figure}, []string{b.Figure}) })
 	return found, nil

@@ -41,14 +41,15 @@ func addSums(table string) string {
 		ON CONFLICT (track, split, span, ends, key) DO UPDATE SET ` + each(withStands, "% = t.% + excluded.%")
 }
 
-// sumUp adds what happened in a market to the sums of its track, and takes all from another one's where it lies elsewhere by now.
+// sumUp adds what happened in a market to the sums of its track, and takes all from another one's where it lies elsewhere by now. What is no market has
+// the track -, of which no sums are kept.
 func sumUp(ctx context.Context, tx pgx.Tx, m MarketID) error {
 	args := pgx.StrictNamedArgs{"market": m}
 	found, err := postgres.All[summand](ctx, tx, `
 		WITH lies AS (
-			SELECT summed_track AS was, track AS here FROM market_now WHERE market_id = @market
+			SELECT summed_track AS was, coalesce(track, '-') AS here FROM market_now WHERE market_id = @market
 		), new AS (
-			UPDATE vendor_changes c SET summed = true FROM lies l WHERE c.market_id = @market AND NOT c.summed AND c.carried AND l.here IS NOT NULL
+			UPDATE vendor_changes c SET summed = true FROM lies l WHERE c.market_id = @market AND c.carried AND NOT c.summed
 			RETURNING l.here AS track, c.day, c.provider, c.barrier, `+each(withStands, "c.%")+`
 		), moved AS (
 			SELECT l.was, l.here, c.day, c.provider, c.barrier, `+each(withStands, "c.%")+`
@@ -57,14 +58,13 @@ func sumUp(ctx context.Context, tx pgx.Tx, m MarketID) error {
 		SELECT track, day, provider, barrier, ARRAY[`+each(withStands, "sum(%)")+`]::bigint[] AS n
 		FROM (SELECT * FROM new
 		      UNION ALL SELECT was, day, provider, barrier, `+each(withStands, "-%")+` FROM moved
-		      UNION ALL SELECT here, day, provider, barrier, `+each(withStands, "%")+` FROM moved WHERE here IS NOT NULL) x
-		GROUP BY 1, 2, 3, 4`, args)
+		      UNION ALL SELECT here, day, provider, barrier, `+each(withStands, "%")+` FROM moved) x
+		WHERE track <> '-' GROUP BY 1, 2, 3, 4`, args)
 	if err != nil {
 		return err
 	}
 	b := &pgx.Batch{}
-	b.Queue(`UPDATE vendor_changes c SET summed = false FROM market_now n WHERE c.market_id = @market AND n.market_id = @market AND c.summed AND n.track IS NULL`, args)
-	b.Queue(`UPDATE market_now SET summed_track = track WHERE market_id = @market AND summed_track IS DISTINCT FROM track`, args)
+	b.Queue(`UPDATE market_now SET summed_track = coalesce(track, '-') WHERE market_id = @market AND summed_track IS DISTINCT FROM coalesce(track, '-')`, args)
 	if len(found) > 0 {
 		queueSums(b, found)
 	}
@@ -91,7 +91,7 @@ func queueSums(b *pgx.Batch, found []summand) {
 // summedChanges are what all sums are made of.
 var summedChanges = `(
 	SELECT n.summed_track AS track, c.day, c.provider, c.barrier, ` + each(withStands, "sum(c.%)::bigint AS %") + `
-	FROM market_now n JOIN vendor_changes c ON c.market_id = n.market_id WHERE n.summed_track IS NOT NULL AND c.summed GROUP BY 1, 2, 3, 4) c`
+	FROM market_now n JOIN vendor_changes c ON c.market_id = n.market_id WHERE n.summed_track <> '-' AND c.summed GROUP BY 1, 2, 3, 4) c`
 
 // sumsNamed is how many rows of sums CheckSums names at most.
 const sumsNamed = 1000
@@ -139,15 +139,7 @@ func missums(ctx context.Context, tx pgx.Tx) ([]Miscount, error) {
 		pgx.StrictNamedArgs{"spans": Spans[:], "named": sumsNamed})
 	var found []Miscount
 	for _, d := range differ {
-		for i, name := range withStands {
-			if d.Holds[i] == d.Changes[i] {
-				continue
-			}
-			if d.Split != "" {
-				name += ":" + d.Key
-			}
-			found = append(found, Miscount{"", d.Track, fmt.Sprintf("%s in %d days to %s", name, d.Span, d.Ends), d.Holds[i], d.Changes[i]})
-		}
+		found = append(found, Miscount{Track: d.Track}.each(d.Split, d.Key, fmt.Sprintf(" in %d days to %s", d.Span, d.Ends), d.Holds, d.Changes)...)
 	}
 	return found, err
 }

@@ -159,7 +159,7 @@ func (v view) askState(b *pgx.Batch, known *time.Time) later[state] {
 	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
 	return asked(postgres.Ask[state](b, `
 		SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL) AS uncounted,
-		       (SELECT count(*) FROM market_now WHERE summed_track IS NOT NULL AND summed_track IS DISTINCT FROM track) > 0 AS moved,
+		       (SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) > 0 AS moved,
 		       NOT EXISTS (SELECT FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
 		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
 		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
@@ -421,7 +421,7 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 	if until != nil {
 		args["end"] = *until
 	}
-	split, key, summed, narrowed, ofChange := `''`, `t.key`, ``, ``, ``
+	split, key, keyed, narrowed, ofChange := `''`, `t.key`, ``, ``, ``
 	if by.split != "" {
 		split, ofChange = quoted[by.split], ` AND `+keyOf[by.split]+` <> ''`
 	}
@@ -430,29 +430,31 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 		args["only"] = by.only
 		narrowed, ofChange = ` AND d.key = ANY (@only)`, ` AND `+keyOf[by.split]+` = ANY (@only)`
 	case by.split != "":
-		key, summed = `d.key`, `d.key, `
+		key, keyed = `d.key`, `d.key, `
 	}
-	ofKey := strings.Replace(key, "d.key", keyOf[by.split], 1)
-	var spans []string
-	for i, ends := range []string{`d.ends > @week AND d.ends <= @last`, `d.ends > @long AND d.ends <= @week`, `d.ends <= @long`} {
-		spans = append(spans, `SELECT d.track, `+summed+`d.ends, `+by.named("d.%")+` FROM province_sums d WHERE d.split = `+split+` AND d.span = `+strconv.Itoa(registry.Spans[i])+` AND `+ends+narrowed)
+	at := `width_bucket(d.ends - 1, @days::date[]) AS at`
+	// spans are the rows of sums, each with its track.
+	spans := func(of string) string {
+		var parts []string
+		for i, ends := range []string{`d.ends > @week AND d.ends <= @last`, `d.ends > @long AND d.ends <= @week`, `d.ends <= @long`} {
+			parts = append(parts, `SELECT d.track, `+keyed+`d.ends, `+by.named("d.%")+` FROM province_sums d WHERE `+of+`d.split = `+split+` AND d.span = `+strconv.Itoa(registry.Spans[i])+` AND `+ends+narrowed)
+		}
+		return strings.Join(parts, " UNION ALL ")
 	}
 	// Of all provinces a day is read by day, and added up before it is asked in which province each track lies; of one, or for many days, track by track.
-	of := `(SELECT d.track, ` + summed + `width_bucket(d.ends - 1, @days::date[]) AS at, ` + by.named("sum(d.%)") + ` FROM (` + strings.Join(spans, " UNION ALL ") + `) d GROUP BY d.track, ` + summed + `at) d JOIN lies t ON t.track = d.track`
+	sums := `(SELECT d.track, ` + keyed + at + `, ` + by.named("sum(d.%)") + ` FROM (` + spans("") + `) d GROUP BY d.track, ` + keyed + `at) d JOIN lies t ON t.track = d.track`
 	if group == "" || v.wanted != nil || !v.all() || len(days) > 1 {
-		for i := range spans {
-			spans[i] = strings.Replace(spans[i], `WHERE `, `WHERE d.track = t.track AND `, 1)
-		}
-		of = `lies t CROSS JOIN LATERAL (SELECT ` + summed + `width_bucket(d.ends - 1, @days::date[]) AS at, ` + by.named("d.%") + ` FROM (` + strings.Join(spans, " UNION ALL ") + `) d) d`
+		sums = `lies t CROSS JOIN LATERAL (SELECT ` + keyed + at + `, ` + by.named("d.%") + ` FROM (` + spans("d.track = t.track AND ") + `) d) d`
 	}
-	// How many changes wait the planner takes for as many as are still to come, so their markets are named to it: it would read them all.
+	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.
 	return `
 		WITH lies AS MATERIALIZED (` + lies + `), pending AS MATERIALIZED (
-			SELECT c.market_id, width_bucket(c.day - 1, @days::date[]) AS at, c.provider, c.barrier, ` + by.named("c.%") + ` FROM vendor_changes c WHERE NOT c.summed AND c.since <= @end AND c.day <= @last` + ofChange + `
+			SELECT c.market_id, width_bucket(c.day - 1, @days::date[]) AS at, c.provider, c.barrier, ` + by.named("c.%") + `
+			FROM (SELECT * FROM vendor_changes WHERE carried AND NOT summed UNION ALL SELECT * FROM vendor_changes WHERE NOT carried AND since <= @end) c WHERE c.day <= @last` + ofChange + `
 		)
 		SELECT d.key, d.at, ARRAY[` + by.summed("sum(d.%)") + `]::bigint[] AS n
-		FROM (SELECT ` + key + `, d.at, ` + by.named("d.%") + ` FROM ` + of + `
-		      UNION ALL SELECT ` + ofKey + `, c.at, ` + by.named("c.%") + ` FROM pending c JOIN market_now n ON n.market_id = c.market_id JOIN lies t ON ` + lying + `
+		FROM (SELECT ` + key + `, d.at, ` + by.named("d.%") + ` FROM ` + sums + `
+		      UNION ALL SELECT ` + strings.Replace(key, "d.key", keyOf[by.split], 1) + `, c.at, ` + by.named("c.%") + ` FROM pending c JOIN market_now n ON n.market_id = c.market_id JOIN lies t ON ` + lying + `
 		      WHERE n.market_id = ANY (ARRAY(SELECT market_id FROM pending))) d
 		GROUP BY 1, 2`, args
 }
