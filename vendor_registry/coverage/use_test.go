@@ -3,6 +3,7 @@ package coverage_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
@@ -33,9 +34,10 @@ func TestUsed(t *testing.T) {
 			t.Fatalf("err = %v, want %q", err, want)
 		}
 	}
-	said := func(asOf registry.Day) (used, known int) {
+	said := func(asOf registry.Day, until time.Time) (used, known int) {
 		t.Helper()
-		got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT", AsOf: asOf, By: "provider"})
+		q := coverage.Question{Market: "VT", AsOf: asOf, By: "provider", RecordedUntil: until}
+		got, err := m.cov.Share(t.Context(), m.clerk, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,11 +48,19 @@ func TestUsed(t *testing.T) {
 		if (got.Split[0].Used == nil) != (used < 0) || got.Used.Denominator != got.Vendors || (got.Used.Share == nil) != (used < 0) {
 			t.Errorf("%+v of the whole, %+v of the part", got.Used, got.Split[0].Used)
 		}
+		// A series ends with the figure.
+		h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: q, From: got.AsOf.Plus(-60)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := h.Points[len(h.Points)-1]; last.AsOf != got.AsOf || (last.Used == nil) != (used < 0) || last.Used != nil && *last.Used != used {
+			t.Errorf("the series ends with %+v, the figure is %d", last, used)
+		}
 		return used, *got.Used.Known
 	}
 	check := func(name string, asOf registry.Day, used, known int) {
 		t.Helper()
-		if u, k := said(asOf); u != used || k != known {
+		if u, k := said(asOf, time.Time{}); u != used || k != known {
 			t.Errorf("%s: %d of %d known, want %d of %d", name, u, k, used, known)
 		}
 	}
@@ -65,6 +75,9 @@ func TestUsed(t *testing.T) {
 	check("paid on two days", registry.Day{}, 1, 2)
 	check("on the day of the first", start.Plus(4), 0, 2)
 	check("on the day of the second, told later", start.Plus(5), 1, 2)
+	if used, known := said(start.Plus(5), start.Plus(6).End()); used != -1 || known != 0 {
+		t.Errorf("before anybody told: %d of %d known", used, known)
+	}
 	m.at = m.at.Add(21 * day)
 	check("the 30th day from the first", start.Plus(31), 1, 2)
 	m.at = m.at.Add(day)
