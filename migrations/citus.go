@@ -33,16 +33,16 @@ var Places = placed(map[Place][]string{
 		"quarter_closes", "requests", "sendings", "sheets", "stalls", "tasks", "team_grounds", "vendor_changes", "vendor_merges", "vendors", "visit_counts", "visits", "works",
 	},
 	// Beside the map, markets and providers, what a statement about one market joins with them: on which map it lay when, which teams
-	// and campaigns go there.
+	// and campaigns go there; and the figures of provinces, which are sums over markets.
 	Reference: {
-		"area_pasts", "area_successions", "areas", "campaign_markets", "campaigns", "market_areas", "markets", "providers",
-		"team_markets", "teams",
+		"area_pasts", "area_successions", "areas", "campaign_markets", "campaigns", "market_areas", "markets", "province_day_delta",
+		"province_sums", "province_tracks", "province_week_delta", "providers", "team_markets", "teams",
 	},
-	// placard_serials is a claim that must be unique over all markets, and found without one. The figures of provinces are sums over markets,
-	// the feed of stages and what webhooks deliver of it one queue of all.
+	// placard_serials is a claim that must be unique over all markets, and found without one. The feed of stages and what webhooks deliver of
+	// it is one queue of all.
 	Local: {
 		"account_stages", "card_reads", "doors", "feed_heads", "figure_withdrawals", "grants", "hamlets", "idempotency", "job_runs", "keys", "links", "pack_seeds", "people", "phones",
-		"placard_serials", "province_day_delta", "province_sums", "province_tracks", "province_week_delta", "recovery_codes", "reported_figures", "rounding_keys", "schema_migrations",
+		"placard_serials", "recovery_codes", "reported_figures", "rounding_keys", "schema_migrations",
 		"sessions", "set_up_links", "sign_in_failures", "stage_changes", "statements", "targets", "team_members", "trainings", "use_reports", "webhook_deliveries",
 		"webhooks",
 	},

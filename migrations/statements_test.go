@@ -51,6 +51,7 @@ var wide = map[string]string{
 	"vendor_registry/search.go stallsOf":                "rows that were found, by market and id",
 	"vendor_registry/coverage/quarter.go closed":        "a figure of many markets, one row each",
 	"vendor_registry/coverage/quarter.go correction":    "a figure of many markets, joined by market_id",
+	"vendor_registry/coverage/reconciliation.go points": "a figure of many markets, each account joined by market_id with what belongs to it",
 	"vendor_registry/coverage/report.go aims":           "targets of many markets, joined by market_id",
 	"vendor_registry/coverage/table.go frozenParts":     "a table of many markets, one row each",
 	"vendor_registry/coverage/table.go openParts":       "a table of many markets, one row each",
@@ -77,7 +78,7 @@ var (
 	locks    = regexp.MustCompile(`\bFOR (NO KEY )?(UPDATE|SHARE)\b`)
 	writes   = regexp.MustCompile(`\b(INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)`)
 	volatile = regexp.MustCompile(`\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(`)
-	nested   = regexp.MustCompile(`\(\s*SELECT\b[^()]*?\bFROM\s+([a-z_]+)\s+([a-z_0-9]+)\b[^()]*?\b([a-z_0-9]+)\.market_id\s*=\s*([a-z_0-9]+)\.id\b`)
+	values   = regexp.MustCompile(`\bINTO\s+([a-z_]+)[^;]*?\bVALUES\s*\([^;§]*§`)
 )
 
 // Every statement is kept to the rules of Citus (docs/scale.md), in the text of the program, since no test runs on Citus by itself.
@@ -141,40 +142,85 @@ func TestNothingIsLeftInSessions(t *testing.T) {
 	}
 }
 
+// opens is where a SELECT, or what else reads tables, begins inside of another.
+var opens = regexp.MustCompile(`^\(\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE|\()`)
+
+// levels takes a statement apart: each SELECT in brackets, and each arm of a union, stands for itself, since Citus finds the market of a
+// table only in what is said where the table stands.
+func levels(sql string) (parts []string) {
+	var here strings.Builder
+	for i := 0; i < len(sql); i++ {
+		if sql[i] != '(' || !opens.MatchString(sql[i:]) {
+			here.WriteByte(sql[i])
+			continue
+		}
+		end, deep := i+1, 1
+		for ; end < len(sql) && deep > 0; end++ {
+			switch sql[end] {
+			case '(':
+				deep++
+			case ')':
+				deep--
+			}
+		}
+		parts = append(parts, levels(strings.TrimSuffix(sql[i+1:end], ")"))...)
+		here.WriteString("(§)")
+		i = end - 1
+	}
+	return append(parts, arms.Split(here.String(), -1)...)
+}
+
+var arms = regexp.MustCompile(`\bUNION(?: ALL)?\b|\bEXCEPT\b`)
+
+// shared finds a lock that a reference table cannot have: two who hold it at once wait for each other, whatever rows they are about.
+var shared = regexp.MustCompile(`\bFROM\s+([a-z_]+)\b[^;]*\bFOR (?:KEY )?SHARE(?:\s*$|\s*\x60|\s*\n)`)
+
 // rules are those that a statement breaks, and whether it speaks of a distributed table at all.
 func rules(sql string) (broken []string, concerned bool) {
-	alias, reference := map[string]string{}, map[string]bool{}
-	for _, m := range tableNamed.FindAllStringSubmatch(sql, -1) {
-		name := m[3]
-		if name == "" || slices.Contains([]string{"set", "on", "where"}, name) {
-			name = m[2]
-		}
-		switch migrations.Places[m[2]] {
-		case migrations.Distributed:
-			concerned = true
-			if m[1] != "INTO" {
-				alias[name] = m[2]
-			}
-		case migrations.Reference:
-			reference[name] = true
-		}
-	}
 	if strings.Contains(sql, "SERIALIZABLE") {
 		broken = append(broken, "SERIALIZABLE promises nothing over several servers")
 	}
+	for _, m := range shared.FindAllStringSubmatch(sql, -1) {
+		if migrations.Places[m[1]] == migrations.Reference {
+			broken = append(broken, "a share of a lock on "+m[1])
+		}
+	}
+	for _, level := range levels(sql) {
+		alias := map[string]string{}
+		for _, m := range tableNamed.FindAllStringSubmatch(level, -1) {
+			name := m[3]
+			if name == "" || slices.Contains([]string{"set", "on", "where"}, name) {
+				name = m[2]
+			}
+			if migrations.Places[m[2]] == migrations.Distributed {
+				concerned = true
+				if m[1] != "INTO" {
+					alias[name] = m[2]
+				}
+			}
+		}
+		tied := tiedIn(level)
+		for _, a := range slices.Sorted(maps.Keys(alias)) {
+			if !tied[a] && (!tied[""] || a != alias[a]) {
+				broken = append(broken, "no market is named for "+alias[a]+" "+a)
+			}
+		}
+	}
 	if !concerned {
 		return broken, false
-	}
-	tied := tiedIn(sql)
-	for _, a := range slices.Sorted(maps.Keys(alias)) {
-		if !tied[a] && (!tied[""] || a != alias[a]) {
-			broken = append(broken, "no market is named for "+alias[a]+" "+a)
-		}
 	}
 	for _, m := range into.FindAllStringSubmatch(sql, -1) {
 		if migrations.Places[m[1]] == migrations.Distributed && m[2] != "market_id" {
 			broken = append(broken, "a row of "+m[1]+" begins with its market")
 		}
+	}
+	for _, m := range values.FindAllStringSubmatch(strings.Join(levels(sql), "\n"), -1) {
+		if migrations.Places[m[1]] == migrations.Distributed {
+			broken = append(broken, "a row of "+m[1]+" is not made of subqueries: INSERT … SELECT")
+		}
+	}
+	if strings.Contains(sql, "EXISTS (SELECT FROM") {
+		broken = append(broken, "a subquery that Citus reads beforehand has a column: EXISTS (SELECT 1 FROM …")
 	}
 	if len(broken) > 0 && locks.MatchString(sql) {
 		broken = append(broken, "rows are locked in one market only")
@@ -185,11 +231,6 @@ func rules(sql string) (broken []string, concerned bool) {
 	for _, m := range writes.FindAllStringSubmatch(sql, -1) {
 		if migrations.Places[m[2]] == migrations.Distributed && volatile.MatchString(sql) {
 			broken = append(broken, "what is written to "+m[2]+" is the same on every server: "+volatile.FindString(sql))
-		}
-	}
-	for _, m := range nested.FindAllStringSubmatch(sql, -1) {
-		if migrations.Places[m[1]] == migrations.Distributed && reference[m[4]] && !tied[m[4]] {
-			broken = append(broken, "subquery into "+m[1]+" for each row of a reference table")
 		}
 	}
 	return broken, true
@@ -230,7 +271,14 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 		{"locked in all markets", `SELECT id FROM vendors WHERE id = @id FOR UPDATE`, "one market only"},
 		{"the servers' clocks", `UPDATE vendors SET removed_at = clock_timestamp() WHERE market_id = @market`, "clock_timestamp"},
 		{"a queue", `SELECT id FROM tasks WHERE market_id = @market FOR UPDATE SKIP LOCKED`, "SKIP LOCKED"},
-		{"below a reference table", `SELECT m.code FROM markets m WHERE EXISTS (SELECT FROM visits v WHERE v.market_id = m.id)`, "subquery into visits"},
+		{"below a reference table", `SELECT m.code FROM markets m WHERE EXISTS (SELECT 1 FROM visits v WHERE v.market_id = m.id)`, "visits v"},
+		{"a subquery that trusts the outer one", `SELECT a.id, (SELECT max(d.decision) FROM account_decisions d WHERE d.market_id = a.market_id) FROM accounts a WHERE a.market_id = @market`, "account_decisions d"},
+		{"the same, told which market", `SELECT a.id, (SELECT max(d.decision) FROM account_decisions d WHERE d.market_id = @market) FROM accounts a WHERE a.market_id = @market`, ""},
+		{"one arm of two", `SELECT id FROM vendors WHERE market_id = @market UNION ALL SELECT id FROM visits`, "visits"},
+		{"joined with what was cut off", `SELECT v.id FROM (SELECT a.market_id FROM accounts a WHERE a.market_id = @market OFFSET 0) a JOIN vendors v ON v.market_id = a.market_id`, "vendors v"},
+		{"a row made of a subquery", `INSERT INTO stalls (market_id, position) VALUES (@market, (SELECT max(position) FROM stalls WHERE market_id = @market))`, "not made of subqueries"},
+		{"no column", `SELECT EXISTS (SELECT FROM visits WHERE market_id = @market)`, "has a column"},
+		{"a share of a reference table", `SELECT FROM markets WHERE id = @market FOR KEY SHARE`, "share of a lock"},
 		{"serializable", `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`, "SERIALIZABLE"},
 	} {
 		got, _ := rules(tt.sql)

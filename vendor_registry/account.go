@@ -250,7 +250,7 @@ var accountColumns = `
 	LEFT JOIN account_holders h ON h.market_id = a.market_id AND h.account_id = a.id
 	LEFT JOIN LATERAL (
 		SELECT count(*)::int AS n, CASE WHEN bool_or(d.decision = 'superseded') THEN 'superseded' ELSE min(d.decision) END AS last
-		FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d ON true`
+		FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id) d ON true`
 
 func accountArgs(m MarketID, now time.Time) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"market": m, "now": now, "proposal_lives": ProposalLives}
@@ -639,9 +639,9 @@ func (s *Service) Expire(ctx context.Context) (ended int, err error) {
 	markets, err := postgres.All[string](ctx, s.db, `
 		SELECT m.code FROM markets m
 		WHERE m.id IN (SELECT a.market_id FROM accounts a WHERE a.proposed_at <= @now::timestamptz - @proposal_lives::interval
-		              AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id))
+		              AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id))
 		   OR m.id IN (SELECT p.market_id FROM default_proposals p WHERE p.proposed_at <= @now::timestamptz - @proposal_lives::interval
-		              AND NOT EXISTS (SELECT FROM default_decisions d WHERE d.market_id = p.market_id AND d.proposal_id = p.id))
+		              AND NOT EXISTS (SELECT 1 FROM default_decisions d WHERE d.market_id = p.market_id AND d.proposal_id = p.id))
 		ORDER BY m.id`, args)
 	if err != nil {
 		return 0, err
@@ -670,7 +670,7 @@ func (s *Service) expireIn(ctx context.Context, marketCode string, now time.Time
 		if _, err := tx.Exec(ctx, `
 			SELECT FROM vendors v WHERE v.market_id = @market AND EXISTS (
 				SELECT FROM accounts a WHERE a.market_id = @market AND a.vendor_id = v.id AND a.proposed_at <= @now::timestamptz - @proposal_lives::interval
-				AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))
+				AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))
 			ORDER BY v.id FOR UPDATE`, accountArgs(m.ID, now)); err != nil {
 			return err
 		}
@@ -962,8 +962,8 @@ func point(ctx context.Context, tx pgx.Tx, m MarketID, v VendorID, from *Account
 	tag, err := tx.Exec(ctx, `
 		UPDATE vendors SET default_account = @to
 		WHERE market_id = @market AND id = @vendor AND default_account IS NOT DISTINCT FROM @from
-		  AND EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision = 'approved')
-		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision <> 'approved')`,
+		  AND EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision = 'approved')
+		  AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = @to AND d.decision <> 'approved')`,
 		pgx.StrictNamedArgs{"market": m, "vendor": v, "from": from, "to": to})
 	if err != nil || tag.RowsAffected() == 0 {
 		return nil, err

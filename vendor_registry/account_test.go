@@ -14,8 +14,6 @@ import (
 	"cho40/internal/id"
 	"cho40/internal/postgres"
 	registry "cho40/vendor_registry"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func TestWhoMayApprove(t *testing.T) {
@@ -147,8 +145,7 @@ func TestTheDatabaseKeepsTwoPeople(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := w.owner().Exec(t.Context(), "BEGIN; "+tt.sql+"; COMMIT")
-			var pg *pgconn.PgError
-			if !errors.As(err, &pg) || pg.ConstraintName != tt.want {
+			if postgres.Violated(err) != tt.want {
 				t.Errorf("err = %v, want %s violated", err, tt.want)
 			}
 		})
@@ -524,8 +521,8 @@ func TestDecisionsTogether(t *testing.T) {
 	if won, codes := race(approval(b), approval(c)); won != 1 {
 		t.Errorf("%d of two changes of one account went through, %v", won, codes)
 	}
-	if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE EXISTS (SELECT FROM account_decisions d WHERE d.account_id = a.id AND d.decision = 'approved')
-		AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.account_id = a.id AND d.decision = 'superseded')`); n != 1 {
+	if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id AND d.decision = 'approved')
+		AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id AND d.decision = 'superseded')`); n != 1 {
 		t.Errorf("%d accounts in force", n)
 	}
 	w.whole()

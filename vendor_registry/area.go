@@ -346,12 +346,12 @@ func (t *areaTable) stored(ctx context.Context, db postgres.Querier) (bool, erro
 		sql  string
 		args pgx.StrictNamedArgs
 	}{
-		{`SELECT NOT EXISTS (SELECT FROM ` + givenUnits + ` LEFT JOIN areas a ON a.code = n.code
+		{`SELECT NOT EXISTS (SELECT 1 FROM ` + givenUnits + ` LEFT JOIN areas a ON a.code = n.code
 			WHERE a.code IS NULL OR (a.read_on <= @read_on AND ` + fmt.Sprintf(unitValues, "a") + ` IS DISTINCT FROM ` + fmt.Sprintf(unitValues, "n") + `))`,
 			t.args(mustDay(areasReadOn))},
-		{`SELECT NOT EXISTS (SELECT FROM ` + givenPasts + ` LEFT JOIN area_pasts a ON a.code = n.code AND a.until = n.until
+		{`SELECT NOT EXISTS (SELECT 1 FROM ` + givenPasts + ` LEFT JOIN area_pasts a ON a.code = n.code AND a.until = n.until
 			WHERE a.code IS NULL OR ` + fmt.Sprintf(pastValues, "a") + ` IS DISTINCT FROM ` + fmt.Sprintf(pastValues, "n") + `)`, t.pastArgs()},
-		{`SELECT NOT EXISTS (SELECT FROM ` + givenSuccessions + ` LEFT JOIN area_successions a
+		{`SELECT NOT EXISTS (SELECT 1 FROM ` + givenSuccessions + ` LEFT JOIN area_successions a
 			ON a.old = n.old AND a.new = n.new AND a.effective_on = n.effective_on WHERE a.old IS NULL)`, t.successionArgs()},
 	} {
 		same, err := postgres.One[bool](ctx, db, ask.sql, ask.args)

@@ -576,10 +576,10 @@ func (s *Service) Ready(ctx context.Context, by Actor, marketCode string) ([]Rea
 		                 SELECT FROM accounts a
 		                 WHERE a.market_id = @market AND a.vendor_id = v.id AND a.replaces IS NULL AND `+ClosedSince("a.id")+` IS NULL
 		                   AND a.proposed_at > @now::timestamptz - @proposal_lives::interval
-		                   AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
-		                   AND NOT EXISTS (SELECT FROM placards p
+		                   AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
+		                   AND NOT EXISTS (SELECT 1 FROM placards p
 		                                   WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id AND p.kind = 'ours' AND p.state = ANY (@live))
-		                   AND NOT EXISTS (SELECT FROM placards p
+		                   AND NOT EXISTS (SELECT 1 FROM placards p
 		                                   WHERE p.market_id = @market AND p.vendor_id = v.id AND p.account_id <> a.id AND p.kind = 'ours')
 		             ) AS unapproved
 		      FROM `+whoTrades+`
@@ -649,7 +649,7 @@ func (s *Service) wholeBatch(ctx context.Context, by Actor, ref BatchRef) (Marke
 		return m, b, err
 	}
 	gone, err := postgres.One[bool](ctx, s.db, `
-		SELECT EXISTS (SELECT FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
+		SELECT EXISTS (SELECT 1 FROM placards p JOIN vendors v ON v.market_id = p.market_id AND v.id = p.vendor_id
 		               JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
 		               WHERE p.market_id = @market AND p.batch_id = @batch AND (v.erased_at IS NOT NULL OR a.number = ''))`,
 		pgx.StrictNamedArgs{"market": m.ID, "batch": ref.ID})

@@ -62,10 +62,10 @@ var stagesOfAccounts = `
 			       (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS result
 			FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e
 		WHERE p.market_id = @market AND p.account_id = a.id AND e.state = ANY (@live)
-		  AND EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = coalesce(g.into_id, a.vendor_id) AND o.stall_id = p.stall_id AND o.ended IS NULL)
+		  AND EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = coalesce(g.into_id, a.vendor_id) AND o.stall_id = p.stall_id AND o.ended IS NULL)
 		GROUP BY p.account_id) p ON d.approved
 	WHERE a.market_id = @market AND a.number <> '' AND NOT d.ended AND (d.approved OR a.proposed_at > @now::timestamptz - @proposal_lives::interval)
-	  AND EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = coalesce(g.into_id, a.vendor_id) AND o.ended IS NULL)`
+	  AND EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = coalesce(g.into_id, a.vendor_id) AND o.ended IS NULL)`
 
 // followedAtOnce is how many markets one look of the feed follows.
 const followedAtOnce = 100
@@ -239,7 +239,7 @@ func (v feedView) read(ctx context.Context, db postgres.Querier, after, upto int
 	rows, err := postgres.All[row](ctx, db, `
 		SELECT c.n, c.code, c.account_id, c.provider, c.stage, c.suspended, CASE WHEN @only::text[] IS NULL OR c.live THEN c.was END AS was, c.noticed_at
 		FROM (SELECT c.n, m.code, c.account_id, c.provider, c.noticed_at, `+told+`,
-		             EXISTS (SELECT FROM account_stages s WHERE s.market_id = c.market_id AND s.account_id = c.account_id AND s.shared) AS live
+		             EXISTS (SELECT 1 FROM account_stages s WHERE s.market_id = c.market_id AND s.account_id = c.account_id AND s.shared) AS live
 		      FROM stage_changes c JOIN markets m ON m.id = c.market_id
 		      WHERE c.n > @after AND c.n <= @upto AND (@market = '' OR m.code = @market) AND (@provider = '' OR c.provider = @provider) AND `+InReach+whose+`) c
 		WHERE (c.stage, c.suspended) IS DISTINCT FROM (c.was, c.was_suspended) AND (@only::text[] IS NULL OR c.live OR c.stage IS NULL)

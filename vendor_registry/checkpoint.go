@@ -207,7 +207,7 @@ func (s *Service) Checkpoint(ctx context.Context, c *Checkpoints) (grown int, er
 			return err
 		}
 		// That there was a checkpoint is no reason for the next one.
-		own, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM audit_events WHERE market_id = @market AND seq > @newest AND action <> @action)`,
+		own, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM audit_events WHERE market_id = @market AND seq > @newest AND action <> @action)`,
 			pgx.StrictNamedArgs{"market": chainID(MarketID{}), "newest": newest[MarketID{}], "action": checkpointed})
 		if err != nil {
 			return err

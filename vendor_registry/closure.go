@@ -30,7 +30,7 @@ func ClosedSince(account string) string {
 // closedBefore is SQL for whether an account was closed by its provider's word when the provider spoke again: row is that word, of
 // account_closures or account_verifications.
 func closedBefore(row string) string {
-	return strings.ReplaceAll(`EXISTS (SELECT FROM account_closures b
+	return strings.ReplaceAll(`EXISTS (SELECT 1 FROM account_closures b
 		WHERE b.market_id = @market AND b.account_id = row.account_id AND (b.recorded_at, b.id) < (row.recorded_at, row.id) AND NOT EXISTS (
 			SELECT FROM account_verifications t WHERE t.market_id = @market AND t.account_id = b.account_id AND t.step = 'provider_confirmed'
 			AND (t.recorded_at, t.id) > (b.recorded_at, b.id) AND (t.recorded_at, t.id) < (row.recorded_at, row.id)))`, "row.", row+".")
@@ -73,7 +73,7 @@ func (s *Service) ClosedAt(ctx context.Context, by Actor, marketCode string) ([]
 			JOIN occupancies o ON o.market_id = v.market_id AND o.vendor_id = v.id AND o.ended IS NULL
 			JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id AND s.removed_at IS NULL
 			WHERE c.market_id = @market AND `+ClosedSince("a.id")+` IS NOT NULL
-			  AND (v.default_account = a.id OR EXISTS (SELECT FROM placards p WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id
+			  AND (v.default_account = a.id OR EXISTS (SELECT 1 FROM placards p WHERE p.market_id = @market AND p.stall_id = s.id AND p.account_id = a.id
 			                                           AND p.state = ANY (@live) AND p.state <> 'suspended'))) n
 		ORDER BY n.position, n.code_key`, pgx.StrictNamedArgs{"market": m.ID, "live": liveStates})
 	return codes, actionContext("closed accounts in", marketCode, err)

@@ -193,8 +193,8 @@ func confirmIn(ctx context.Context, tx pgx.Tx, by Actor, provider, code string, 
 	lately, err := postgres.All[said](ctx, tx, `
 		SELECT DISTINCT ON (v.account_id) v.account_id, v.heard_name FROM account_verifications v
 		WHERE v.market_id = @market AND v.account_id = ANY (@ids) AND v.step = 'provider_confirmed' AND v.recorded_by = @by AND v.recorded_at > @after
-		  AND NOT EXISTS (SELECT FROM account_closures c WHERE c.market_id = @market AND c.account_id = v.account_id AND (c.recorded_at, c.id) > (v.recorded_at, v.id))
-		  AND NOT EXISTS (SELECT FROM account_verifications w WHERE w.market_id = @market AND w.account_id = v.account_id AND w.heard_name IS NOT NULL AND w.recorded_at > v.recorded_at)
+		  AND NOT EXISTS (SELECT 1 FROM account_closures c WHERE c.market_id = @market AND c.account_id = v.account_id AND (c.recorded_at, c.id) > (v.recorded_at, v.id))
+		  AND NOT EXISTS (SELECT 1 FROM account_verifications w WHERE w.market_id = @market AND w.account_id = v.account_id AND w.heard_name IS NOT NULL AND w.recorded_at > v.recorded_at)
 		ORDER BY v.account_id, v.recorded_at DESC, v.id DESC`, pgx.StrictNamedArgs{"market": m.ID, "ids": ids, "by": by.ID, "after": now.Add(-saidWithin)})
 	if err != nil {
 		return err

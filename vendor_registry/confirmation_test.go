@@ -9,6 +9,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 )
 
@@ -144,7 +145,7 @@ func (w *world) says(key registry.Actor, c registry.Confirmation) string {
 // Of an account that is closed the provider may speak as of any other, and takes it back with its next word.
 func TestConfirmClosed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	key, second, rival := keyOf(t, "viettel_money"), keyOf(t, "viettel_money"), keyOf(t, "vnpt_money")
 	today := registry.DayOf(w.clock.now())
 	type word struct {

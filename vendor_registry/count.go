@@ -96,7 +96,7 @@ func countsOf(vendor string) string {
 		         JOIN LATERAL (SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 		                       FROM account_decisions d WHERE d.market_id = @market AND d.account_id = p.account_id AND d.decided_at <= @at) d
 		           ON NOT d.ended AND (d.approved OR a.proposed_at > @at::timestamptz - @proposal_lives::interval)
-		         WHERE EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = ` + vendor + ` AND o.stall_id = p.stall_id
+		         WHERE EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = ` + vendor + ` AND o.stall_id = p.stall_id
 		                       AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND ` + tradesAt + ` OFFSET 0)) AS equipped,
 		       (SELECT count(DISTINCT u.day) FROM (` + idsOf(vendor) + `) who
 		        CROSS JOIN LATERAL (SELECT a.id FROM accounts a WHERE a.market_id = @market AND a.vendor_id = who.id OFFSET 0) a
@@ -124,7 +124,7 @@ var asOfEach = strings.NewReplacer("@at", "k.at", "@day", "k.day")
 var stateSQL = asOfEach.Replace(`
 	trading AS MATERIALIZED (
 		SELECT k.vendor_id, k.at, k.day, k.until, k.first_stall FROM moment k
-		WHERE EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = k.vendor_id
+		WHERE EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = k.vendor_id
 		              AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND `+tradesAt+` OFFSET 0)
 	), state AS MATERIALIZED (
 		SELECT k.vendor_id, k.at, k.until, k.first_stall, coalesce(n.provider, '') AS provider, coalesce(c.barrier, '') AS barrier,
@@ -152,7 +152,7 @@ func FactsArgs(m MarketID, at time.Time) pgx.StrictNamedArgs {
 // standing are the vendors @vendors and, of those who were merged, the ones they are now.
 const standing = `SELECT unnest(@vendors::uuid[]) AS id UNION SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = ANY (@vendors)`
 
-// recountSQL works out everything that ever changed of some vendors, and stores what that differs by from what is stored. Of who was erased
+// recountSQL works out everything that ever changed of some vendors, and what that differs by from what is stored. Of who was erased
 // the facts of before are gone, so what was counted of them until then stays.
 var recountSQL = `
 	WITH vendor AS (
@@ -170,18 +170,23 @@ var recountSQL = `
 	), change AS (
 		SELECT vendor_id, since, provider, barrier, ` + each(withStands, "sum(%) AS %") + ` FROM want
 		GROUP BY 1, 2, 3, 4 HAVING (` + each(withStands, "sum(%)") + `) <> (` + each(withStands, "0") + `)
-	), new AS (
-		INSERT INTO vendor_changes (market_id, vendor_id, seq, since, day, recorded_at, carried, provider, barrier, ` + each(withStands, "%") + `)
-		SELECT @market, c.vendor_id, coalesce((SELECT max(o.seq) FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id), 0)
-		       + row_number() OVER (PARTITION BY c.vendor_id ORDER BY c.since, c.provider, c.barrier),
-		       c.since, greatest((c.since` + inZone + `)::date, (SELECT max(q.ends) + 1 FROM quarter_closes q WHERE q.market_id = @market)),
-		       CASE WHEN @first OR (SELECT n.counted_at IS NULL FROM market_now n WHERE n.market_id = @market)
-		                           AND NOT EXISTS (SELECT FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id)
-		            THEN least(c.since, @now::timestamptz) ELSE @now END, c.since <= @now, c.provider, c.barrier, ` + each(withStands, "c.%") + `
-		FROM change c
-		RETURNING carried, day, provider, barrier, ` + each(withStands, "%") + `
 	)
-	SELECT carried, day, provider, barrier, ARRAY[` + each(withStands, "sum(%)") + `]::int[] AS n FROM new GROUP BY 1, 2, 3, 4`
+	SELECT c.vendor_id, coalesce((SELECT max(o.seq) FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id), 0)::int AS seq,
+	       c.since, greatest((c.since` + inZone + `)::date, (SELECT max(q.ends) + 1 FROM quarter_closes q WHERE q.market_id = @market)) AS day,
+	       CASE WHEN @first OR (SELECT n.counted_at IS NULL FROM market_now n WHERE n.market_id = @market)
+	                           AND NOT EXISTS (SELECT 1 FROM vendor_changes o WHERE o.market_id = @market AND o.vendor_id = c.vendor_id)
+	            THEN least(c.since, @now::timestamptz) ELSE @now END AS recorded_at,
+	       c.since <= @now AS carried, c.provider, c.barrier, ARRAY[` + each(withStands, "c.%") + `]::int[] AS n
+	FROM change c ORDER BY c.vendor_id, c.since, c.provider, c.barrier`
+
+// vendorChange is a row of vendor_changes that is to be.
+type vendorChange struct {
+	VendorID   VendorID
+	Seq        int // of the vendor's last one before
+	Since      time.Time
+	RecordedAt time.Time
+	shift
+}
 
 // shift is what a market's figures change by: on a day, of the vendors with one provider and one barrier.
 type shift struct {
@@ -203,8 +208,8 @@ const horizon = 400
 // transaction wrote is in no statistics yet: for five hundred vendors just printed for, such plans take ten times as long. A table that was
 // empty when the plan was made would be read from end to end for each vendor, so that is forbidden.
 const (
-	byIndex  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
-	byItself = `SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)`
+	byIndex  = onePlan + `, set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
+	byItself = manyPlans + `, set_config('enable_seqscan', 'on', true)`
 )
 
 // Recount brings the counters of a market up to date with what the transaction did to the facts of some vendors. Every transaction
@@ -225,17 +230,17 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	b := &pgx.Batch{}
 	args := pgx.StrictNamedArgs{"market": m, "vendors": vendors}
 	// A quarter is closed under a stronger lock, so it is closed for all of this transaction or for nothing of it.
-	b.Queue(`SELECT FROM markets WHERE id = @market FOR KEY SHARE`, pgx.StrictNamedArgs{"market": m})
+	b.Queue(`SELECT pg_advisory_xact_lock_shared(hashtextextended('counting ' || @market::uuid, 0))`, pgx.StrictNamedArgs{"market": m})
 	b.Queue(`SELECT FROM vendors WHERE market_id = @market AND id = ANY (ARRAY(`+standing+`)) ORDER BY id FOR NO KEY UPDATE`, args)
 	b.Queue(byIndex)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	var changes []shift
+	var changes []vendorChange
 	for some := range slices.Chunk(vendors, vendorsAtOnce) { // each statement well within its time
 		counted := countArgs(m, some, now)
 		counted["first"] = first
-		found, err := postgres.All[shift](ctx, tx, recountSQL, counted)
+		found, err := postgres.All[vendorChange](ctx, tx, recountSQL, counted)
 		if err != nil {
 			return err
 		}
@@ -244,10 +249,44 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	b = &pgx.Batch{}
 	b.Queue(byItself)
 	if len(changes) > 0 {
-		queueCounters(b, m, changes)
+		queueChanges(b, m, changes)
 	}
 	return tx.SendBatch(ctx, b).Close()
 }
+
+// HoldCounting waits until no transaction counts in a market any more, and lets none begin to before this one ends: under it a quarter is closed.
+func HoldCounting(ctx context.Context, tx pgx.Tx, m MarketID) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('counting ' || @market::uuid, 0))`, pgx.StrictNamedArgs{"market": m})
+	return err
+}
+
+// queueChanges stores changes, each vendor's one after the other, and adds them to the counters of the market.
+func queueChanges(b *pgx.Batch, m MarketID, changes []vendorChange) {
+	n := len(changes)
+	vendors, seqs, sinces, days, recorded := make([]VendorID, n), make([]int, n), make([]time.Time, n), make([]Day, n), make([]time.Time, n)
+	carried, providers, barriers, numbers, shifts := make([]bool, n), make([]string, n), make([]string, n), make([][]int, len(withStands)), make([]shift, n)
+	for i, c := range changes {
+		vendors[i], seqs[i], sinces[i], days[i], recorded[i], carried[i], providers[i], barriers[i], shifts[i] = c.VendorID, c.Seq+1, c.Since, c.Day, c.RecordedAt, c.Carried, c.Provider, c.Barrier, c.shift
+		if i > 0 && vendors[i-1] == c.VendorID {
+			seqs[i] = seqs[i-1] + 1
+		}
+		for j := range withStands {
+			numbers[j] = append(numbers[j], c.N[j])
+		}
+	}
+	args := pgx.StrictNamedArgs{"market": m, "who": vendors, "seqs": seqs, "sinces": sinces, "days": days, "recorded": recorded, "carried": carried, "providers": providers, "barriers": barriers}
+	for j, column := range withStands {
+		args[column] = numbers[j]
+	}
+	b.Queue(storeSQL, args)
+	queueCounters(b, m, shifts)
+}
+
+var storeSQL = `
+	INSERT INTO vendor_changes (market_id, vendor_id, seq, since, day, recorded_at, carried, provider, barrier, ` + each(withStands, "%") + `)
+	SELECT @market, u.vendor, u.seq, u.since, u.day, u.recorded_at, u.carried, u.provider, u.barrier, ` + each(withStands, "u.%") + `
+	FROM unnest(@who::uuid[], @seqs::int[], @sinces::timestamptz[], @days::date[], @recorded::timestamptz[], @carried::bool[], @providers::text[], @barriers::text[],
+	            ` + each(withStands, "@%::int[]") + `) u (vendor, seq, since, day, recorded_at, carried, provider, barrier, ` + each(withStands, "%") + `)`
 
 // queueNew counts a vendor who came in just now: what there is to count is known without looking.
 func queueNew(b *pgx.Batch, m MarketID, now time.Time, vs ...newcomer) {

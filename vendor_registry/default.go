@@ -357,7 +357,7 @@ func expireDefaults(ctx context.Context, tx pgx.Tx, by Actor, m Market, now time
 	overdue, err := postgres.All[DefaultID](ctx, tx, `
 		SELECT p.id FROM default_proposals p
 		WHERE p.market_id = @market AND p.proposed_at <= @now::timestamptz - @proposal_lives::interval
-		  AND NOT EXISTS (SELECT FROM default_decisions d WHERE d.market_id = @market AND d.proposal_id = p.id) ORDER BY p.id`, accountArgs(m.ID, now))
+		  AND NOT EXISTS (SELECT 1 FROM default_decisions d WHERE d.market_id = @market AND d.proposal_id = p.id) ORDER BY p.id`, accountArgs(m.ID, now))
 	var events []Event
 	for _, p := range overdue {
 		if err := insertDefaultDecision(ctx, tx, by, m, p, StateExpired, "", now); err != nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -149,40 +150,90 @@ func stallsLike(ctx context.Context, tx pgx.Tx, m Market, code string) ([]string
 		pgx.StrictNamedArgs{"market": m.ID, "fold": qrgen.Search(code), "key": codeKey(code)})
 }
 
-// likeColumns reads an alike of a vendor v and a stall s.
-const likeColumns = `
-	SELECT v.id, m.code AS market, v.name, v.name_fold, coalesce(v.phone, '') AS phone, coalesce(s.code, '') AS stall, coalesce(s.section, '') AS section`
+// lead is a vendor in whom something agrees.
+type lead struct {
+	MarketID MarketID
+	VendorID VendorID
+	Account  int // as of alike
+}
 
-// likeVendor finds the vendor v whom a row f names, and s, the first of the stalls that they hold now. Every step is a look-up by
-// index, as in whoTrades.
-const likeVendor = `
-	JOIN LATERAL (SELECT v.id, v.market_id, v.name, v.name_fold, v.phone FROM vendors v
-	              WHERE v.market_id = f.market_id AND v.id = f.vendor_id AND v.removed_at IS NULL AND v.erased_at IS NULL
-	                AND NOT EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = v.market_id AND g.vendor_id = v.id) OFFSET 0) v ON true
-	LEFT JOIN LATERAL (SELECT s.code, s.section FROM occupancies o
-	                   JOIN LATERAL (SELECT s.code, s.section, s.position, s.code_key FROM stalls s
-	                                 WHERE s.market_id = o.market_id AND s.id = o.stall_id AND s.removed_at IS NULL OFFSET 0) s ON true
-	                   WHERE o.market_id = f.market_id AND o.vendor_id = f.vendor_id AND o.ended IS NULL
-	                   ORDER BY s.position, s.code_key LIMIT 1) s ON true
-	JOIN markets m ON m.id = v.market_id`
+// alikes are who the leads lead to, market by market: with the first of the stalls that they hold now, and without those who were merged or
+// removed, those most like the entry first. Every step is a look-up by index, as in whoTrades.
+func alikes(ctx context.Context, tx pgx.Tx, m Market, e entry, leads []lead) ([]alike, error) {
+	in := map[MarketID][]lead{}
+	for _, l := range leads {
+		in[l.MarketID] = append(in[l.MarketID], l)
+	}
+	b := &pgx.Batch{}
+	var found []*[]alike
+	for id, ls := range in {
+		vendors, accounts := make([]VendorID, len(ls)), make([]int, len(ls))
+		for i, l := range ls {
+			vendors[i], accounts[i] = l.VendorID, l.Account
+		}
+		found = append(found, postgres.Ask[alike](b, `
+			SELECT v.id, m.code AS market, v.name, v.name_fold, coalesce(v.phone, '') AS phone, coalesce(s.code, '') AS stall, coalesce(s.section, '') AS section, f.account
+			FROM unnest(@vendors::uuid[], @accounts::int[]) f (vendor_id, account)
+			JOIN LATERAL (SELECT v.id, v.name, v.name_fold, v.phone FROM vendors v
+			              WHERE v.market_id = @market AND v.id = f.vendor_id AND v.removed_at IS NULL AND v.erased_at IS NULL
+			                AND NOT EXISTS (SELECT 1 FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = v.id) OFFSET 0) v ON true
+			LEFT JOIN LATERAL (SELECT s.code, s.section FROM occupancies o
+			                   JOIN LATERAL (SELECT s.code, s.section, s.position, s.code_key FROM stalls s
+			                                 WHERE s.market_id = @market AND s.id = o.stall_id AND s.removed_at IS NULL OFFSET 0) s ON true
+			                   WHERE o.market_id = @market AND o.vendor_id = f.vendor_id AND o.ended IS NULL
+			                   ORDER BY s.position, s.code_key LIMIT 1) s ON true
+			JOIN markets m ON m.id = @market`, pgx.StrictNamedArgs{"market": id, "vendors": vendors, "accounts": accounts}))
+	}
+	if b.Len() == 0 {
+		return nil, nil
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	var all []alike
+	for _, some := range found {
+		all = append(all, *some...)
+	}
+	last := func(other bool) int {
+		if other {
+			return 1
+		}
+		return 0
+	}
+	name := qrgen.Search(e.name)
+	slices.SortFunc(all, func(a, b alike) int {
+		return cmp.Or(a.Account-b.Account, last(a.Market != m.Code)-last(b.Market != m.Code), last(a.Phone != e.phone)-last(b.Phone != e.phone),
+			last(a.NameFold != name)-last(b.NameFold != name), strings.Compare(a.NameFold, b.NameFold), strings.Compare(a.ID.String(), b.ID.String()))
+	})
+	return all, nil
+}
 
 // samePeople are vendors with the entry's phone in any of the markets, and in its own also those with its name, the end of its
 // phone, or in its section.
 func samePeople(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry) ([]alike, error) {
-	return postgres.All[alike](ctx, tx, `
-		WITH f AS MATERIALIZED (
-			(SELECT v.market_id, v.id AS vendor_id FROM vendors v WHERE v.market_id = ANY (@others::uuid[] || @market::uuid) AND v.phone = @phone LIMIT @most)
-			UNION (SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name LIMIT @most)
-			UNION (SELECT v.market_id, v.id FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail LIMIT @most)
-			UNION (SELECT s.market_id, v.id FROM stalls s
-			       JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
-			       JOIN LATERAL (SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.id = o.vendor_id AND `+nearName+` OFFSET 0) v ON true
-			       WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL LIMIT @most)
-		)`+likeColumns+`, 0 AS account
-		FROM f`+likeVendor+`
-		ORDER BY v.market_id <> @market, v.phone IS DISTINCT FROM @phone, v.name_fold <> @name, v.name_fold, v.id`,
-		pgx.StrictNamedArgs{"market": m.ID, "others": others, "phone": e.phone, "name": qrgen.Search(e.name), "tail": tailOf(e.phone), "section": e.section,
-			"most": mostAlike})
+	name, phone, tail := qrgen.Search(e.name), e.phone, tailOf(e.phone)
+	b := &pgx.Batch{}
+	called := postgres.Ask[lead](b, `
+		SELECT v.market_id, v.id AS vendor_id, 0 AS account FROM vendors v WHERE v.market_id = ANY (@markets::uuid[]) AND v.phone = @phone LIMIT @most`,
+		pgx.StrictNamedArgs{"markets": append(slices.Clone(others), m.ID), "phone": phone, "most": mostAlike})
+	near := postgres.Ask[lead](b, `
+		(SELECT v.market_id, v.id AS vendor_id, 0 AS account FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name LIMIT @most)
+		UNION (SELECT v.market_id, v.id, 0 FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail LIMIT @most)
+		UNION (SELECT s.market_id, v.id, 0 FROM stalls s
+		       JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
+		       JOIN LATERAL (SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.id = o.vendor_id AND `+nearName+` OFFSET 0) v ON true
+		       WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL LIMIT @most)`,
+		pgx.StrictNamedArgs{"market": m.ID, "name": name, "tail": tail, "section": e.section, "most": mostAlike})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	leads := *called
+	for _, l := range *near {
+		if !slices.Contains(leads, l) {
+			leads = append(leads, l)
+		}
+	}
+	return alikes(ctx, tx, m, e, leads)
 }
 
 // mostAlike bounds what is read of each sort of likeness: where so many are alike, a person will not read the last of them.
@@ -201,30 +252,30 @@ func sameAccounts(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e
 	if len(e.accounts) == 0 {
 		return nil, nil
 	}
-	var bins, numbers []string
-	for _, a := range e.accounts {
-		bins, numbers = append(bins, a.bin), append(numbers, a.Number)
-	}
 	var self *VendorID
 	if !e.vendor.IsZero() {
 		self = &e.vendor
 	}
-	return postgres.All[alike](ctx, tx, `
-		WITH f AS MATERIALIZED (
-			SELECT DISTINCT a.market_id, a.vendor_id, w.n
-			FROM unnest(@bins::text[], @numbers::text[]) WITH ORDINALITY w (bin, number, n)
-			JOIN LATERAL (SELECT a.market_id, a.id, a.vendor_id, a.proposed_at FROM accounts a
-			              WHERE a.market_id = ANY (@others::uuid[] || @market::uuid) AND a.bin = w.bin AND a.number = w.number OFFSET 0) a ON true
-			JOIN LATERAL (SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
-			              FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d
-			     ON NOT d.ended AND (d.approved OR a.proposed_at > @now::timestamptz - @proposal_lives::interval)
-			WHERE a.vendor_id IS DISTINCT FROM @self
-			LIMIT @most
-		)`+likeColumns+`, f.n::int AS account
-		FROM f`+likeVendor+`
-		ORDER BY f.n, v.market_id <> @market, v.name_fold, v.id`,
-		pgx.StrictNamedArgs{"market": m.ID, "others": others, "bins": bins, "numbers": numbers, "now": now, "proposal_lives": ProposalLives, "self": self,
-			"most": mostAlike})
+	b := &pgx.Batch{}
+	found := make([]*[]lead, len(e.accounts))
+	for i, a := range e.accounts {
+		found[i] = postgres.Ask[lead](b, `
+			SELECT DISTINCT a.market_id, a.vendor_id, @account::int AS account FROM accounts a
+			WHERE a.market_id = ANY (@markets::uuid[]) AND a.bin = @bin AND a.number = @number AND a.vendor_id IS DISTINCT FROM @self
+			  AND CASE (SELECT max(CASE d.decision WHEN 'approved' THEN 1 ELSE 2 END) FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id)
+			      WHEN 1 THEN true WHEN 2 THEN false ELSE a.proposed_at > @now::timestamptz - @proposal_lives::interval END
+			LIMIT @most`,
+			pgx.StrictNamedArgs{"markets": append(slices.Clone(others), m.ID), "account": i + 1, "bin": a.bin, "number": a.Number, "self": self, "now": now,
+				"proposal_lives": ProposalLives, "most": mostAlike})
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	var leads []lead
+	for _, some := range found {
+		leads = append(leads, *some...)
+	}
+	return alikes(ctx, tx, m, e, leads)
 }
 
 func tailOf(phone string) string {

@@ -167,16 +167,16 @@ func endAll(ctx context.Context, tx pgx.Tx, by Actor, m Market, args pgx.StrictN
 		Approved bool
 	}
 	const live = `
-		SELECT a.id, EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id) AS approved FROM accounts a
+		SELECT a.id, EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id) AS approved FROM accounts a
 		WHERE a.market_id = @market AND a.id = ANY (@accounts)
-		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id AND d.decision <> 'approved') ORDER BY a.id`
+		  AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id AND d.decision <> 'approved') ORDER BY a.id`
 	accounts, err := postgres.All[open](ctx, tx, live, used(live, args))
 	if err != nil {
 		return nil, nil, err
 	}
 	const waiting = `
 		SELECT p.id FROM default_proposals p WHERE p.market_id = @market AND (p.account_id = ANY (@accounts) OR p.instead_of = ANY (@accounts))
-		  AND NOT EXISTS (SELECT FROM default_decisions d WHERE d.market_id = @market AND d.proposal_id = p.id) ORDER BY p.id`
+		  AND NOT EXISTS (SELECT 1 FROM default_decisions d WHERE d.market_id = @market AND d.proposal_id = p.id) ORDER BY p.id`
 	defaults, err := postgres.All[DefaultID](ctx, tx, waiting, used(waiting, args))
 	if err != nil {
 		return nil, nil, err
@@ -485,9 +485,9 @@ func (t traces) blankReports(ctx context.Context, tx pgx.Tx, args pgx.StrictName
 	}
 	const sql = `
 		SELECT i.id, i.file, i.report, i.mapping::text || ' ' || coalesce(i.problem::text, '') AS words,
-		       EXISTS (SELECT FROM vendors v WHERE v.market_id = @market AND v.id = ANY (@vendors) AND v.import_id = i.id)
-		       OR EXISTS (SELECT FROM accounts a WHERE a.market_id = @market AND a.id = ANY (@accounts) AND a.import_id = i.id)
-		       OR EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = ANY (@vendors) AND (o.import_id = i.id OR o.stall_id = ANY (i.changed)))
+		       EXISTS (SELECT 1 FROM vendors v WHERE v.market_id = @market AND v.id = ANY (@vendors) AND v.import_id = i.id)
+		       OR EXISTS (SELECT 1 FROM accounts a WHERE a.market_id = @market AND a.id = ANY (@accounts) AND a.import_id = i.id)
+		       OR EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.vendor_id = ANY (@vendors) AND (o.import_id = i.id OR o.stall_id = ANY (i.changed)))
 		       AS theirs
 		FROM imports i WHERE i.market_id = @market FOR UPDATE`
 	rows, err := postgres.All[row](ctx, tx, sql, used(sql, args))
@@ -589,7 +589,7 @@ func (s *Service) ReplayErasures(ctx context.Context, list []Erasure) (erased in
 				return err
 			}
 			if e.Account != nil {
-				there, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM accounts WHERE market_id = @market AND id = @account AND number <> '')`,
+				there, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM accounts WHERE market_id = @market AND id = @account AND number <> '')`,
 					pgx.StrictNamedArgs{"market": m.ID, "account": *e.Account})
 				if err != nil || !there {
 					return err

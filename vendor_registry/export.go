@@ -514,7 +514,7 @@ func providerCode(name string) string {
 // neither.
 func (s *Service) customersAt(ctx context.Context, tx pgx.Tx, by Actor, m Market, provider string, in Export, take func(Customer) error) (n int, err error) {
 	args := pgx.StrictNamedArgs{"market": m.ID, "provider": provider}
-	some, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM consents c WHERE c.market_id = @market AND c.kind = 'sharing' AND c.provider = @provider)`, args)
+	some, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM consents c WHERE c.market_id = @market AND c.kind = 'sharing' AND c.provider = @provider)`, args)
 	if err != nil || !some {
 		return 0, err
 	}

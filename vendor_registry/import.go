@@ -220,8 +220,8 @@ func (s *Service) Imports(ctx context.Context, by Actor, marketCode string) ([]I
 	}
 	all, err := postgres.All[stored](ctx, s.db, `
 		SELECT `+importColumns+` FROM (SELECT market_id, id, state, NULL::jsonb AS ledger, NULL::bytea AS sheet, mapping, remember, mended, touched,
-		       report, created_by, created_at, expires_at, beat_at, done, total, problem FROM imports) i
-		WHERE market_id = @market AND (state <> 'preview' OR expires_at > @now) ORDER BY created_at DESC LIMIT 10`,
+		       report, created_by, created_at, expires_at, beat_at, done, total, problem FROM imports WHERE market_id = @market) i
+		WHERE (state <> 'preview' OR expires_at > @now) ORDER BY created_at DESC LIMIT 10`,
 		pgx.StrictNamedArgs{"market": m.ID, "now": s.now()})
 	if err != nil {
 		return nil, err

@@ -49,8 +49,9 @@ func (w *world) stored() []string {
 	got, err := postgres.All[string](w.Context(), w.db, `
 		SELECT s.code || '|' || s.section || '|' || s.goods || '|' || coalesce(v.name, '') || '|' || coalesce(v.phone, '') || '|' || coalesce(
 		       (SELECT string_agg(a.provider || ' ' || a.number, ',' ORDER BY a.proposed_at, a.rank) FROM accounts a WHERE a.market_id = v.market_id AND a.vendor_id = v.id
-		        AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.account_id = a.id AND d.decision = 'withdrawn')), '')
-		FROM stalls s LEFT JOIN occupancies o ON o.stall_id = s.id AND o.ended IS NULL LEFT JOIN vendors v ON v.id = o.vendor_id
+		        AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = v.market_id AND d.account_id = a.id AND d.decision = 'withdrawn')), '')
+		FROM stalls s LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
+		LEFT JOIN vendors v ON v.market_id = s.market_id AND v.id = o.vendor_id
 		WHERE s.removed_at IS NULL ORDER BY s.position`, nil)
 	if err != nil {
 		w.Fatal(err)
@@ -574,7 +575,7 @@ func TestTakeBack(t *testing.T) {
 			if got := w.stored(); !slices.Equal(got, left) || len(left) < len(was) {
 				t.Errorf("stored %q, want %q", got, left)
 			}
-			if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE a.import_id IS NOT NULL AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.account_id = a.id AND d.decision = 'withdrawn')`); n != 0 {
+			if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE a.import_id IS NOT NULL AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id AND d.decision = 'withdrawn')`); n != 0 {
 				t.Errorf("%d accounts were not withdrawn", n)
 			}
 			if report := w.importAll(content); report.Unchanged != 0 || report.Good != 3 {

@@ -160,7 +160,7 @@ func undo(ctx context.Context, tx pgx.Tx, by Actor, m MarketID, im ImportID, now
 	ids, err := postgres.All[AccountID](ctx, tx, `
 		SELECT a.id FROM accounts a
 		WHERE a.market_id = @market AND a.import_id = @import
-		  AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id)
+		  AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id)
 		ORDER BY a.id`, args)
 	if err != nil {
 		return nil, err

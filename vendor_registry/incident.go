@@ -137,8 +137,8 @@ func stallsAround(i, s string) string {
 			ORDER BY b.position %[3]s, b.code_key %[3]s LIMIT %[4]d)`, s, than, order, besideStalls)
 	}
 	return `ARRAY(SELECT n.code FROM (` + beside("<", "DESC") + ` UNION ALL ` + beside(">", "ASC") + `) n
-		WHERE EXISTS (SELECT FROM placards h WHERE h.market_id = @market AND h.stall_id = n.id AND h.state = 'installed'
-		              AND NOT EXISTS (SELECT FROM placard_events e WHERE e.market_id = @market AND e.placard_id = h.id AND e.kind = 'checked'
+		WHERE EXISTS (SELECT 1 FROM placards h WHERE h.market_id = @market AND h.stall_id = n.id AND h.state = 'installed'
+		              AND NOT EXISTS (SELECT 1 FROM placard_events e WHERE e.market_id = @market AND e.placard_id = h.id AND e.kind = 'checked'
 		                              AND e.recorded_at >= ` + i + `.opened_at AND e.at >= ` + i + `.seen_at))
 		ORDER BY n.position, n.code_key)`
 }

@@ -310,7 +310,7 @@ func (s *Service) codeTaken(ctx context.Context, code string) *fault.Error {
 	}
 	free, err := postgres.One[string](ctx, s.db, `
 		SELECT l.code FROM unnest(@like::text[]) WITH ORDINALITY l (code, n)
-		WHERE NOT EXISTS (SELECT FROM markets m WHERE m.code = l.code) ORDER BY l.n LIMIT 1`, pgx.StrictNamedArgs{"like": like})
+		WHERE NOT EXISTS (SELECT 1 FROM markets m WHERE m.code = l.code) ORDER BY l.n LIMIT 1`, pgx.StrictNamedArgs{"like": like})
 	if err != nil { // none of them is, or nobody can tell just now
 		return fault.New(fault.Conflict, "market-exists", "The code %s is taken. Choose another one.", code).With(taken)
 	}

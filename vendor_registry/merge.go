@@ -189,7 +189,7 @@ func passPlacards(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID, ve
 	ps, err := postgres.All[passed](ctx, tx, `
 		UPDATE placards p SET vendor_id = @vendor, account_id = @to
 		WHERE p.market_id = @market AND p.account_id = @from AND p.state = ANY (@live)
-		  AND NOT EXISTS (SELECT FROM placards o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = p.stall_id
+		  AND NOT EXISTS (SELECT 1 FROM placards o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = p.stall_id
 		                  AND o.kind = p.kind AND o.state = ANY (@live))
 		RETURNING p.id, p.serial`,
 		pgx.StrictNamedArgs{"market": m, "from": from, "vendor": vendor, "to": to, "live": liveStates})

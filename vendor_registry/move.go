@@ -42,7 +42,7 @@ func (mv move) settle(ctx context.Context, tx pgx.Tx, m *Market, today Day) erro
 	}
 	for i, f := range former {
 		stood, err := postgres.One[bool](ctx, tx, `
-			SELECT EXISTS (SELECT FROM area_states WHERE code = @code AND since < @until::date AND until >= @until)`,
+			SELECT EXISTS (SELECT 1 FROM area_states WHERE code = @code AND since < @until::date AND until >= @until)`,
 			pgx.StrictNamedArgs{"code": f.Area, "until": f.Until})
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func inForce(ctx context.Context, db postgres.Querier, code string, on Day) erro
 	}
 	u, err := postgres.Found[unit](ctx, db, fault.New(fault.NotFound, "area-not-found",
 		"There is no area with the code %q. Leave it out, or give the official code of the commune.", fault.Clip(code, 20)), `
-		SELECT a.name, EXISTS (SELECT FROM area_states s WHERE s.code = a.code AND s.since <= @on AND @on < s.until) AS now,
+		SELECT a.name, EXISTS (SELECT 1 FROM area_states s WHERE s.code = a.code AND s.since <= @on AND @on < s.until) AS now,
 		       CASE WHEN a.valid_to <= @on THEN a.valid_to END AS ended,
 		       ARRAY(SELECT n.name || ' (' || n.code || ')' FROM area_successions x JOIN areas n ON n.code = x.new
 		             WHERE x.old = a.code AND x.effective_on <= @on ORDER BY n.code) AS successors

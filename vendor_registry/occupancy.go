@@ -490,7 +490,7 @@ func stallTaken() *fault.Error {
 // holds reports whether a vendor, under this ID or the one it was merged into, holds a stall now.
 func holds(ctx context.Context, db postgres.Querier, m MarketID, v VendorID, stall StallID) (bool, error) {
 	return postgres.One[bool](ctx, db, `
-		SELECT EXISTS (SELECT FROM occupancies o
+		SELECT EXISTS (SELECT 1 FROM occupancies o
 		               WHERE o.market_id = @market AND o.stall_id = @stall AND o.ended IS NULL
 		                 AND o.vendor_id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = @vendor), @vendor))`,
 		pgx.StrictNamedArgs{"market": m, "vendor": v, "stall": stall})

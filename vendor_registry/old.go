@@ -46,22 +46,22 @@ func (s *Service) Outstanding(ctx context.Context, by Actor, marketCode string) 
 			SELECT bool_or(e.kind = 'printed') AS printed, bool_or(e.kind IN ('handed_over', 'installed')) AS hung, bool_or(e.kind = 'removed') AS removed,
 			       max(e.at) FILTER (WHERE e.kind = 'replaced') AS replaced_at, max(e.reason) FILTER (WHERE e.kind = 'replaced') AS reason,
 			       max(e.at) FILTER (WHERE e.state = 'suspended') AS stopped_at
-			FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON (e.printed OR e.hung) AND NOT e.removed
+			FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e ON (e.printed OR e.hung) AND NOT e.removed
 		LEFT JOIN LATERAL (
 			SELECT min(d.decision) AS decision, min(d.decided_at) AS ended_at FROM account_decisions d
-			WHERE d.market_id = p.market_id AND d.account_id = p.account_id AND d.decision <> 'approved') d ON true
+			WHERE d.market_id = @market AND d.account_id = p.account_id AND d.decision <> 'approved') d ON true
 		LEFT JOIN LATERAL (
-			SELECT h.vendor_id FROM occupancies h WHERE h.market_id = p.market_id AND h.stall_id = p.stall_id AND h.ended IS NULL) h ON true
+			SELECT h.vendor_id FROM occupancies h WHERE h.market_id = @market AND h.stall_id = p.stall_id AND h.ended IS NULL) h ON true
 		LEFT JOIN LATERAL (
 			SELECT coalesce(g.into_id, p.vendor_id) AS id FROM (SELECT) one
-			LEFT JOIN vendor_merges g ON g.market_id = p.market_id AND g.vendor_id = p.vendor_id) own ON true
+			LEFT JOIN vendor_merges g ON g.market_id = @market AND g.vendor_id = p.vendor_id) own ON true
 		LEFT JOIN LATERAL (
 			SELECT o.end_kind, o.ended_at FROM occupancies o
-			WHERE o.market_id = p.market_id AND o.stall_id = p.stall_id AND o.vendor_id = own.id AND o.end_kind <> ''
+			WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.vendor_id = own.id AND o.end_kind <> ''
 			ORDER BY o.ended_at DESC LIMIT 1) o ON h.vendor_id IS DISTINCT FROM own.id
 		LEFT JOIN LATERAL (
 			SELECT n.serial FROM placards n
-			WHERE n.market_id = p.market_id AND n.stall_id = p.stall_id AND n.vendor_id = h.vendor_id AND n.state = ANY (@live) AND n.id <> p.id
+			WHERE n.market_id = @market AND n.stall_id = p.stall_id AND n.vendor_id = h.vendor_id AND n.state = ANY (@live) AND n.id <> p.id
 			ORDER BY n.account_id = p.account_id DESC, n.issued_at DESC, n.id DESC LIMIT 1) n ON true
 		WHERE p.market_id = @market AND p.state IN ('replaced', 'suspended', 'void')
 		  AND (p.state IN ('replaced', 'void') OR d.decision IS NOT NULL OR h.vendor_id IS DISTINCT FROM own.id)

@@ -85,10 +85,10 @@ var placardColumns = `
 		       max(e.at) FILTER (WHERE e.kind = 'removed') AS removed_at,
 		       (array_agg(e.heard_name ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.heard_name IS NOT NULL))[1] AS heard,
 		       (array_agg(e.result ORDER BY e.at DESC, e.seq DESC) FILTER (WHERE e.kind = 'checked'))[1] AS check_result
-		FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id) e ON true
+		FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id) e ON true
 	LEFT JOIN LATERAL (
 		SELECT bool_or(d.decision = 'approved') AS approved, bool_or(d.decision <> 'approved') AS ended
-		FROM account_decisions d WHERE d.market_id = p.market_id AND d.account_id = p.account_id) d ON true`
+		FROM account_decisions d WHERE d.market_id = @market AND d.account_id = p.account_id) d ON true`
 
 func (p *Placard) dress(m Market) {
 	p.Market = m.Code
@@ -537,7 +537,7 @@ func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.T
 			FROM claimed l
 		)
 		SELECT l.at, (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) AS state,
-		       EXISTS (SELECT FROM event e WHERE e.at > l.at) AS late,
+		       EXISTS (SELECT 1 FROM event e WHERE e.at > l.at) AS late,
 		       coalesce((SELECT e.result = 'match' FROM event e WHERE e.kind = 'checked' AND e.at > l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1), false) AS "right"
 		FROM look l`, pgx.StrictNamedArgs{"market": m, "id": p, "at": at, "from": from})
 }
@@ -546,7 +546,7 @@ func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.T
 // of the day on which they went.
 func gone(ctx context.Context, tx pgx.Tx, m MarketID, p Placard, day Day, late bool) (bool, error) {
 	return postgres.One[bool](ctx, tx, `
-		SELECT NOT EXISTS (SELECT FROM occupancies o
+		SELECT NOT EXISTS (SELECT 1 FROM occupancies o
 		                   WHERE o.market_id = @market AND o.stall_id = @stall AND (o.ended IS NULL OR o.ended > @day OR @late AND o.ended = @day)
 		                     AND o.vendor_id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = @vendor), @vendor))`,
 		pgx.StrictNamedArgs{"market": m, "vendor": p.VendorID, "stall": p.StallID, "day": day, "late": late})

@@ -340,7 +340,7 @@ func TestClocks(t *testing.T) {
 				t.Errorf("installed at %v, want %v", got.InstalledAt, want)
 			}
 			w.record(p.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload, At: time.Unix(0, 0)}) // an earlier check comes after: time does not run back
-			if n := ask[int](w, `SELECT count(*) FROM placard_events a JOIN placard_events b ON b.placard_id = a.placard_id AND b.seq > a.seq AND b.at < a.at`); n != 0 {
+			if n := ask[int](w, `SELECT count(*) FROM placard_events a JOIN placard_events b ON b.market_id = a.market_id AND b.placard_id = a.placard_id AND b.seq > a.seq AND b.at < a.at`); n != 0 {
 				t.Error("a later event has an earlier time")
 			}
 			if n := ask[int](w, `SELECT count(*) FROM placard_events WHERE recorded_at <> '`+w.clock.now().Format(time.RFC3339Nano)+`' AND kind = 'checked' AND placard_id = '`+got.ID.String()+`'`); n != 0 {

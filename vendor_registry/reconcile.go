@@ -48,7 +48,7 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 			SELECT p.id, p.serial, p.kind, p.state, p.mark, p.stall_code AS stall, p.holder AS printed, a.bin, a.number, a.holder, a.payload, a.payload_sha256 AS hash,
 			       a.symbol, a.touched_by, a.proposed_at, coalesce(d.approved_by, '') AS approved_by, coalesce(d.same, false) AS same,
 			       coalesce(d.ended, false) AS ended,
-			       EXISTS (SELECT FROM audit_events e WHERE e.market_id = @market AND e.object = 'account:' || a.id AND e.action = 'account.approved'
+			       EXISTS (SELECT 1 FROM audit_events e WHERE e.market_id = @market AND e.object = 'account:' || a.id AND e.action = 'account.approved'
 			               AND e.actor = d.approved_by) AS traced
 			FROM placards p
 			JOIN accounts a ON a.market_id = p.market_id AND a.id = p.account_id
@@ -56,7 +56,7 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 				SELECT max(d.decided_by) FILTER (WHERE d.decision = 'approved') AS approved_by,
 				       bool_and(d.payload_sha256 = a.payload_sha256 AND d.touched_by = a.touched_by) FILTER (WHERE d.decision = 'approved') AS same,
 				       bool_or(d.decision <> 'approved') AS ended
-				FROM account_decisions d WHERE d.market_id = p.market_id AND d.account_id = p.account_id) d ON true
+				FROM account_decisions d WHERE d.market_id = @market AND d.account_id = p.account_id) d ON true
 			WHERE p.market_id = @market AND p.state = ANY (@live) ORDER BY p.stall_code, p.serial`,
 			pgx.StrictNamedArgs{"market": m.ID, "live": liveStates})
 		if err != nil {
@@ -85,10 +85,10 @@ func (s *Service) Reconcile(ctx context.Context, by Actor, marketCode string) ([
 			LEFT JOIN LATERAL (SELECT s.code FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
 			                   WHERE o.market_id = @market AND o.vendor_id = v.id AND o.ended IS NULL ORDER BY s.position, s.code_key LIMIT 1) s ON true
 			WHERE v.market_id = @market AND v.default_account IS NOT NULL AND v.removed_at IS NULL AND v.erased_at IS NULL
-			  AND NOT EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = v.id) -- nobody's any more
+			  AND NOT EXISTS (SELECT 1 FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = v.id) -- nobody's any more
 			  AND (
-				NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = v.default_account AND d.decision = 'approved')
-				OR EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = v.default_account AND d.decision <> 'approved'))
+				NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = v.default_account AND d.decision = 'approved')
+				OR EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = v.default_account AND d.decision <> 'approved'))
 			ORDER BY 1`, pgx.StrictNamedArgs{"market": m.ID})
 		if err != nil {
 			return err

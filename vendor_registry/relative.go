@@ -54,7 +54,7 @@ func (r relative) queue(b *pgx.Batch, m MarketID, account AccountID, by string, 
 // holderAgreed reports whether nobody but the vendor holds the account, or that person agreed.
 func holderAgreed(ctx context.Context, db postgres.Querier, m MarketID, account AccountID) (bool, error) {
 	return postgres.One[bool](ctx, db, `
-		SELECT NOT EXISTS (SELECT FROM account_holders h WHERE h.market_id = @market AND h.account_id = @account AND h.consent_at IS NULL)`,
+		SELECT NOT EXISTS (SELECT 1 FROM account_holders h WHERE h.market_id = @market AND h.account_id = @account AND h.consent_at IS NULL)`,
 		pgx.StrictNamedArgs{"market": m, "account": account})
 }
 

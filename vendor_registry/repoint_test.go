@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -521,7 +522,7 @@ func TestRepointRaces(t *testing.T) {
 // Past all our code, through the handle that the service itself has, the database refuses.
 func TestServicesOwnHandle(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	w.placard("A-1", viettel)
 	a := w.propose("A-1", evil)
 	d := w.wishesOf("A-1")

@@ -210,7 +210,7 @@ func (s *Service) RecordRequest(ctx context.Context, by Actor, marketCode string
 		}
 		if account != nil {
 			theirs, err := postgres.One[bool](ctx, tx, `
-				SELECT EXISTS (SELECT FROM accounts a JOIN account_holders h ON h.market_id = a.market_id AND h.account_id = a.id
+				SELECT EXISTS (SELECT 1 FROM accounts a JOIN account_holders h ON h.market_id = a.market_id AND h.account_id = a.id
 				               WHERE a.market_id = @market AND a.id = @account AND a.vendor_id = ANY (@vendors))`,
 				pgx.StrictNamedArgs{"market": m.ID, "account": *account, "vendors": sub.vendors})
 			if err != nil {
@@ -324,7 +324,7 @@ func (s *Service) do(ctx context.Context, tx pgx.Tx, by Actor, m Market, r Reque
 	switch r.Kind {
 	case "see":
 		handed, err := postgres.One[bool](ctx, tx, `
-			SELECT EXISTS (SELECT FROM disclosures WHERE market_id = @market AND kind = 'copy' AND subject = @subject AND given_at >= @since)`,
+			SELECT EXISTS (SELECT 1 FROM disclosures WHERE market_id = @market AND kind = 'copy' AND subject = @subject AND given_at >= @since)`,
 			pgx.StrictNamedArgs{"market": m.ID, "subject": sub.record(), "since": r.ReceivedAt})
 		if err == nil && !handed {
 			err = fault.New(fault.Conflict, "copy-missing", "Hand the person their copy first: it is made on the vendor's page.")
@@ -354,7 +354,7 @@ func (s *Service) do(ctx context.Context, tx pgx.Tx, by Actor, m Market, r Reque
 			return nil, nil, err
 		}
 		if r.AccountID != nil {
-			paid, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM vendors WHERE market_id = @market AND default_account = @account)`,
+			paid, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM vendors WHERE market_id = @market AND default_account = @account)`,
 				pgx.StrictNamedArgs{"market": m.ID, "account": *r.AccountID})
 			if err != nil {
 				return nil, nil, err

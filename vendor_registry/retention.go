@@ -44,7 +44,7 @@ func (s *Service) Retain(ctx context.Context) ([]LetGo, error) {
 			    AND (ledger IS NOT NULL OR sheet IS NOT NULL OR mended <> '{}' OR mapping <> '{}' OR problem IS NOT NULL
 			         OR report -> 'faults' <> '[]' OR report -> 'warnings' <> '[]')`, pgx.StrictNamedArgs{"now": now}},
 			{`DELETE FROM stage_changes c WHERE c.noticed_at <= @before
-			  AND EXISTS (SELECT FROM stage_changes l WHERE l.market_id = c.market_id AND l.account_id = c.account_id AND l.n > c.n)`, pgx.StrictNamedArgs{"before": now.Add(-FeedLives)}},
+			  AND EXISTS (SELECT 1 FROM stage_changes l WHERE l.market_id = c.market_id AND l.account_id = c.account_id AND l.n > c.n)`, pgx.StrictNamedArgs{"before": now.Add(-FeedLives)}},
 			{`DELETE FROM webhook_deliveries WHERE next_at IS NULL AND coalesce(done_at, tried_at, made_at) <= @before`, pgx.StrictNamedArgs{"before": now.Add(-DeliveriesLive)}},
 		} {
 			tag, err := tx.Exec(ctx, t.sql, t.args)
@@ -55,7 +55,7 @@ func (s *Service) Retain(ctx context.Context) ([]LetGo, error) {
 		}
 		if gone[3].Rows > 0 { // what is first of its account now tells where that stands, whoever reads
 			if _, err := tx.Exec(ctx, `UPDATE stage_changes c SET was = NULL, was_suspended = false WHERE c.was IS NOT NULL
-				AND NOT EXISTS (SELECT FROM stage_changes e WHERE e.market_id = c.market_id AND e.account_id = c.account_id AND e.n < c.n)`); err != nil {
+				AND NOT EXISTS (SELECT 1 FROM stage_changes e WHERE e.market_id = c.market_id AND e.account_id = c.account_id AND e.n < c.n)`); err != nil {
 				return err
 			}
 		}

@@ -230,7 +230,7 @@ func (w toSeal) statement(m MarketID) (sql string, args pgx.StrictNamedArgs) {
 	args["labels"] = sealLabels()
 	return `SELECT n.n, n.object, n.which, n.cells FROM (` + strings.Join(parts, "\nUNION ALL\n") + `) n
 		WHERE (@labels::text[])[n.n + 1] || ' ' || n.object = ANY (@again)
-		   OR NOT EXISTS (SELECT FROM audit_salts s WHERE s.market_id = @market AND s.object = n.object AND s.label = (@labels::text[])[n.n + 1] AND s.which = n.which)
+		   OR NOT EXISTS (SELECT 1 FROM audit_salts s WHERE s.market_id = @market AND s.object = n.object AND s.label = (@labels::text[])[n.n + 1] AND s.which = n.which)
 		ORDER BY n.n, n.which`, args
 }
 
@@ -447,6 +447,6 @@ func unsealedObjects() string {
 		parts = append(parts, `SELECT '`+kind+`' AS kind, k.n, k.object, k.which FROM (`+sealedRows(kind, "")+`) k`)
 	}
 	return `SELECT n.kind || ':' || n.object AS object, count(*)::int AS rows FROM (` + strings.Join(parts, "\nUNION ALL\n") + `) n
-		WHERE NOT EXISTS (SELECT FROM audit_salts s WHERE s.market_id = @market AND s.object = n.object AND s.label = (@labels::text[])[n.n + 1] AND s.which = n.which)
+		WHERE NOT EXISTS (SELECT 1 FROM audit_salts s WHERE s.market_id = @market AND s.object = n.object AND s.label = (@labels::text[])[n.n + 1] AND s.which = n.which)
 		GROUP BY n.kind, n.object ORDER BY n.kind, n.object LIMIT @n`
 }

@@ -278,16 +278,22 @@ func (h *hits) add(f found) {
 	}
 }
 
+// onePlan lets the next statement keep the plan that it was given first, manyPlans as the database sees fit. Citus has to know the markets when
+// it plans, so there each time has a plan of its own.
+const (
+	onePlan   = `SELECT set_config('plan_cache_mode', CASE WHEN to_regclass('pg_dist_partition') IS NULL THEN 'force_generic_plan' ELSE 'auto' END, true)`
+	manyPlans = `SELECT set_config('plan_cache_mode', 'auto', true)`
+)
+
 // under runs a statement under a setting of the planner's, in one round trip.
-func under[T any](ctx context.Context, db postgres.DB, setting, value, usual, sql string, args pgx.StrictNamedArgs) (out []T, err error) {
-	const set = `SELECT set_config(@setting, @value, true)`
+func under[T any](ctx context.Context, db postgres.DB, set, unset, sql string, args pgx.StrictNamedArgs) (out []T, err error) {
 	b := &pgx.Batch{}
-	b.Queue(set, pgx.StrictNamedArgs{"setting": setting, "value": value})
+	b.Queue(set)
 	b.Queue(sql, args).Query(func(rows pgx.Rows) error {
 		out, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
 		return err
 	})
-	b.Queue(set, pgx.StrictNamedArgs{"setting": setting, "value": usual})
+	b.Queue(unset)
 	return out, db.SendBatch(ctx, b).Close()
 }
 
@@ -341,25 +347,29 @@ func (h *hits) stallsOf(ctx context.Context, db postgres.DB, vendors []meant[Ven
 	args["vendor_markets"], args["vendors"] = apart(vendors)
 	args["stall_markets"], args["stalls"] = apart(stalls)
 	// One plan for all: to plan seven tables takes longer than to read twenty stalls, and any plan goes by index.
-	return under[Found](ctx, db, "plan_cache_mode", "force_generic_plan", "auto", `
-		WITH meant AS (
-			SELECT o.market_id, o.stall_id, o.vendor_id, false AS coded
-			FROM unnest(@vendor_markets::uuid[], @vendors::uuid[]) AS w (market_id, vendor_id)
-			JOIN occupancies o ON o.market_id = w.market_id AND o.vendor_id = w.vendor_id AND o.ended IS NULL
+	found, err := under[Found](ctx, db, onePlan, manyPlans, `
+		WITH meant AS MATERIALIZED (
+			SELECT o.market_id, o.stall_id, o.vendor_id, false AS coded FROM occupancies o
+			WHERE o.market_id = ANY (@vendor_markets::uuid[]) AND o.vendor_id = ANY (@vendors::uuid[]) AND o.ended IS NULL
 			UNION ALL
-			SELECT w.market_id, w.stall_id, o.vendor_id, true
-			FROM unnest(@stall_markets::uuid[], @stalls::uuid[]) AS w (market_id, stall_id)
-			LEFT JOIN occupancies o ON o.market_id = w.market_id AND o.stall_id = w.stall_id AND o.ended IS NULL
+			SELECT s.market_id, s.id, o.vendor_id, true FROM stalls s LEFT JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.id AND o.ended IS NULL
+			WHERE s.market_id = ANY (@stall_markets::uuid[]) AND s.id = ANY (@stalls::uuid[])
 		)
 		SELECT m.code AS market, m.name AS market_name, concat_ws(', ', a.name, p.name) AS area, s.code AS stall, s.section, s.goods,
 		       CASE WHEN v.id IS NULL THEN 'vacant' ELSE 'trading' END AS status, v.name AS vendor, v.phone,
 		       s.market_id, v.id AS vendor_id, s.id AS stall_id
 		FROM (SELECT market_id, stall_id, vendor_id, bool_or(coded) AS coded FROM meant GROUP BY market_id, stall_id, vendor_id) w
 		JOIN stalls s ON s.market_id = w.market_id AND s.id = w.stall_id AND s.removed_at IS NULL
-		LEFT JOIN vendors v ON v.market_id = w.market_id AND v.id = w.vendor_id
-		JOIN markets m ON m.id = w.market_id LEFT JOIN areas a ON a.code = m.area_code LEFT JOIN areas p ON p.code = a.parent
+		LEFT JOIN vendors v ON v.market_id = s.market_id AND v.id = w.vendor_id
+		JOIN markets m ON m.id = s.market_id LEFT JOIN areas a ON a.code = m.area_code LEFT JOIN areas p ON p.code = a.parent
 		WHERE w.coded OR `+alsoAt+`
 		ORDER BY substring(v.name FROM '\S+$') COLLATE vi_order, v.name COLLATE vi_order, m.code, s.position, s.code_key`, args)
+	return slices.DeleteFunc(found, func(f Found) bool { // of another market, with an id of one of these
+		return !slices.ContainsFunc(stalls, func(s meant[StallID]) bool { return s.at == inMarket[StallID]{f.MarketID, f.StallID} }) &&
+			!slices.ContainsFunc(vendors, func(v meant[VendorID]) bool {
+				return f.VendorID != nil && v.at == inMarket[VendorID]{f.MarketID, *f.VendorID}
+			})
+	}), err
 }
 
 // ranks are by what each stall was found: by its code or by its vendor, whichever fits better.
@@ -415,9 +425,11 @@ func (m meant[ID]) before(o meant[ID]) int {
 }
 
 func apart[ID comparable](list []meant[ID]) (markets []MarketID, ids []ID) {
-	markets, ids = make([]MarketID, len(list)), make([]ID, len(list))
+	markets, ids = []MarketID{}, make([]ID, len(list))
 	for i, x := range list {
-		markets[i], ids[i] = x.at.market, x.at.id
+		if ids[i] = x.at.id; !slices.Contains(markets, x.at.market) {
+			markets = append(markets, x.at.market)
+		}
 	}
 	return markets, ids
 }

@@ -102,8 +102,8 @@ func stageOf(vendor string) string {
 		LEFT JOIN LATERAL (
 			SELECT a.provider, d.approved
 			FROM (` + idsOf(vendor) + `) who
-			CROSS JOIN LATERAL (SELECT a.market_id, a.id, a.provider, a.proposed_at, a.rank FROM accounts a WHERE a.market_id = @market AND a.vendor_id = who.id AND a.proposed_at <= @at OFFSET 0) a
-			JOIN vendors own ON own.market_id = a.market_id AND own.id = ` + vendor + `
+			CROSS JOIN LATERAL (SELECT a.id, a.provider, a.proposed_at, a.rank FROM accounts a WHERE a.market_id = @market AND a.vendor_id = who.id AND a.proposed_at <= @at OFFSET 0) a
+			JOIN vendors own ON own.market_id = @market AND own.id = ` + vendor + `
 			JOIN LATERAL (
 				SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 				FROM account_decisions d
@@ -136,7 +136,7 @@ func stageOf(vendor string) string {
 				SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
 				FROM account_decisions d
 				WHERE d.market_id = @market AND d.account_id = p.account_id AND d.decided_at <= @at) d ON d.approved AND NOT d.ended
-			WHERE EXISTS (SELECT FROM occupancies o
+			WHERE EXISTS (SELECT 1 FROM occupancies o
 			              LEFT JOIN LATERAL (` + statusOn + `) t ON true
 			              WHERE o.market_id = @market AND o.vendor_id = ` + vendor + ` AND o.stall_id = p.stall_id
 			                AND o.began <= @day AND (o.ended IS NULL OR o.ended > @day) AND coalesce(t.trades, true) OFFSET 0)) p ON true`

@@ -570,8 +570,8 @@ func Unchanged(match, current string) error {
 func queueStall(b *pgx.Batch, m MarketID, st Stall, category string, from *ImportID, now time.Time) *pgx.QueuedQuery {
 	return b.Queue(`
 		INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, category, position, import_id, created_at)
-		VALUES (@market, @id, @code, @key, @fold, @section, @goods, @category,
-		        (SELECT coalesce(max(position), 0) + 1 FROM stalls WHERE market_id = @market AND removed_at IS NULL), @import, @now)
+		SELECT @market, @id, @code, @key, @fold, @section, @goods, @category, coalesce(max(s.position), 0) + 1, @import, @now
+		FROM stalls s WHERE s.market_id = @market AND s.removed_at IS NULL
 		RETURNING position`,
 		pgx.StrictNamedArgs{"market": m, "id": st.ID, "code": st.Code, "key": codeKey(st.Code), "fold": qrgen.Search(st.Code),
 			"section": st.Section, "goods": st.Goods, "category": category, "import": from, "now": now})

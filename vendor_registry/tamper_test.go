@@ -14,6 +14,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/postgres"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 
 	"github.com/jackc/pgx/v5"
@@ -32,7 +33,7 @@ var (
 
 // eventful is a market in which everything happened once that the evidence speaks of.
 func eventful(t *testing.T) *world {
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	changed := w.placard("A-1", viettel)
 	w.record(changed.Serial, registry.NewPlacardEvent{Kind: "installed", HeardName: "LY MINH TAM", Consent: agreed})
 	w.record(changed.Serial, registry.NewPlacardEvent{Kind: "checked", Payload: changed.Payload})

@@ -127,9 +127,9 @@ type old struct {
 func livePlacards(ctx context.Context, tx pgx.Tx, m Market, account AccountID) ([]old, error) {
 	return postgres.All[old](ctx, tx, `
 		SELECT p.id, p.serial, p.stall_id,
-		       EXISTS (SELECT FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id
+		       EXISTS (SELECT 1 FROM placard_events e WHERE e.market_id = @market AND e.placard_id = p.id
 		               AND e.kind IN ('printed', 'handed_over', 'installed')) AS out,
-		       EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.vendor_id = p.vendor_id
+		       EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.vendor_id = p.vendor_id
 		               AND o.ended IS NULL) AS held
 		FROM placards p WHERE p.market_id = @market AND p.account_id = @account AND p.state = ANY (@live) ORDER BY p.id`,
 		pgx.StrictNamedArgs{"market": m.ID, "account": account, "live": liveStates})
@@ -261,7 +261,7 @@ func passReplacements(ctx context.Context, tx pgx.Tx, m MarketID, from AccountID
 	_, err := tx.Exec(ctx, `
 		UPDATE tasks t SET vendor_id = @vendor, account_id = @to
 		WHERE t.market_id = @market AND t.account_id = @from AND t.state = 'open' AND t.kind <> 'take_down'
-		  AND NOT EXISTS (SELECT FROM tasks o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = t.stall_id AND o.kind = t.kind AND o.state = 'open')`,
+		  AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.market_id = @market AND o.account_id = @to AND o.stall_id = t.stall_id AND o.kind = t.kind AND o.state = 'open')`,
 		pgx.StrictNamedArgs{"market": m, "from": from, "vendor": vendor, "to": to})
 	return err
 }

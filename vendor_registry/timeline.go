@@ -145,7 +145,7 @@ func happenings[T any](ctx context.Context, db postgres.Querier, m Market, maske
 			UNION ALL
 			SELECT 'taken', h.began_at, h.began_by, h.stall_id, h.vendor_id, NULL, NULL, h.began, '', NULL, NULL, '', '', '', '', '', NULL, 3, h.id
 			FROM held h WHERE h.began_at IS NOT NULL
-			  AND NOT EXISTS (SELECT FROM occupancies b WHERE b.market_id = @market AND b.ended_at = h.began_at -- told as the change of hands
+			  AND NOT EXISTS (SELECT 1 FROM occupancies b WHERE b.market_id = @market AND b.ended_at = h.began_at -- told as the change of hands
 			                  AND (b.stall_id = h.stall_id AND b.end_kind = 'handed_over' OR b.end_stall = h.stall_id AND b.vendor_id = h.vendor_id))
 			UNION ALL
 			SELECT CASE h.end_kind WHEN 'handed_over' THEN 'transferred' ELSE h.end_kind END, h.ended_at, h.ended_by, h.stall_id, h.vendor_id, o.vendor_id, h.end_stall, h.ended, '', NULL, NULL, '', '', '', '', h.end_reason, NULL, 2, h.id

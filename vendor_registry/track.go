@@ -106,7 +106,7 @@ func tracks(ctx context.Context, tx pgx.Tx, ids []MarketID) error {
 // placeUnplaced writes down where all markets lay when there are some of which the release before this one knew.
 func (s *Service) placeUnplaced(ctx context.Context) error {
 	some, err := postgres.One[bool](ctx, s.db, `
-		SELECT EXISTS (SELECT FROM markets m WHERE m.site = '' AND m.id NOT IN (SELECT t.market_id FROM market_tracks t))`, nil)
+		SELECT EXISTS (SELECT 1 FROM markets m WHERE m.site = '' AND m.id NOT IN (SELECT t.market_id FROM market_tracks t))`, nil)
 	if err != nil || !some {
 		return err
 	}

@@ -231,7 +231,7 @@ func knownWording(v string) bool {
 const liveConsents = `
 	SELECT array_agg(DISTINCT c.kind) AS kinds FROM consents c
 	WHERE c.market_id = @market AND c.vendor_id = v.id AND c.kind <> 'withdrawal'
-	  AND NOT EXISTS (SELECT FROM consents w WHERE w.market_id = @market AND w.vendor_id = c.vendor_id
+	  AND NOT EXISTS (SELECT 1 FROM consents w WHERE w.market_id = @market AND w.vendor_id = c.vendor_id
 	                  AND w.kind = 'withdrawal' AND w.taken_at >= c.taken_at)`
 
 // ownConsent reports whether the vendor agreed in person: the board's word does not do for what hangs at the stall.
@@ -451,7 +451,7 @@ func vendorErased(code string) error {
 func withdrawn(vendor string) string {
 	return `
 		SELECT FROM consents w WHERE w.market_id = @market AND w.vendor_id = ` + vendor + ` AND w.kind = 'withdrawal'
-		  AND NOT EXISTS (SELECT FROM consents c WHERE c.market_id = @market AND c.vendor_id = w.vendor_id
+		  AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.market_id = @market AND c.vendor_id = w.vendor_id
 		                  AND c.kind IN ('vendor', 'attested_by_board') AND c.taken_at > w.taken_at)`
 }
 

@@ -217,7 +217,7 @@ var webhookColumns = `
 		      FROM stage_changes c
 		      WHERE w.off_at IS NULL AND c.n > w.cursor AND c.provider = w.provider AND (c.shared OR c.was_shared)
 		        AND (CASE WHEN c.shared THEN c.stage END, c.shared AND c.suspended) IS DISTINCT FROM (CASE WHEN c.was_shared THEN c.was END, c.was_shared AND c.was_suspended)
-		        AND (NOT c.shared OR c.stage IS NULL OR EXISTS (SELECT FROM account_stages s WHERE s.market_id = c.market_id AND s.account_id = c.account_id AND s.shared))
+		        AND (NOT c.shared OR c.stage IS NULL OR EXISTS (SELECT 1 FROM account_stages s WHERE s.market_id = c.market_id AND s.account_id = c.account_id AND s.shared))
 		      ORDER BY c.n LIMIT ` + strconv.Itoa(BehindCounted) + `) c) b
 	LEFT JOIN LATERAL (
 		SELECT d.tried_at, d.status, d.error, d.took_ms
@@ -559,7 +559,7 @@ func (s *Service) nextStretch(ctx context.Context, which WebhookID, view feedVie
 		}
 		at, err := postgres.One[place](ctx, tx, `
 			SELECT w.cursor, (SELECT coalesce(max(n), 0) FROM stage_changes) AS upto,
-			       w.off_at IS NOT NULL OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at IS NOT NULL AND NOT d.replay) AS waits
+			       w.off_at IS NOT NULL OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at IS NOT NULL AND NOT d.replay) AS waits
 			FROM webhooks w WHERE w.id = @id FOR UPDATE`, pgx.StrictNamedArgs{"id": which})
 		if err != nil || at.Waits || at.Upto <= at.Cursor {
 			return err

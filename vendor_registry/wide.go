@@ -27,7 +27,7 @@ func (h *hits) wide(ctx context.Context, db postgres.DB, w reach) error {
 	seen := map[inMarket[VendorID]]bool{} // by one step and again by the next
 	look := func(where string, args pgx.StrictNamedArgs, rare bool) (int, error) {
 		if len(h.codes) > 0 {
-			where += ` AND EXISTS (SELECT FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
+			where += ` AND EXISTS (SELECT 1 FROM occupancies o JOIN stalls s ON s.market_id = o.market_id AND s.id = o.stall_id
 				WHERE o.market_id = v.market_id AND o.vendor_id = v.id AND o.ended IS NULL AND ` + alsoAt + `)`
 			args["codes"], args["tail"] = h.codes, h.tail
 		}
@@ -132,23 +132,23 @@ func accentPatterns(tones []string) []string {
 // wants two hundred.
 func candidates(ctx context.Context, db postgres.DB, w reach, where string, args pgx.StrictNamedArgs, rare bool) ([]candidate, error) {
 	args["most"] = mostCandidates + 1
+	where += w.narrowed("v", args)
 	sql := `SELECT v.market_id, v.id, v.name, v.name_fold AS fold, coalesce(v.phone, '') AS phone FROM vendors v
 		WHERE v.removed_at IS NULL AND v.erased_at IS NULL AND ` + where + ` LIMIT @most`
-	if !w.everywhere {
-		sql = `SELECT c.market_id, c.id, c.name, c.fold, c.phone FROM unnest(@markets::uuid[]) m CROSS JOIN LATERAL (
-			SELECT v.market_id, v.id, v.name, v.name_fold AS fold, coalesce(v.phone, '') AS phone FROM vendors v
-			WHERE v.market_id = m AND v.removed_at IS NULL AND v.erased_at IS NULL AND ` + where + ` LIMIT @most) c LIMIT @most`
-		args["markets"] = w.ids()
-	}
 	return planned[candidate](ctx, db, sql, args, rare)
 }
 
-func (w reach) ids() []MarketID {
+// narrowed is the condition that leaves of a table's rows those of the markets where the actor sees some.
+func (w reach) narrowed(table string, args pgx.StrictNamedArgs) string {
+	if w.everywhere {
+		return ""
+	}
 	ids := make([]MarketID, len(w.markets))
 	for i, m := range w.markets {
 		ids[i] = m.ID
 	}
-	return ids
+	args["markets"] = ids
+	return ` AND ` + table + `.market_id = ANY (@markets::uuid[])`
 }
 
 // codedWide are the stalls of a code wherever the actor sees vendors, one more than are looked at.
@@ -158,13 +158,8 @@ func codedWide(ctx context.Context, db postgres.DB, w reach, codes []string) ([]
 		ID       StallID
 	}
 	args := pgx.StrictNamedArgs{"codes": codes, "most": mostCandidates + 1}
-	sql := `SELECT s.market_id, s.id FROM stalls s WHERE s.removed_at IS NULL AND replace(s.code_fold, ' ', '') = ANY (@codes::text[]) LIMIT @most`
-	if !w.everywhere {
-		sql = `SELECT c.market_id, c.id FROM unnest(@markets::uuid[]) m CROSS JOIN LATERAL (
-			SELECT s.market_id, s.id FROM stalls s
-			WHERE s.market_id = m AND s.removed_at IS NULL AND replace(s.code_fold, ' ', '') = ANY (@codes::text[])) c LIMIT @most`
-		args["markets"] = w.ids()
-	}
+	where := w.narrowed("s", args)
+	sql := `SELECT s.market_id, s.id FROM stalls s WHERE s.removed_at IS NULL AND replace(s.code_fold, ' ', '') = ANY (@codes::text[])` + where + ` LIMIT @most`
 	rows, err := planned[row](ctx, db, sql, args, true)
 	out := make([]inMarket[StallID], len(rows))
 	for i, r := range rows {
@@ -176,7 +171,7 @@ func codedWide(ctx context.Context, db postgres.DB, w reach, codes []string) ([]
 // planned runs a statement with a plan made for its values; for what is rare, by an index.
 func planned[T any](ctx context.Context, db postgres.DB, sql string, args pgx.StrictNamedArgs, rare bool) ([]T, error) {
 	if rare {
-		return under[T](ctx, db, "enable_seqscan", "off", "on", sql, args)
+		return under[T](ctx, db, `SELECT set_config('enable_seqscan', 'off', true)`, `SELECT set_config('enable_seqscan', 'on', true)`, sql, args)
 	}
 	rows, err := db.Query(ctx, sql, pgx.QueryExecModeCacheDescribe, args)
 	if err != nil {

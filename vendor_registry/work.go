@@ -49,7 +49,7 @@ func (s *Service) begin(ctx context.Context, market MarketID, id string, total i
 func (w *work) keep(ctx context.Context, state string, done int) {
 	_, _ = w.s.apart.Exec(ctx, `
 		INSERT INTO works (market_id, id, state, done, total, beat_at) VALUES (@market, @id, @state, @done, @total, @now)
-		ON CONFLICT (market_id, id) DO UPDATE SET state = excluded.state, done = CASE excluded.state WHEN 'stopped' THEN works.done ELSE excluded.done END,
+		ON CONFLICT (market_id, id) DO UPDATE SET state = excluded.state, done = CASE WHEN excluded.state = 'stopped' THEN works.done ELSE excluded.done END,
 			total = excluded.total, beat_at = excluded.beat_at`,
 		pgx.StrictNamedArgs{"market": w.market, "id": w.id, "state": state, "done": min(done, w.total), "total": w.total, "now": w.s.now()})
 }
@@ -157,7 +157,7 @@ func (s *Service) drawn(ctx context.Context, m Market, bs []Batch) error {
 		SELECT b.id, `+workOf+`
 		FROM print_batches b LEFT JOIN works w ON w.market_id = b.market_id AND w.id = b.id
 		WHERE b.market_id = @market AND b.id = ANY (@ids)
-		      AND (w.state = 'ended' OR EXISTS (SELECT FROM placards p WHERE p.market_id = @market AND p.batch_id = b.id AND p.state = 'issued'))`,
+		      AND (w.state = 'ended' OR EXISTS (SELECT 1 FROM placards p WHERE p.market_id = @market AND p.batch_id = b.id AND p.state = 'issued'))`,
 		pgx.StrictNamedArgs{"market": m.ID, "ids": ids, "silent_since": s.now().Add(-silent)})
 	open := map[id.ID[Batch]]Work{}
 	for _, r := range rows {

@@ -21,10 +21,7 @@ func TestManyRowsInAYoungDatabase(t *testing.T) {
 		}
 		return rows
 	}
-	config, err := pgxpool.ParseConfig(pgtest.URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := pgtest.OneServer(t).Config().Copy()
 	config.MaxConns = 2 // one does it, one says how far that is
 	db, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {

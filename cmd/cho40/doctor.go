@@ -217,7 +217,7 @@ func (d *doctor) server(ctx context.Context, db *pgxpool.Pool, p place) {
 	s, err := postgres.One[settings](ctx, db, `
 		SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS named, clock_timestamp() AS now,
 		       ARRAY(SELECT name::text FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off' ORDER BY name) AS unsafe,
-		       EXISTS (SELECT FROM pg_collation WHERE collname = 'vi-x-icu') AS icu,
+		       EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'vi-x-icu') AS icu,
 		       (SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gin')) AS trigrams,
 		       current_setting('server_encoding') AS encoding`, nil)
 	if err != nil {

@@ -105,7 +105,7 @@ func (s *Service) HandOver(ctx context.Context, by registry.Actor, m registry.Ma
 		keys, err := tx.Exec(ctx, `
 			UPDATE keys k SET revoked_at = @now
 			WHERE k.created_by = ANY (@creators) AND k.revoked_at IS NULL AND k.expires_at > @now
-			  AND EXISTS (SELECT FROM grants g WHERE g.key_id = k.id AND g.scope_kind = 'market' AND g.scope_code = @market
+			  AND EXISTS (SELECT 1 FROM grants g WHERE g.key_id = k.id AND g.scope_kind = 'market' AND g.scope_code = @market
 			              AND (g.ends_at IS NULL OR g.ends_at > @now))`,
 			pgx.StrictNamedArgs{"now": at, "creators": creators, "market": m.Code})
 		if err != nil {

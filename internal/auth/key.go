@@ -128,7 +128,7 @@ func (s *Service) RotateKey(ctx context.Context, by registry.Actor, which string
 			return fault.New(fault.Conflict, "key-over", "This key has ended. Make a new one.")
 		}
 		before, err := postgres.One[bool](ctx, tx, `
-			SELECT EXISTS (SELECT FROM keys WHERE id = @before AND revoked_at IS NULL AND expires_at > @now)`,
+			SELECT EXISTS (SELECT 1 FROM keys WHERE id = @before AND revoked_at IS NULL AND expires_at > @now)`,
 			pgx.StrictNamedArgs{"before": old.Replaces, "now": at})
 		if err != nil {
 			return err
@@ -251,7 +251,7 @@ func keyNamed(ctx context.Context, tx pgx.Tx, at time.Time, which string) (Key, 
 		where, arg = `k.hash = @which`, hashOf(which)
 	} else if !strings.HasPrefix(which, keyPrefix) { // a name; of keys that took each other's place the newest
 		clean, _ := cleanName(which)
-		where, arg = `k.name = @which AND k.revoked_at IS NULL AND k.expires_at > @now AND NOT EXISTS (SELECT FROM keys n WHERE n.replaces = k.id)`, clean
+		where, arg = `k.name = @which AND k.revoked_at IS NULL AND k.expires_at > @now AND NOT EXISTS (SELECT 1 FROM keys n WHERE n.replaces = k.id)`, clean
 	} else if !storable(which) {
 		return Key{}, keyNotFound()
 	}

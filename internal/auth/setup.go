@@ -11,7 +11,7 @@ import (
 )
 
 // administered reports whether somebody may come in as administrator.
-const administered = `EXISTS (SELECT FROM grants g JOIN people p ON p.id = g.person_id
+const administered = `EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
 	WHERE g.role = 'admin' AND p.disabled_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > @now))`
 
 // SetUpLink makes a link on which the first administrator is created, good for LinkLife; earlier ones are void. It is empty when there
@@ -46,7 +46,7 @@ func (s *Service) OpenSetUp(ctx context.Context, link string) error {
 		return setUpEnded()
 	}
 	open, err := postgres.One[bool](ctx, s.db, `
-		SELECT EXISTS (SELECT FROM set_up_links WHERE hash = @hash AND used_at IS NULL AND expires_at > @now) AND NOT `+administered,
+		SELECT EXISTS (SELECT 1 FROM set_up_links WHERE hash = @hash AND used_at IS NULL AND expires_at > @now) AND NOT `+administered,
 		pgx.StrictNamedArgs{"hash": hashOf(link), "now": s.now()})
 	if err == nil && !open {
 		err = setUpEnded()

@@ -91,7 +91,7 @@ func empty(ctx context.Context, url string) error {
 		}
 		ours, err := postgres.One[bool](ctx, tx, `SELECT to_regclass('markets') IS NOT NULL AND to_regclass('people') IS NOT NULL AND to_regclass('audit_events') IS NOT NULL`, nil)
 		if err == nil && ours {
-			ours, err = postgres.One[bool](ctx, tx, `SELECT NOT EXISTS (SELECT FROM markets) AND NOT EXISTS (SELECT FROM people) AND NOT EXISTS (SELECT FROM audit_events)`, nil)
+			ours, err = postgres.One[bool](ctx, tx, `SELECT NOT EXISTS (SELECT 1 FROM markets) AND NOT EXISTS (SELECT 1 FROM people) AND NOT EXISTS (SELECT 1 FROM audit_events)`, nil)
 		}
 		if err != nil {
 			return err

@@ -23,6 +23,7 @@ import (
 	"database/sql"
 	"errors"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -116,11 +117,22 @@ func rowTo[T any]() pgx.RowToFunc[T] {
 // Violated is the name of the constraint, or unique index, that err says was violated; empty when there is none.
 func Violated(err error) string {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.ConstraintName
+	if !errors.As(err, &pg) {
+		return ""
 	}
-	return ""
+	name := pg.ConstraintName
+	if said := violates.FindStringSubmatch(pg.Message); name == "" && said != nil {
+		name = said[1]
+	}
+	return ofShard.ReplaceAllString(name, "")
 }
+
+// Citus divides a table into shards, whose constraints have the shard's number behind their names, and of what a server of it refused it passes on
+// the words alone.
+var (
+	violates = regexp.MustCompile(`violates [a-z ]*constraint "([^"]+)"`)
+	ofShard  = regexp.MustCompile(`_[1-9][0-9]{5,}$`)
+)
 
 // Loggable is an error without what the database repeats of the values it was given: invalid input syntax for type uuid: "Tâm". It is
 // what a log may hold.

@@ -212,3 +212,26 @@ func TestFullPool(t *testing.T) {
 		t.Errorf("free again: %v", err)
 	}
 }
+
+func TestViolatedOnCitus(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"one server", &pgconn.PgError{Code: "23505", ConstraintName: "stalls_one_per_code", Message: `duplicate key value violates unique constraint "stalls_one_per_code"`}, "stalls_one_per_code"},
+		{"wrapped", fmt.Errorf("register: %w", &pgconn.PgError{Code: "23503", ConstraintName: "stalls_market"}), "stalls_market"},
+		{"a shard here", &pgconn.PgError{Code: "23505", ConstraintName: "team_members_once_102124"}, "team_members_once"},
+		{"a shard elsewhere", &pgconn.PgError{Code: "23505", Message: `duplicate key value violates unique constraint "stalls_one_per_code_102100"`}, "stalls_one_per_code"},
+		{"its code is lost too", &pgconn.PgError{Code: "XX000", Message: `new row for relation "accounts_102028" violates check constraint "accounts_kind_102028"`}, "accounts_kind"},
+		{"what others point at", &pgconn.PgError{Code: "23503", Message: `update or delete on table "accounts_102034" violates foreign key constraint "decisions_account_102026" on table "decisions_102026"`}, "decisions_account"},
+		{"a number of our own", &pgconn.PgError{Code: "23514", ConstraintName: "accounts_symbol_140"}, "accounts_symbol_140"},
+		{"no constraint", &pgconn.PgError{Code: "23502", Message: `null value in column "level" of relation "teams_102017" violates not-null constraint`}, ""},
+		{"not the database", errors.New(`violates constraint "x"`), ""},
+	} {
+		if got := postgres.Violated(tt.err); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -59,6 +59,9 @@ func (m postmaster) settings() []string {
 		"logging_collector=off", "log_destination=stderr", "log_min_messages=log", "log_min_error_statement=panic",
 		"log_error_verbosity=terse", "log_statement=none", "log_min_duration_statement=-1", "log_checkpoints=off",
 	}
+	if n := buffers(os.DirFS("/")); n > 0 && !m.throwaway {
+		s = append(s, "shared_buffers="+strconv.FormatInt(n>>20, 10)+"MB")
+	}
 	if m.throwaway {
 		s = append(s, "max_connections=400", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 	}

@@ -154,9 +154,9 @@ func campaign(ctx context.Context, db postgres.Querier, which id.ID[Campaign]) (
 }
 
 // coversMarket says whether a campaign c runs in a market, where that lay in a unit of it on any of its days.
-const coversMarket = `(c.area_code IS NULL AND NOT EXISTS (SELECT FROM campaign_markets x WHERE x.campaign_id = c.id)
-		OR EXISTS (SELECT FROM campaign_markets x WHERE x.market_id = %[1]s AND x.campaign_id = c.id)
-		OR EXISTS (SELECT FROM market_places p WHERE p.market_id = %[1]s AND c.area_code IN (p.area_code, p.district, p.province) AND p.since <= c.until AND c.since < p.until))`
+const coversMarket = `(c.area_code IS NULL AND NOT EXISTS (SELECT 1 FROM campaign_markets x WHERE x.campaign_id = c.id)
+		OR EXISTS (SELECT 1 FROM campaign_markets x WHERE x.market_id = %[1]s AND x.campaign_id = c.id)
+		OR EXISTS (SELECT 1 FROM market_places p WHERE p.market_id = %[1]s AND c.area_code IN (p.area_code, p.district, p.province) AND p.since <= c.until AND c.since < p.until))`
 
 // Campaigns are those that run in a market, in an area or part of it, or anywhere in the country, on any day from one to another (zero: no
 // limit), the latest first: what a chart of that place marks. A partner gets its own provider's.
@@ -177,8 +177,8 @@ func (s *Service) Campaigns(ctx context.Context, by registry.Actor, market, area
 		  AND CASE WHEN @market::uuid IS NOT NULL THEN `+fmt.Sprintf(coversMarket, "@market")+`
 		           WHEN @area <> '' THEN c.area_code = ANY (@above)
 		                OR c.area_code IN (SELECT i.code FROM area_states i WHERE @area IN (i.district, i.parent))
-		                OR c.area_code IS NULL AND NOT EXISTS (SELECT FROM campaign_markets x WHERE x.campaign_id = c.id)
-		                OR EXISTS (SELECT FROM campaign_markets x JOIN market_places p ON p.market_id = x.market_id
+		                OR c.area_code IS NULL AND NOT EXISTS (SELECT 1 FROM campaign_markets x WHERE x.campaign_id = c.id)
+		                OR EXISTS (SELECT 1 FROM campaign_markets x JOIN market_places p ON p.market_id = x.market_id
 		                           WHERE x.campaign_id = c.id AND @area IN (p.area_code, p.district, p.province) AND p.since <= c.until AND c.since < p.until)
 		           ELSE true END
 		ORDER BY c.since DESC, c.id DESC LIMIT 200`,

@@ -244,7 +244,7 @@ const figureColumns = `
 	      LEFT JOIN markets m ON m.id = f.market_id
 	      LEFT JOIN areas a ON a.code = f.area_code
 	      LEFT JOIN (SELECT g.id, lag(g.id) OVER same AS earlier, lead(g.id) OVER same AS later
-	                 FROM reported_figures g WHERE NOT EXISTS (SELECT FROM figure_withdrawals x WHERE x.figure_id = g.id)
+	                 FROM reported_figures g WHERE NOT EXISTS (SELECT 1 FROM figure_withdrawals x WHERE x.figure_id = g.id)
 	                 WINDOW same AS (PARTITION BY coalesce(g.market_id::text, g.area_code, ''), g.indicator, g.provider, g.since, g.until, g.source_fold
 	                                 ORDER BY g.reported_at, g.id)) c ON c.id = f.id) f`
 

@@ -129,6 +129,13 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}
+	if q.Map != mapThen && v.of != mapThen { // on the map of then it may depend on the day
+		st, err := s.state(ctx, v, knownUntil(q.Question))
+		if err != nil {
+			return History{}, err
+		}
+		v.st = &st
+	}
 	group := q.group()
 	if v.own != nil {
 		return s.ownHistory(ctx, v, q, out, group, ds, now)
@@ -381,17 +388,13 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 	return merge(lines, last, sums), err
 }
 
-// knownOn is of how many vendors a provider reports on each of some days, nil when none ever did.
+// knownOn is of how many vendors a provider reports on each of some days, nil when none did on any.
 func (s *Service) knownOn(ctx context.Context, v view, q Trend, ds []registry.Day, now time.Time) ([]int, error) {
-	ever, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM use_reports)`, nil)
-	if err != nil || !ever {
+	reports, err := s.reporting(ctx, ds, q.RecordedUntil)
+	if err != nil || !slices.ContainsFunc(reports, func(of []string) bool { return len(v.known(of)) > 0 }) {
 		return nil, err
 	}
 	lines, err := s.lines(ctx, v, q, "", slice{split: "provider", heads: true}, ds, now)
-	if err != nil {
-		return nil, err
-	}
-	reports, err := s.reporting(ctx, ds, q.RecordedUntil)
 	if err != nil {
 		return nil, err
 	}

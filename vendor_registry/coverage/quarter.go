@@ -135,15 +135,18 @@ func (s *Service) close(ctx context.Context, by registry.Actor, code, quarter st
 		if err != nil {
 			return err
 		}
-		// Whoever counts holds a share of this lock to the end: nobody writes a day of the quarter past the closing.
+		// Nobody writes a day of the quarter past the closing. The release before holds the market's row while it counts.
+		if err := registry.HoldCounting(ctx, tx, m.ID); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `SELECT FROM markets WHERE id = @market FOR UPDATE`, pgx.StrictNamedArgs{"market": m.ID}); err != nil {
 			return err
 		}
-		if before, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM quarter_closes WHERE market_id = @market AND quarter = @quarter)`,
+		if before, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM quarter_closes WHERE market_id = @market AND quarter = @quarter)`,
 			pgx.StrictNamedArgs{"market": m.ID, "quarter": quarter}); err != nil || before {
 			return err
 		}
-		counted, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT FROM market_now WHERE market_id = @market AND counted_at IS NOT NULL)`, pgx.StrictNamedArgs{"market": m.ID})
+		counted, err := postgres.One[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM market_now WHERE market_id = @market AND counted_at IS NOT NULL)`, pgx.StrictNamedArgs{"market": m.ID})
 		if err == nil && !counted {
 			err = fault.New(fault.Busy, "not-counted", "The figures of this market are still being counted. Try again in a minute.")
 		}
@@ -155,7 +158,7 @@ func (s *Service) close(ctx context.Context, by registry.Actor, code, quarter st
 			SELECT x.ends FROM (SELECT (g + interval '3 months')::date - 1 AS ends FROM generate_series(
 			         (SELECT date_trunc('quarter', min(d.day)::timestamp) FROM market_day_delta d WHERE d.market_id = @market AND d.day <= @ends), @ends::date::timestamp, interval '3 months') g
 			       UNION SELECT @ends) x
-			WHERE NOT EXISTS (SELECT FROM quarter_closes q WHERE q.market_id = @market AND q.ends = x.ends) ORDER BY x.ends`,
+			WHERE NOT EXISTS (SELECT 1 FROM quarter_closes q WHERE q.market_id = @market AND q.ends = x.ends) ORDER BY x.ends`,
 			pgx.StrictNamedArgs{"market": m.ID, "ends": ends})
 		if err != nil {
 			return err
@@ -222,7 +225,7 @@ func (s *Service) closed(ctx context.Context, v set, quarter string) (*Closed, e
 		Hash     []byte
 		ClosedAt *time.Time
 	}
-	if any, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter)`, pgx.StrictNamedArgs{"quarter": quarter}); err != nil || !any {
+	if any, err := postgres.One[bool](ctx, s.db, `SELECT EXISTS (SELECT 1 FROM quarter_closes WHERE quarter = @quarter)`, pgx.StrictNamedArgs{"quarter": quarter}); err != nil || !any {
 		return nil, err
 	}
 	ends, err := endOf(quarter)
@@ -232,7 +235,7 @@ func (s *Service) closed(ctx context.Context, v set, quarter string) (*Closed, e
 	where, args := v.where(pgx.StrictNamedArgs{"quarter": quarter, "ends": ends}) // a market that had nobody yet keeps no quarter open
 	rows, err := postgres.All[row](ctx, s.db, `
 		SELECT q.figures, q.hash, q.closed_at FROM market_tracks t LEFT JOIN quarter_closes q ON q.market_id = t.market_id AND q.quarter = @quarter
-		WHERE `+where+` AND (q.market_id IS NOT NULL OR EXISTS (SELECT FROM market_day_delta d WHERE d.market_id = t.market_id AND d.day <= @ends)) ORDER BY t.code`, args)
+		WHERE `+where+` AND (q.market_id IS NOT NULL OR EXISTS (SELECT 1 FROM market_day_delta d WHERE d.market_id = t.market_id AND d.day <= @ends)) ORDER BY t.code`, args)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -308,11 +308,13 @@ func (s *Service) reading(ctx context.Context, v view, st state, q Question, now
 		return func(_ *pgx.Batch, group string, by slice) later[sum] {
 			return func() ([]sum, error) { return s.sumFacts(ctx, v, group, by, v.at) }
 		}, nil
+	case v.set.market != nil && known == nil && (q.group() == "" || q.group() == "market"):
+		st.today = registry.DayOf(now)
+		st.began = st.today.Plus(-364) // not worth a trip: most records are a year old, and either way is right
+		return v.ofMarket(st, q, now), nil
 	case v.past || known != nil:
 		switch st.today = registry.DayOf(now); {
 		case known != nil:
-		case v.set.market != nil: // not worth a trip: most records are a year old, and either way is right
-			st.began = st.today.Plus(-364)
 		case v.own != nil || !v.set.bySums(st, q.group(), known):
 			var err error
 			if st.began, err = s.began(ctx); err != nil {
@@ -461,7 +463,7 @@ func (v view) known(providers []string) []string {
 	if v.own == nil {
 		return providers
 	}
-	return slices.DeleteFunc(providers, func(p string) bool { return !slices.Contains(v.own, p) })
+	return slices.DeleteFunc(slices.Clone(providers), func(p string) bool { return !slices.Contains(v.own, p) })
 }
 
 // view finds the markets that the question is about and the actor may see figures of. A place that is no market is in none.

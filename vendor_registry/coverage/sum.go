@@ -158,11 +158,11 @@ func (v view) askState(b *pgx.Batch, known *time.Time) later[state] {
 	}
 	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
 	return asked(postgres.Ask[state](b, `
-		SELECT EXISTS (SELECT FROM market_now WHERE counted_at IS NULL) AS uncounted,
+		SELECT EXISTS (SELECT 1 FROM market_now WHERE counted_at IS NULL) AS uncounted,
 		       (SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) > 0 AS moved,
-		       NOT EXISTS (SELECT FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
+		       NOT EXISTS (SELECT 1 FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
 		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
-		       EXISTS (SELECT FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
+		       EXISTS (SELECT 1 FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
 }
 
 // later is what a batch will have found once it was sent.
@@ -451,11 +451,12 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 		WITH lies AS MATERIALIZED (` + lies + `), pending AS MATERIALIZED (
 			SELECT c.market_id, width_bucket(c.day - 1, @days::date[]) AS at, c.provider, c.barrier, ` + by.named("c.%") + `
 			FROM (SELECT * FROM vendor_changes WHERE carried AND NOT summed UNION ALL SELECT * FROM vendor_changes WHERE NOT carried AND since <= @end) c WHERE c.day <= @last` + ofChange + `
+		), named AS MATERIALIZED (
+			SELECT n.market_id, n.track FROM market_now n WHERE n.market_id = ANY (ARRAY(SELECT market_id FROM pending))
 		)
 		SELECT d.key, d.at, ARRAY[` + by.summed("sum(d.%)") + `]::bigint[] AS n
 		FROM (SELECT ` + key + `, d.at, ` + by.named("d.%") + ` FROM ` + sums + `
-		      UNION ALL SELECT ` + strings.Replace(key, "d.key", keyOf[by.split], 1) + `, c.at, ` + by.named("c.%") + ` FROM pending c JOIN market_now n ON n.market_id = c.market_id JOIN lies t ON ` + lying + `
-		      WHERE n.market_id = ANY (ARRAY(SELECT market_id FROM pending))) d
+		      UNION ALL SELECT ` + strings.Replace(key, "d.key", keyOf[by.split], 1) + `, c.at, ` + by.named("c.%") + ` FROM pending c JOIN named n ON n.market_id = c.market_id JOIN lies t ON ` + lying + `) d
 		GROUP BY 1, 2`, args
 }
 

@@ -103,7 +103,7 @@ func (s *Service) frozenParts(ctx context.Context, of set, t *Table) ([]part, er
 	}
 	where, args := of.where(pgx.StrictNamedArgs{"quarter": t.Quarter, "ended": t.Until.End()})
 	open, err := postgres.One[bool](ctx, s.db, `
-		SELECT EXISTS (SELECT FROM market_tracks t JOIN markets m ON m.id = t.market_id LEFT JOIN quarter_closes q ON q.market_id = t.market_id AND q.quarter = @quarter
+		SELECT EXISTS (SELECT 1 FROM market_tracks t JOIN markets m ON m.id = t.market_id LEFT JOIN quarter_closes q ON q.market_id = t.market_id AND q.quarter = @quarter
 		               WHERE q.market_id IS NULL AND m.created_at <= @ended AND `+where+`)`, args)
 	if err != nil || open {
 		return nil, err
@@ -118,8 +118,8 @@ func (s *Service) frozenParts(ctx context.Context, of set, t *Table) ([]part, er
 	rows, err := postgres.All[row](ctx, s.db, `
 		SELECT q.market_id, q.figures, q.hash, q.closed_at FROM quarter_closes q
 		WHERE q.quarter = @quarter
-		  AND CASE WHEN q.figures::jsonb ? 'page' THEN EXISTS (SELECT FROM jsonb_array_elements(q.figures::jsonb -> 'page' -> 'units') u (unit) WHERE u.unit ->> 'code' = @area)
-		           ELSE EXISTS (SELECT FROM market_tracks t WHERE t.market_id = q.market_id AND `+where+`) END
+		  AND CASE WHEN q.figures::jsonb ? 'page' THEN EXISTS (SELECT 1 FROM jsonb_array_elements(q.figures::jsonb -> 'page' -> 'units') u (unit) WHERE u.unit ->> 'code' = @area)
+		           ELSE EXISTS (SELECT 1 FROM market_tracks t WHERE t.market_id = q.market_id AND `+where+`) END
 		ORDER BY q.figures::jsonb ->> 'market' COLLATE "C"`, args)
 	if err != nil || len(rows) == 0 {
 		return nil, err

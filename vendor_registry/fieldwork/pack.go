@@ -204,7 +204,7 @@ func (s *Service) Pack(ctx context.Context, by registry.Actor, marketCode string
 		p.Full = err != nil || from <= 0 || from > head // a cursor from before a restore means nothing
 		if !p.Full {                                    // nor does one of a phone that never had the whole: it was guessed
 			known, err := postgres.One[bool](ctx, tx, `
-				SELECT EXISTS (SELECT FROM audit_events WHERE market_id = @market AND object = @device AND action = @taken AND actor = @by)`,
+				SELECT EXISTS (SELECT 1 FROM audit_events WHERE market_id = @market AND object = @device AND action = @taken AND actor = @by)`,
 				pgx.StrictNamedArgs{"market": m.ID, "device": taken.Object, "taken": taken.Action, "by": by.ID})
 			if err != nil {
 				return err
@@ -263,7 +263,7 @@ func (s *Service) lines(ctx context.Context, db postgres.Querier, m registry.Mar
 		FROM accounts a
 		LEFT JOIN vendor_merges g ON g.market_id = a.market_id AND g.vendor_id = a.vendor_id
 		CROSS JOIN LATERAL (SELECT coalesce(bool_or(d.decision = 'approved'), false) AS approved, coalesce(bool_or(d.decision <> 'approved'), false) AS ended
-		                    FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id) d
+		                    FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id) d
 		WHERE a.market_id = @market ORDER BY d.approved DESC, a.rank, a.proposed_at, a.id`,
 		pgx.StrictNamedArgs{"market": m.ID, "now": now, "lives": registry.ProposalLives})
 	if err != nil {

@@ -269,12 +269,12 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 		SELECT s.id, s.code, s.section, s.goods, s.position, CASE WHEN o.vendor_id IS NULL THEN 'vacant' ELSE coalesce(t.status, 'trading') END AS status,
 		       o.vendor_id, coalesce(w.name, '') AS vendor, CASE WHEN coalesce(t.trades, true) THEN n.stage END AS stage, coalesce(n.first_stall = s.id, false) AS first,
 		       `+registry.ClosedSince("w.default_account")+` IS NOT NULL AS closed,
-		       EXISTS (SELECT FROM accounts a WHERE a.market_id = @market AND a.vendor_id = o.vendor_id AND `+registry.ClosedSince("a.id")+` IS NULL
-		               AND NOT EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id AND d.decision <> 'approved')
+		       EXISTS (SELECT 1 FROM accounts a WHERE a.market_id = @market AND a.vendor_id = o.vendor_id AND `+registry.ClosedSince("a.id")+` IS NULL
+		               AND NOT EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id AND d.decision <> 'approved')
 		               AND (a.proposed_at > @at::timestamptz - @proposal_lives::interval
-		                    OR EXISTS (SELECT FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))) AS other,
-		       EXISTS (SELECT FROM consents c WHERE c.market_id = @market AND c.vendor_id = o.vendor_id AND c.kind = 'vendor'
-		               AND NOT EXISTS (SELECT FROM consents x WHERE x.market_id = @market AND x.vendor_id = c.vendor_id AND x.kind = 'withdrawal' AND x.taken_at >= c.taken_at)) AS own_consent,
+		                    OR EXISTS (SELECT 1 FROM account_decisions d WHERE d.market_id = @market AND d.account_id = a.id))) AS other,
+		       EXISTS (SELECT 1 FROM consents c WHERE c.market_id = @market AND c.vendor_id = o.vendor_id AND c.kind = 'vendor'
+		               AND NOT EXISTS (SELECT 1 FROM consents x WHERE x.market_id = @market AND x.vendor_id = c.vendor_id AND x.kind = 'withdrawal' AND x.taken_at >= c.taken_at)) AS own_consent,
 		       l.outcome, l.barrier, l.again_on, l.at AS visited_at
 		FROM stalls s
 		LEFT JOIN LATERAL (SELECT o.id, o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
@@ -292,7 +292,7 @@ func (s *Service) survey(ctx context.Context, db postgres.Querier, m registry.Ma
 		SELECT p.stall_id, p.serial, p.kind, p.state, p.mark, p.account_id AS account, `+registry.ClosedSince("p.account_id")+` AS closed, p.issued_at AS made_at, e.hung_at,
 		       CASE WHEN e.looked > e.hung THEN e.looked_at END AS looked_at, CASE WHEN e.looked > e.hung THEN e.result END AS result,
 		       e.out, e.stopped,
-		       NOT EXISTS (SELECT FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.ended IS NULL
+		       NOT EXISTS (SELECT 1 FROM occupancies o WHERE o.market_id = @market AND o.stall_id = p.stall_id AND o.ended IS NULL
 		                   AND o.vendor_id = coalesce((SELECT g.into_id FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = p.vendor_id), p.vendor_id)) AS former
 		FROM placards p
 		JOIN LATERAL (SELECT max(e.at) FILTER (WHERE e.kind = 'installed') AS hung_at, max(e.seq) FILTER (WHERE e.kind = 'installed') AS hung,

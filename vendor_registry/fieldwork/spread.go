@@ -69,16 +69,21 @@ func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (S
 		), hamlet AS (
 			SELECT h.area_code, h.name_key FROM hamlets h JOIN commune c ON c.code = h.area_code
 			UNION SELECT area_code, hamlet_key FROM team WHERE hamlet_key <> ''
+		), visited AS MATERIALIZED (
+			SELECT n.market_id FROM market_now n WHERE n.market_id = ANY (ARRAY(SELECT m.id FROM markets m JOIN commune c ON c.code = m.area_code))
+			  AND (EXISTS (SELECT 1 FROM visits v WHERE v.market_id = n.market_id AND v.voided_at IS NULL)
+			       OR EXISTS (SELECT 1 FROM visit_counts k WHERE k.market_id = n.market_id))
+		), went AS MATERIALIZED (
+			SELECT DISTINCT v.team_code FROM visits v
+			WHERE v.team_code = ANY (ARRAY(SELECT t.code FROM teams t JOIN commune c ON c.code = t.area_code)) AND v.voided_at IS NULL
 		)
 		SELECT @day::date AS as_of, @area::text AS area, '' AS area_name,
 		       (SELECT count(*) FROM hamlet)::int AS hamlets,
 		       (SELECT count(DISTINCT (area_code, hamlet_key)) FROM team WHERE hamlet_key <> '')::int AS hamlets_with_team,
 		       (SELECT count(*) FROM commune)::int AS communes,
 		       (SELECT count(DISTINCT area_code) FROM team)::int AS communes_with_team,
-		       (SELECT count(*) FROM commune c
-		        WHERE EXISTS (SELECT FROM markets m JOIN visits v ON v.market_id = m.id WHERE m.area_code = c.code AND v.voided_at IS NULL)
-		           OR EXISTS (SELECT FROM markets m JOIN visit_counts k ON k.market_id = m.id WHERE m.area_code = c.code)
-		           OR EXISTS (SELECT FROM teams t JOIN visits v ON v.team_code = t.code WHERE t.area_code = c.code AND v.voided_at IS NULL))::int AS communes_visited,
+		       (SELECT count(DISTINCT b.area_code) FROM (SELECT m.area_code FROM markets m JOIN visited v ON v.market_id = m.id
+		                                                 UNION ALL SELECT t.area_code FROM teams t JOIN went w ON w.team_code = t.code) b)::int AS communes_visited,
 		       '[]'::jsonb AS without`, args)
 	if err != nil {
 		return out, wrap("spread of", fault.Clip(area, 20), err)
@@ -88,7 +93,7 @@ func (s *Service) Spread(ctx context.Context, by registry.Actor, area string) (S
 	out.Without, err = postgres.All[Place](ctx, s.db, `
 		WITH commune AS (`+communesOf+`)
 		SELECT h.area_code AS area, c.name, h.name AS hamlet FROM hamlets h JOIN commune c ON c.code = h.area_code
-		WHERE NOT EXISTS (SELECT FROM teams t WHERE t.area_code = h.area_code AND t.hamlet_key = h.name_key AND t.ended_on IS NULL)
+		WHERE NOT EXISTS (SELECT 1 FROM teams t WHERE t.area_code = h.area_code AND t.hamlet_key = h.name_key AND t.ended_on IS NULL)
 		ORDER BY c.name, h.area_code, h.name LIMIT @most`, args)
 	return out, wrap("spread of", fault.Clip(area, 20), err)
 }

@@ -154,8 +154,8 @@ func (s *Service) statements(ctx context.Context, db postgres.Querier, t teamRow
 			CROSS JOIN LATERAL (`+memberOn("w.actor", "e.day")+`) b
 		), proved AS (
 			SELECT s.id, s.scanned
-			       OR EXISTS (SELECT FROM done d WHERE d.id = s.id AND d.market_id = s.market_id AND d.stall_id = s.stall_id AND d.day = s.day)
-			       OR EXISTS (SELECT FROM member b JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.stall_id
+			       OR EXISTS (SELECT 1 FROM done d WHERE d.id = s.id AND d.market_id = s.market_id AND d.stall_id = s.stall_id AND d.day = s.day)
+			       OR EXISTS (SELECT 1 FROM member b JOIN occupancies o ON o.market_id = s.market_id AND o.stall_id = s.stall_id
 			                  JOIN accounts a ON a.market_id = o.market_id AND a.vendor_id = o.vendor_id AND a.proposed_by = b.actor
 			                  WHERE b.id = s.id AND (a.proposed_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date = s.day) AS ok
 			FROM seen s

@@ -287,7 +287,7 @@ func (s *Service) authors(ctx context.Context, tx pgx.Tx, m registry.Market, dev
 	all, err := postgres.All[string](ctx, tx, `
 		SELECT 'person:' || p.id FROM people p
 		WHERE p.name_key = lower(normalize(@name, NFC))
-		  AND EXISTS (SELECT FROM grants g WHERE g.person_id = p.id
+		  AND EXISTS (SELECT 1 FROM grants g WHERE g.person_id = p.id
 		              AND (g.scope_kind = 'market' AND g.scope_code = @code
 		                   OR g.scope_kind = 'team' AND g.scope_code IN (SELECT w.team_code FROM team_grounds w WHERE w.market_id = @market)))
 		UNION SELECT e.actor FROM audit_events e

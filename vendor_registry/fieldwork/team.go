@@ -228,7 +228,7 @@ func (s *Service) parent(ctx context.Context, tx pgx.Tx, by registry.Actor, pare
 		WITH RECURSIVE above AS (
 			SELECT code, parent FROM teams WHERE code = @parent
 			UNION SELECT t.code, t.parent FROM above a JOIN teams t ON t.code = a.parent)
-		SELECT EXISTS (SELECT FROM above WHERE code = @of)`, pgx.StrictNamedArgs{"parent": parent, "of": of})
+		SELECT EXISTS (SELECT 1 FROM above WHERE code = @of)`, pgx.StrictNamedArgs{"parent": parent, "of": of})
 	if err == nil && ring {
 		err = fault.Check("team-invalid", []fault.Field{fault.At("parent", "ring", "This team stands below %s itself.", of)})
 	}
@@ -379,9 +379,9 @@ type TeamFilter struct {
 
 // teamsInReach says whether a team t is in the reach of an actor.
 const teamsInReach = `(@all OR t.code = ANY (@teams)
-		OR EXISTS (SELECT FROM markets m LEFT JOIN team_markets w ON w.market_id = m.id AND w.team_code = t.code
+		OR EXISTS (SELECT 1 FROM markets m LEFT JOIN team_markets w ON w.market_id = m.id AND w.team_code = t.code
 		           WHERE (w.team_code IS NOT NULL OR m.area_code = t.area_code) AND ` + registry.InReach + `)
-		OR EXISTS (SELECT FROM area_states s JOIN unnest(@areas::text[], @area_days::date[]) g (code, day)
+		OR EXISTS (SELECT 1 FROM area_states s JOIN unnest(@areas::text[], @area_days::date[]) g (code, day)
 		             ON g.code = s.code OR s.alike IN ('unit', 'district') AND g.code = s.district OR s.alike <> 'none' AND g.code = s.parent
 		           WHERE s.code = t.area_code
 		             AND CASE WHEN g.day IS NULL THEN s.until = 'infinity' ELSE s.since <= g.day AND g.day < s.until END))`
@@ -405,7 +405,7 @@ func (s *Service) Teams(ctx context.Context, by registry.Actor, f TeamFilter) (r
 	ts, err := postgres.All[Team](ctx, s.db, teamColumns+`
 		WHERE `+teamsInReach+` AND (@ended OR t.ended_on IS NULL) AND t.code > @after
 		  AND (@area = '' OR t.area_code = @area OR a.parent = @area)
-		  AND (@market = '' OR EXISTS (SELECT FROM team_markets w JOIN markets m ON m.id = w.market_id WHERE w.team_code = t.code AND m.code = @market))
+		  AND (@market = '' OR EXISTS (SELECT 1 FROM team_markets w JOIN markets m ON m.id = w.market_id WHERE w.team_code = t.code AND m.code = @market))
 		ORDER BY t.code LIMIT @n`, args)
 	if err != nil {
 		return registry.Page[Team]{}, wrap("list", "teams", err)

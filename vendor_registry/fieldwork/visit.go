@@ -309,8 +309,8 @@ func compare(ctx context.Context, db postgres.Querier, m registry.Market, v *reg
 		return "not_ours", nil
 	}
 	known, err := postgres.One[bool](ctx, db, `
-		SELECT EXISTS (SELECT FROM accounts a WHERE a.market_id = @market AND a.bin = @bin AND a.number = @number
-		               AND (a.vendor_id = @vendor OR EXISTS (SELECT FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = a.vendor_id AND g.into_id = @vendor)))`,
+		SELECT EXISTS (SELECT 1 FROM accounts a WHERE a.market_id = @market AND a.bin = @bin AND a.number = @number
+		               AND (a.vendor_id = @vendor OR EXISTS (SELECT 1 FROM vendor_merges g WHERE g.market_id = @market AND g.vendor_id = a.vendor_id AND g.into_id = @vendor)))`,
 		pgx.StrictNamedArgs{"market": m.ID, "bin": d.BIN, "number": d.Account, "vendor": v})
 	if err != nil || known {
 		return "match", err

@@ -29,7 +29,7 @@ func Remember(ctx context.Context, db *pgxpool.Pool, now time.Time, said func(fo
 	}
 	defer conn.Release()
 	var done bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM vendor_changes)`).Scan(&done); err != nil || done {
+	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM vendor_changes)`).Scan(&done); err != nil || done {
 		return err
 	}
 	if _, err := conn.Exec(ctx, `SET statement_timeout = 0`); err != nil {

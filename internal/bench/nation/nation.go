@@ -131,7 +131,7 @@ func dropIndexes(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT i.indexname, i.indexdef FROM pg_indexes i
 		WHERE i.schemaname = 'public' AND i.tablename IN ('stalls', 'vendors', 'occupancies', 'accounts', 'account_decisions', 'consents')
-		  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
+		  AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conname = i.indexname)
 		ORDER BY i.indexname`)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,8 @@
 //
 // The databases are clones of a template named after the migrations, on one throwaway server for all packages that a
 // `go test` runs: whichever comes first starts it, and it ends with that command (see StartThrowaway). TEST_DATABASE_URL, a role with
-// CREATEDB, uses another server, on which what a test made is dropped again; only the newest template stays.
+// CREATEDB, uses another server, on which what a test made is dropped again; only the newest template stays. CITUS_TEST_URL has them laid out over
+// the servers of a Citus.
 package pgtest
 
 import (
@@ -32,9 +33,20 @@ const patience = 2 * time.Minute
 // New is a pool on a database of t's own, as the service has one: it owns nothing. It is closed when t ends.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
+	return open(t, URL(t))
+}
+
+// OneServer is New without Citus: for a test that works behind the service's back, or is about roles or plans, which one server alone has so.
+func OneServer(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return open(t, oneServer(t))
+}
+
+func open(t testing.TB, address string) *pgxpool.Pool {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	pool, err := postgres.Open(ctx, URL(t))
+	pool, err := postgres.Open(ctx, address)
 	if err != nil {
 		t.Fatalf("open the test's database: %v", err)
 	}
@@ -42,8 +54,21 @@ func New(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// URL is the address of a database of t's own, for the service. On a server of TEST_DATABASE_URL it is the owner's.
+// URL is the address of a database of t's own, for the service. On a server of TEST_DATABASE_URL, and on Citus, it is the owner's.
 func URL(t testing.TB) string {
+	t.Helper()
+	c, err := citus()
+	switch {
+	case err != nil:
+		t.Fatalf("CITUS_TEST_URL: %v", err)
+	case c != nil:
+		return c.clone(t)
+	}
+	return oneServer(t)
+}
+
+// oneServer is URL without Citus.
+func oneServer(t testing.TB) string {
 	t.Helper()
 	address := clone(t, template)
 	if os.Getenv("TEST_DATABASE_URL") != "" { // whether another role may come in is that server's affair
@@ -55,19 +80,12 @@ func URL(t testing.TB) string {
 // Owner is a pool on the same database as who may change everything in it: for what a test does behind the service's back.
 func Owner(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	pool, err := postgres.Open(ctx, OwnerURL(db.Config().ConnString()))
-	if err != nil {
-		t.Fatalf("open the test's database as its owner: %v", err)
-	}
-	t.Cleanup(pool.Close)
-	return pool
+	return open(t, OwnerURL(db.Config().ConnString()))
 }
 
 // OwnerURL is the owner's address of a database whose address for the service URL gave.
 func OwnerURL(service string) string {
-	if os.Getenv("TEST_DATABASE_URL") != "" {
+	if role, err := postgres.RoleOf(service); err != nil || role != migrations.ServiceRole {
 		return service
 	}
 	return postgres.As(service, "postgres")
@@ -173,7 +191,7 @@ func template(ctx context.Context, conn *pgx.Conn) (string, error) {
 	name := "tmpl_" + migrations.Sum()[:16]
 	making := name + "_making"
 	ready := func() (bool, error) {
-		return postgres.One[bool](ctx, conn, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = @name AND datistemplate)`,
+		return postgres.One[bool](ctx, conn, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = @name AND datistemplate)`,
 			pgx.StrictNamedArgs{"name": name})
 	}
 	if ok, err := ready(); ok || err != nil {
