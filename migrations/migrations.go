@@ -209,8 +209,12 @@ func compare(ctx context.Context, db postgres.Querier, all []migration) (int, er
 }
 
 // lock waits its turn by asking again and again. A session that waits inside pg_advisory_lock holds a snapshot, for which
-// another one's CREATE INDEX CONCURRENTLY would wait forever.
+// another one's CREATE INDEX CONCURRENTLY would wait forever. It is the session's that changes the schema from then on, which Citus does in one
+// transaction only shard by shard; elsewhere nobody reads the setting.
 func lock(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, `SET citus.multi_shard_modify_mode = 'sequential'`); err != nil {
+		return err
+	}
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		got, err := postgres.One[bool](ctx, conn, `SELECT pg_try_advisory_lock(@key)`, pgx.StrictNamedArgs{"key": int64(lockKey)})
 		if err != nil || got {

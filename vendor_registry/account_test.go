@@ -13,6 +13,7 @@ import (
 	"cho40/internal/fault"
 	"cho40/internal/id"
 	"cho40/internal/postgres"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 )
 
@@ -133,7 +134,7 @@ func TestTheDatabaseKeepsTwoPeople(t *testing.T) {
 		{"by the proposer, with another list of who touched it", insert + `proposed_by, now(), payload_sha256, ARRAY['person:other'] FROM accounts`, "account_decisions_account"},
 		{"by the proposer, with an empty list", insert + `proposed_by, now(), payload_sha256, '{}' FROM accounts`, "account_decisions_account"},
 		{"of another payload", insert + `'person:other', now(), sha256('x'), touched_by FROM accounts`, "account_decisions_account"},
-		{"of another account's payload", insert + `'person:other', now(), (SELECT payload_sha256 FROM accounts o WHERE o.id <> a.id), touched_by FROM accounts a`, "account_decisions_account"},
+		{"of another account's payload", insert + `'person:other', now(), (SELECT payload_sha256 FROM accounts o WHERE o.market_id = a.market_id AND o.id <> a.id), touched_by FROM accounts a`, "account_decisions_account"},
 		{"twice", insert + `'person:other', now(), payload_sha256, touched_by FROM accounts; ` + insert + `'person:third', now(), payload_sha256, touched_by FROM accounts`, "account_decisions_once"},
 		{"in another word", strings.Replace(insert, "approved", "granted", 1) + `'person:other', now(), payload_sha256, touched_by FROM accounts`, "account_decisions_word"},
 		{"touched by nobody", `UPDATE accounts SET touched_by = '{}'`, "accounts_proposer_touched"},
@@ -446,7 +447,7 @@ func TestChangeIsWholeOrNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorldOn(t, pgtest.OneServer(t))
 			w.placard("A-1", viettel)
 			change := w.propose("A-1", numbered(viettel, 123456))
 			w.exec(sql)
@@ -460,7 +461,7 @@ func TestChangeIsWholeOrNothing(t *testing.T) {
 	}
 	t.Run("who asked goes away", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t)
+		w := newWorldOn(t, pgtest.OneServer(t))
 		p := w.placard("A-1", viettel)
 		change := w.propose("A-1", numbered(viettel, 123456))
 		before := w.contents()

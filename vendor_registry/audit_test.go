@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 )
 
@@ -53,7 +54,7 @@ func TestTamperedAudit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorldOn(t, pgtest.OneServer(t))
 			w.stall("A-1", viettel)
 			w.stall("B-1")
 			w.approve(w.propose("B-1", vnpt))
@@ -75,7 +76,7 @@ func TestTamperedAudit(t *testing.T) {
 // Chains are apart, and a new one is whole.
 func TestAuditChains(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	w.stall("A-1", viettel)
 	if got, err := w.reg.VerifyAudit(t.Context(), id.New[registry.Market]()); got != 0 || err != nil {
 		t.Errorf("a market without events: %d, %v", got, err)
@@ -90,7 +91,7 @@ func TestAuditChains(t *testing.T) {
 // An event's time is hashed as the database keeps it, whatever the caller's clock can tell.
 func TestAuditInNanoseconds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	tx, err := w.db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 )
 
@@ -32,7 +33,7 @@ func TestCheckpoints(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorldOn(t, pgtest.OneServer(t))
 			c := checkpoints(t, t.TempDir())
 			w.stall("A-1", viettel)
 			w.checkpoint(c, true)
@@ -104,7 +105,7 @@ func TestCheckpointFile(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorldOn(t, pgtest.OneServer(t))
 			dir := t.TempDir()
 			c := checkpoints(t, dir)
 			for _, code := range []string{"A-1", "B-1", "C-1"} {

@@ -49,7 +49,7 @@ func TestTheServersClockJumps(t *testing.T) {
 			w.record(serial, registry.NewPlacardEvent{Kind: "installed", Consent: agreed})
 			jump()
 			w.record(serial, registry.NewPlacardEvent{Kind: "checked", Payload: placards[0].Payload})
-			if n := ask[int](w, `SELECT count(*) FROM placard_events a JOIN placard_events b ON b.placard_id = a.placard_id AND b.seq > a.seq AND b.at < a.at`); n != 0 {
+			if n := ask[int](w, `SELECT count(*) FROM placard_events a JOIN placard_events b ON b.market_id = a.market_id AND b.placard_id = a.placard_id AND b.seq > a.seq AND b.at < a.at`); n != 0 {
 				t.Error("a later event of the placard has an earlier time")
 			}
 			if at, err := w.reg.VerifyAudit(t.Context(), w.vt.ID); at != 0 || err != nil {

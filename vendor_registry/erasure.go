@@ -118,6 +118,9 @@ func (s *Service) erase(ctx context.Context, tx pgx.Tx, by Actor, m Market, sub 
 		return f, nil, err
 	}
 	if _, err := tx.Exec(ctx, `SELECT erase_written(@market, @vendors, @alone, @naming)`, used(`@market @vendors @alone @naming`, args)); err != nil {
+		if postgres.OtherUser(err) {
+			err = fault.New(fault.Conflict, "erasure-by-owner", "On Citus, people are erased by a service that works as the owner of the tables. Start it with the owner's address in DATABASE_URL, erase, and start it again as before.").Because(err)
+		}
 		return f, nil, err
 	}
 	if err := left.blankReports(ctx, tx, args); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"cho40/internal/fault"
 	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
 )
@@ -64,7 +65,7 @@ func (w *world) figures(days ...registry.Day) (all []coverage.Share) {
 // What somebody is paid to ends when they are erased, and nothing takes its place; days that are over keep their figures.
 func TestErase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.Eraser(t))
 	p := w.placard("A-1", viettel)
 	first := w.reg.Today()
 	w.record(p.Serial, registry.NewPlacardEvent{Kind: "installed"})
@@ -156,7 +157,7 @@ func equalShares(a, b coverage.Share) bool {
 // Who was erased accepts nothing from then on, goes on holding the stall until it is handed over, and stays what they were in the past.
 func TestErasedIsCounted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.Eraser(t))
 	cov := coverage.New(w.db, w.clock.now)
 	p := w.placard("A-1", viettel)
 	w.record(p.Serial, registry.NewPlacardEvent{Kind: "installed"})
@@ -190,7 +191,7 @@ func TestErasedIsCounted(t *testing.T) {
 // What a phone sends once more of somebody who was erased does not bring them back, nor is it kept as a second version.
 func TestErasedIsSentAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.Eraser(t))
 	in := registry.NewStall{ID: id.New[registry.Stall](), Code: "C-1", Vendor: &registry.NewVendor{ID: id.New[registry.Vendor](), Name: "Lý Minh Tâm", Phone: "0710000001"},
 		Accounts: []registry.NewAccount{viettel}, Consent: agreed}
 	st, err := w.reg.Register(t.Context(), w.clerk, "VT", in)
@@ -216,7 +217,7 @@ func TestErasedIsSentAgain(t *testing.T) {
 // An older copy of the database holds those again who were erased since; the list erases them once more.
 func TestReplayErasures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.Eraser(t))
 	p := w.placard("A-1", viettel)
 	w.placard("A-2", vnpt)
 	vendor := p.VendorID
@@ -235,7 +236,7 @@ func TestReplayErasures(t *testing.T) {
 // Rows that are written once lose what names a person who is over, and nothing else: no value goes in, and what is in force stays.
 func TestEraseWrittenCannotPoint(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServer(t))
 	p := w.placard("A-1", viettel)
 	before := w.contents()
 	for name, sql := range map[string]string{

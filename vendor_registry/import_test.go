@@ -164,7 +164,7 @@ func TestSampleLedgers(t *testing.T) {
 			if n := ask[int](w, `SELECT count(*) FROM vendors WHERE default_account IS NOT NULL`); n != 0 {
 				t.Errorf("the import moved %d defaults", n)
 			}
-			if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT FROM consents c WHERE c.vendor_id = a.vendor_id AND c.kind = 'attested_by_board')`); n != 0 {
+			if n := ask[int](w, `SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT FROM consents c WHERE c.market_id = a.market_id AND c.vendor_id = a.vendor_id AND c.kind = 'attested_by_board')`); n != 0 {
 				t.Errorf("%d accounts without the board's word", n)
 			}
 

@@ -42,5 +42,11 @@ func TestAMarketOnEachDatabase(t *testing.T) {
 			t.Errorf("history: %+v, %v", h, err)
 		}
 		w.whole()
+		_, err := w.answer(w.manager, w.asked(w.look("A-1").Vendor.ID, registry.NewRequest{Kind: "delete"}), "done")
+		if spread := ask[bool](w, `SELECT to_regclass('pg_dist_partition') IS NOT NULL`); spread {
+			isFault(t, err, "erasure-by-owner")
+		} else if err != nil {
+			t.Error(err)
+		}
 	})
 }

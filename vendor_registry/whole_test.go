@@ -214,7 +214,7 @@ func (w *world) printed(batches, placards, live int) {
 		{"claims", `SELECT count(*) FROM placard_serials`, placards},
 		{"placards of ours without a batch", `SELECT count(*) FROM placards WHERE kind = 'ours' AND batch_id IS NULL`, 0},
 		{"placards without a first event", `SELECT count(*) FROM placards p WHERE NOT EXISTS (SELECT FROM placard_events e WHERE e.market_id = p.market_id AND e.placard_id = p.id AND e.seq = 1)`, 0},
-		{"batches that hold another number", `SELECT count(*) FROM print_batches b WHERE b.placards <> (SELECT count(*) FROM placards p WHERE p.batch_id = b.id)`, 0},
+		{"batches that hold another number", `SELECT count(*) FROM print_batches b WHERE b.placards <> (SELECT count(*) FROM placards p WHERE p.market_id = b.market_id AND p.batch_id = b.id)`, 0},
 	} {
 		if got := ask[int](w, n.sql); got != n.want {
 			w.Errorf("%d %s, want %d", got, n.what, n.want)

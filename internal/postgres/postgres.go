@@ -134,6 +134,13 @@ var (
 	ofShard  = regexp.MustCompile(`_[1-9][0-9]{5,}$`)
 )
 
+// OtherUser reports whether Citus refused to let two roles write in one transaction: it has connections of its own for each, and one does not see what the
+// other changed.
+func OtherUser(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "25001" && strings.Contains(pg.Message, "different user")
+}
+
 // Loggable is an error without what the database repeats of the values it was given: invalid input syntax for type uuid: "Tâm". It is
 // what a log may hold.
 func Loggable(err error) string {

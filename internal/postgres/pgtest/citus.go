@@ -20,7 +20,8 @@ import (
 )
 
 // citus is the Citus of CITUS_TEST_URL, the address of a database with that extension on the server that programs connect to, as a superuser; nil: there is none.
-// Tests have databases of their own there. Its other servers must be known to that database, and be reached from here by the same names.
+// Tests have databases of their own there. Its other servers must be known to that database, and be reached from here by the same names. Servers let
+// the service's role in without a password, as they do each other.
 var citus = sync.OnceValues(func() (*cluster, error) {
 	address := os.Getenv("CITUS_TEST_URL")
 	if address == "" {
@@ -84,7 +85,7 @@ func (c *cluster) clone(t testing.TB) string {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
-	return c.at(c.servers[0], name)
+	return forService(c.at(c.servers[0], name))
 }
 
 // each runs statements on every server at once, outside of any transaction.
@@ -164,6 +165,9 @@ func (c *cluster) template(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if _, err := migrations.Distribute(ctx, made); err != nil {
+		return "", err
+	}
+	if err := migrations.Grant(ctx, made, migrations.ServiceRole); err != nil {
 		return "", err
 	}
 	// Citus has a worker of its own in every database, which would be in the way of cloning.

@@ -42,6 +42,15 @@ func OneServer(t testing.TB) *pgxpool.Pool {
 	return open(t, oneServer(t))
 }
 
+// Eraser is New for a test that erases people: on Citus a service does that as the owner of the tables.
+func Eraser(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	if os.Getenv("CITUS_TEST_URL") != "" {
+		return open(t, OwnerURL(URL(t)))
+	}
+	return New(t)
+}
+
 func open(t testing.TB, address string) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -54,7 +63,7 @@ func open(t testing.TB, address string) *pgxpool.Pool {
 	return pool
 }
 
-// URL is the address of a database of t's own, for the service. On a server of TEST_DATABASE_URL, and on Citus, it is the owner's.
+// URL is the address of a database of t's own, for the service. On a server of TEST_DATABASE_URL it is the owner's.
 func URL(t testing.TB) string {
 	t.Helper()
 	c, err := citus()
@@ -74,7 +83,7 @@ func oneServer(t testing.TB) string {
 	if os.Getenv("TEST_DATABASE_URL") != "" { // whether another role may come in is that server's affair
 		return address
 	}
-	return postgres.As(address, migrations.ServiceRole)
+	return forService(address)
 }
 
 // Owner is a pool on the same database as who may change everything in it: for what a test does behind the service's back.
@@ -85,10 +94,20 @@ func Owner(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 
 // OwnerURL is the owner's address of a database whose address for the service URL gave.
 func OwnerURL(service string) string {
-	if role, err := postgres.RoleOf(service); err != nil || role != migrations.ServiceRole {
-		return service
+	if owner, ok := owners.Load(service); ok {
+		return owner.(string)
 	}
-	return postgres.As(service, "postgres")
+	return service
+}
+
+// owners are the owners' addresses by the service's, of databases where the service has a role of its own.
+var owners sync.Map
+
+// forService is the service's address of a database whose owner's this is.
+func forService(owner string) string {
+	service := postgres.As(owner, migrations.ServiceRole)
+	owners.Store(service, owner)
+	return service
 }
 
 // Empty is the address of a database of t's own without the schema.
