@@ -51,7 +51,12 @@ func grant(role, scope string) registry.Grant {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{db: patient(t), at: time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)}
+	return newWorldOn(t, pgtest.URL(t))
+}
+
+func newWorldOn(t *testing.T, database string) *world {
+	t.Helper()
+	w := &world{db: patient(t, database), at: time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)}
 	w.Service = auth.New(w.db, w.now)
 	w.reg = registry.New(w.db, w.now)
 	w.exec(t, `INSERT INTO areas (code, name, name_fold, kind, level, parent, valid_from) VALUES
@@ -67,9 +72,9 @@ func newWorld(t *testing.T) *world {
 }
 
 // patient is a pool on a database of t's own whose statements may wait for long: password hashes slow down a busy machine.
-func patient(t *testing.T) *pgxpool.Pool {
+func patient(t *testing.T, database string) *pgxpool.Pool {
 	t.Helper()
-	u, err := url.Parse(pgtest.URL(t))
+	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
 	}

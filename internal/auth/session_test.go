@@ -10,6 +10,7 @@ import (
 
 	"cho40/internal/auth"
 	"cho40/internal/fault"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 
 	"golang.org/x/text/unicode/norm"
@@ -297,7 +298,7 @@ func (w *world) crossing(t *testing.T, hold string, n int, do func() error) (cod
 
 func TestCrossing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.OneServerURL(t))
 	ctx := t.Context()
 	t.Run("guesses at the tenth failure", func(t *testing.T) {
 		w.person(t, "Lan", clerkVT)

@@ -23,7 +23,7 @@ func forgetful(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cfg, err := pgxpool.ParseConfig(oneServer(t))
+	cfg, err := pgxpool.ParseConfig(OneServerURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func New(t testing.TB) *pgxpool.Pool {
 // OneServer is New without Citus: for a test that works behind the service's back, or is about roles or plans, which one server alone has so.
 func OneServer(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	return open(t, oneServer(t))
+	return open(t, OneServerURL(t))
 }
 
 // Eraser is New for a test that erases people: on Citus a service does that as the owner of the tables.
@@ -73,11 +73,11 @@ func URL(t testing.TB) string {
 	case c != nil:
 		return c.clone(t)
 	}
-	return oneServer(t)
+	return OneServerURL(t)
 }
 
-// oneServer is URL without Citus.
-func oneServer(t testing.TB) string {
+// OneServerURL is URL without Citus.
+func OneServerURL(t testing.TB) string {
 	t.Helper()
 	address := clone(t, template)
 	if os.Getenv("TEST_DATABASE_URL") != "" { // whether another role may come in is that server's affair
