@@ -83,13 +83,15 @@ func TeamGrounds(ctx context.Context, db postgres.Querier, codes []string) (map[
 
 // placesOfArea are the places of a market that is entered today in a unit: what view market_places will say of it.
 func placesOfArea(ctx context.Context, db postgres.Querier, code string, today Day) ([]place, error) {
-	return postgres.All[place](ctx, db, `
-		SELECT s.since::text AS since, s.until::text AS until,
-		       CASE WHEN s.until > @today OR s.alike = 'unit' THEN s.code ELSE '' END AS area,
-		       CASE WHEN s.until > @today OR s.alike IN ('unit', 'district') THEN coalesce(s.district, '') ELSE '' END AS district,
-		       CASE WHEN s.until > @today OR s.alike <> 'none' THEN coalesce(s.parent, s.code) ELSE '' END AS province
-		FROM area_states s WHERE s.code = @code ORDER BY s.until`, pgx.StrictNamedArgs{"code": code, "today": today})
+	return postgres.All[place](ctx, db, placesOfAreaSQL, pgx.StrictNamedArgs{"code": code, "today": today})
 }
+
+const placesOfAreaSQL = `
+	SELECT s.since::text AS since, s.until::text AS until,
+	       CASE WHEN s.until > @today OR s.alike = 'unit' THEN s.code ELSE '' END AS area,
+	       CASE WHEN s.until > @today OR s.alike IN ('unit', 'district') THEN coalesce(s.district, '') ELSE '' END AS district,
+	       CASE WHEN s.until > @today OR s.alike <> 'none' THEN coalesce(s.parent, s.code) ELSE '' END AS province
+	FROM area_states s WHERE s.code = @code ORDER BY s.until`
 
 // Reach is what of all markets an action of an actor's reaches: as arguments of InReach.
 func (a Actor) Reach(do Action) pgx.StrictNamedArgs {

@@ -30,20 +30,29 @@ func (a KnownArea) Ended(on Day) bool { return a.ValidTo != nil && !a.ValidTo.Af
 // AreaFor finds a unit by its code, ended ones included. It does not say no to who has no scope there: that is in the answer.
 // Faults: NotFound area-not-found.
 func (s *Service) AreaFor(ctx context.Context, by Actor, do Action, code string) (KnownArea, error) {
-	a, err := postgres.Found[KnownArea](ctx, s.db, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", fault.Clip(code, 20)), `
-		SELECT code, name, level, valid_to, false AS seen FROM areas WHERE code = @code`, pgx.StrictNamedArgs{"code": code})
-	if err != nil {
-		return a, err
+	b := &pgx.Batch{}
+	found := AskArea(b, by, do, code, s.Today())
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
+		return KnownArea{}, err
 	}
-	places, err := placesOfArea(ctx, s.db, code, s.Today())
-	if err != nil {
-		return a, err
+	return found()
+}
+
+// AskArea puts AreaFor into a batch; what it returns is called once that was sent.
+func AskArea(b *pgx.Batch, by Actor, do Action, code string, today Day) func() (KnownArea, error) {
+	found := postgres.Ask[KnownArea](b, `SELECT code, name, level, valid_to, false AS seen FROM areas WHERE code = @code`, pgx.StrictNamedArgs{"code": code})
+	places := postgres.Ask[place](b, placesOfAreaSQL, pgx.StrictNamedArgs{"code": code, "today": today})
+	return func() (KnownArea, error) {
+		if len(*found) == 0 {
+			return KnownArea{}, fault.New(fault.NotFound, "area-not-found", "There is no area with the code %q.", fault.Clip(code, 20))
+		}
+		a := (*found)[0]
+		if n := len(*places); a.ValidTo != nil && n > 0 { // who had it to the end is still told that it is empty
+			(*places)[n-1].Until = "infinity"
+		}
+		a.Seen = by.Can(do, Market{Places: *places})
+		return a, nil
 	}
-	if a.ValidTo != nil && len(places) > 0 { // who had it to the end is still told that it is empty
-		places[len(places)-1].Until = "infinity"
-	}
-	a.Seen = by.Can(do, Market{Places: places})
-	return a, nil
 }
 
 // Successors are the units of today's map that a unit which is no more went to, over several changes if need be, by code.

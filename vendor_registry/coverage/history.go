@@ -140,7 +140,7 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 	if v.own != nil {
 		return s.ownHistory(ctx, v, q, out, group, ds, now)
 	}
-	lines, err := s.lines(ctx, v, q, group, slice{}, ds, now)
+	lines, err := s.lines(ctx, v, q, group, slice{bare: true}, ds, now)
 	if err != nil {
 		return History{}, fmt.Errorf("history: %w", err)
 	}
@@ -274,7 +274,12 @@ func (s *Service) lines(ctx context.Context, v view, q Trend, group string, by s
 			if of.set.day = run[0]; q.Area != "" {
 				sub := q.Question
 				sub.Map, of.on = mapThen, run[0]
-				if err := s.place(ctx, registry.New(s.db, s.now), v.by, &sub, &of, registry.DayOf(now)); err != nil {
+				reg := registry.New(s.db, s.now)
+				area, err := reg.AreaFor(ctx, v.by, registry.SeeCoverage, q.Area)
+				if err != nil {
+					return nil, err
+				}
+				if err := s.place(ctx, reg, v.by, &sub, &of, area, registry.DayOf(now)); err != nil {
 					return nil, err
 				}
 			}

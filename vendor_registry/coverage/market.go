@@ -79,16 +79,18 @@ func (v view) askKept(b *pgx.Batch, st state, q Question, now time.Time) *[]kept
 			UNION ALL SELECT split, key, ` + split(sign+"%") + of + `'barrier'` + when + `
 			UNION ALL SELECT split, key, ` + split(sign+"%") + of + `'provider'` + narrowed + when
 	}
-	var source string
+	var source, pending string
 	back := v.past && st.today.Number()-v.on.Number() < v.on.Number()-st.began.Number()
 	if !v.past || back {
 		if args["until"] = now; back {
 			args["until"] = st.today.End()
 		}
+		// What waits is looked for in all markets: it is little, and the planner would read all changes of this one.
+		pending = `WITH pending AS MATERIALIZED (SELECT * FROM vendor_changes WHERE NOT carried AND since <= @until)`
 		source = rows("market_now", "market_split_now", "", "") + `
 			UNION ALL SELECT x.split, x.key, ` + split("c.%") + `
-			FROM vendor_changes c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
-			WHERE c.market_id = @market AND NOT c.carried AND c.since <= @until AND (x.split = '' OR x.key <> '')`
+			FROM pending c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
+			WHERE c.market_id = @market AND (x.split = '' OR x.key <> '')`
 	}
 	switch {
 	case back:
@@ -99,6 +101,6 @@ func (v view) askKept(b *pgx.Batch, st state, q Question, now time.Time) *[]kept
 		source = rows("market_day_delta", "market_split_day_delta", "", " AND day <= @day")
 	}
 	columns := append(slices.Clone(registry.Counted), "stands")
-	return postgres.Ask[kept](b, `
+	return postgres.Ask[kept](b, pending+`
 		SELECT split, key, ARRAY[`+each("sum(x.%)", "stands")+`]::bigint[] AS n FROM (`+source+`) x (split, key, `+strings.Join(columns, ", ")+`) GROUP BY 1, 2`, args)
 }

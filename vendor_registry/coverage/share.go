@@ -202,7 +202,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	var ofReports, ofBarriers, ofProviders later[sum] = nothing[sum], nothing[sum], nothing[sum]
 	ofParts := read(batch, group, slice{})
 	if len(reports) > 0 {
-		ofReports = read(batch, group, slice{split: "provider", only: reports, heads: true})
+		ofReports = read(batch, "", slice{split: "provider", only: reports, heads: true})
 	}
 	if told {
 		ofBarriers = read(batch, "", slice{split: "barrier"})
@@ -225,13 +225,9 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if err != nil {
 		return Share{}, fmt.Errorf("coverage: %w", err)
 	}
-	known := map[string]int{} // by part
-	for _, p := range reported {
-		known[p.Key] = p.of("vendors")
-	}
 	all := 0
-	for _, n := range known {
-		all += n
+	for _, p := range reported {
+		all += p.of("vendors")
 	}
 	out.Markets, out.Vendors, out.Accepting = total.Markets, total.of("vendors"), total.of("accepting")
 	out.Share, out.Suspended, out.Overdue, out.Funnel = ratio(out.Accepting, out.Vendors), total.of("suspended"), total.of("overdue"), funnel(total)
@@ -249,8 +245,14 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 		out.Barriers = barred(reasons, out.Vendors-out.Accepting, v.on)
 	}
 	if q.By != "" {
+		known := map[string]int{} // by part
 		switch q.By {
 		case "market", "commune", "province":
+			if all > 0 {
+				if known, err = s.knownOf(ctx, read, group, parts, reports); err != nil {
+					return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
+				}
+			}
 		case "provider":
 			found, err := ofProviders()
 			if err != nil {
@@ -261,7 +263,6 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 			if parts, err = s.sumFacts(ctx, v, q.By, slice{}, v.at); err != nil {
 				return Share{}, fmt.Errorf("coverage by %s: %w", q.By, err)
 			}
-			known = nil
 		}
 		names, err := s.names(ctx, q.By, v.set.day, parts)
 		if err != nil {
@@ -277,6 +278,26 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 		}
 	}
 	return out, s.closing(ctx, v, st, q, &out)
+}
+
+// knownOf are of how many vendors of each part some providers report; of a part where one was paid it is enough that there are some.
+func (s *Service) knownOf(ctx context.Context, read reader, group string, parts []sum, reports []string) (map[string]int, error) {
+	known := map[string]int{}
+	open := false
+	for _, p := range parts {
+		known[p.Key] = p.of("used")
+		open = open || p.of("used") == 0 && p.of("vendors") > 0
+	}
+	if !open {
+		return known, nil
+	}
+	found, err := sent(ctx, s, func(b *pgx.Batch) later[sum] {
+		return read(b, group, slice{split: "provider", only: reports, heads: true})
+	})
+	for _, p := range found {
+		known[p.Key] = p.of("vendors")
+	}
+	return known, err
 }
 
 // confirmed is how many vendors are paid as providers confirm, nil when no provider of theirs reports.
@@ -455,7 +476,7 @@ type view struct {
 	by    registry.Actor
 	own   []string // of an actor who is here for providers alone: their codes; nil: it sees everything there
 	shade bool     // sums are of others, shaded
-	st    *state   // of a market, where it was read in the same trip; nil: it was not
+	st    *state   // where it was read in the same trip; nil: it was not
 }
 
 // known leaves of some providers those whose customers the reader may know.
@@ -527,8 +548,23 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 		return v, registry.Forbidden()
 	}
 	if q.Area != "" {
-		if err := s.place(ctx, reg, by, q, &v, today); err != nil {
+		v.set.wanted = []string{q.Area}
+		b := &pgx.Batch{}
+		found, state := registry.AskArea(b, by, registry.SeeCoverage, q.Area, today), v.askState(b, knownUntil(*q))
+		if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 			return v, err
+		}
+		area, err := found()
+		if err != nil {
+			return v, err
+		}
+		if err := s.place(ctx, reg, by, q, &v, area, today); err != nil {
+			return v, err
+		}
+		if st, err := state(); err != nil {
+			return v, err
+		} else if len(v.areas) == 0 {
+			v.st = &st[0]
 		}
 	}
 	if err := s.confine(ctx, by, &v, nil); err != nil || !inside {
@@ -555,11 +591,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 }
 
 // place narrows a view to an area of a map.
-func (s *Service) place(ctx context.Context, reg *registry.Service, by registry.Actor, q *Question, v *view, today registry.Day) error {
-	area, err := reg.AreaFor(ctx, by, registry.SeeCoverage, q.Area)
-	if err != nil {
-		return err
-	}
+func (s *Service) place(ctx context.Context, reg *registry.Service, by registry.Actor, q *Question, v *view, area registry.KnownArea, today registry.Day) (err error) {
 	v.name, v.of = area.Name, q.Map
 	if v.of == "" {
 		if v.of = mapToday; area.Ended(today) {

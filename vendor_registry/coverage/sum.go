@@ -98,6 +98,7 @@ type slice struct {
 	split string   // provider, barrier; empty: all vendors
 	only  []string // keys; nil: each on its own
 	heads bool     // nothing is wanted but how many vendors there are
+	bare  bool     // nor is how many markets
 }
 
 // few reports whether nothing is wanted but how many vendors there are and, of barriers, since when they stand.
@@ -190,7 +191,7 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 	more := pgx.StrictNamedArgs{"now": now}
 	var found *[]sum
 	switch {
-	case by.split == "" && v.whole(st, group): // each market's track is enough, and a country has few of them
+	case by.split == "" && v.whole(st, group) && !(by.bare && group == "" && v.bySums(st, group, nil)): // each market's track is enough, and a country has few of them
 		lies, of := v.lies(group)
 		of["now"] = now
 		only := ` AND m.track = ANY (ARRAY(SELECT track FROM lies))`
@@ -206,7 +207,7 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			      UNION ALL SELECT m.track, 0, `+each("c.%")+` FROM pending c JOIN market_now m ON m.market_id = c.market_id
 			      WHERE m.market_id = ANY (ARRAY(SELECT market_id FROM pending))`+only+`) n JOIN lies t ON t.track = n.track
 			GROUP BY 1 ORDER BY t.key = '', 1`, of)
-	case by.split == "":
+	case by.split == "" && !v.bySums(st, group, nil):
 		where, args := v.where(more)
 		found = postgres.Ask[sum](b, `
 			WITH pending AS MATERIALIZED (
@@ -311,7 +312,8 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		steps = postgres.Ask[step](b, sql, args)
 	}
 	// A group of markets is one although nobody trades there.
-	whole := by.split == "" || by.only != nil
+	whole := by.split == "" || by.only != nil && !by.heads
+	whole = whole && !(by.bare && group == "")
 	switch {
 	case !whole:
 		there = nothing[sum]
