@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
 	"cho40/vendor_registry/coverage"
@@ -413,5 +414,52 @@ func TestMarketFromBeforeTheCounters(t *testing.T) {
 	}
 	if wrong, err := m.reg.CheckCounts(t.Context(), registry.Console(), "VT", false); err != nil || len(wrong) > 0 {
 		t.Errorf("%+v, %v", wrong, err)
+	}
+}
+
+// A quarter closes once nobody counts there any more, also where they found nothing to write: what they read was of before the closing.
+func TestClosingWaitsForWhoCounts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := registry.New(db, time.Now).LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, db, "VT", "31321")
+	m.hang(t, "A-1", false)
+	m.at = time.Date(2026, 10, 5, 2, 0, 0, 0, time.UTC)
+	if _, err := m.reg.KeepCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	type held struct {
+		MarketID registry.MarketID
+		ID       registry.VendorID
+	}
+	v, err := postgres.One[held](t.Context(), db, `SELECT market_id, id FROM vendors`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	if err := registry.Recount(t.Context(), tx, v.MarketID, m.at, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := m.cov.Close(t.Context(), registry.Console(), coverage.NewClosing{Quarter: "2026-Q3", Market: "VT"})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("closed while somebody counts: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
