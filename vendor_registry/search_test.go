@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cho40/internal/fault"
+	"cho40/internal/id"
 	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 
@@ -541,5 +542,37 @@ func TestFewMarketsForgive(t *testing.T) {
 	}
 	if got, f := w.search(registry.Console(), "nguyen thi lna", ""); !slices.Equal(got, []string{"A-1"}) {
 		t.Errorf("%v, %+v", got, f.Advice)
+	}
+}
+
+// Ids are minted by phones, so that two markets may have the same one: a search over both finds only what was found in each.
+func TestOneIDInTwoMarkets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	vendor, stall := id.New[registry.Vendor](), id.New[registry.Stall]()
+	for _, n := range []struct {
+		market string
+		in     registry.NewStall
+	}{
+		{"VT", registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{ID: vendor, Name: "Lý Minh Tâm"}}},
+		{"XX", registry.NewStall{Code: "B-1", Vendor: &registry.NewVendor{ID: vendor, Name: "Trần Thị Bé"}}},
+		{"XX", registry.NewStall{Code: "B-2", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}}},
+		{"VT", registry.NewStall{ID: stall, Code: "C-7"}},
+		{"XX", registry.NewStall{ID: stall, Code: "D-1"}},
+		{"XX", registry.NewStall{Code: "C-7"}},
+	} {
+		if _, err := w.reg.Register(t.Context(), registry.Console(), n.market, n.in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for q, want := range map[string][]string{"ly minh tam": {"VT A-1", "XX B-2"}, "c7": {"VT C-7", "XX C-7"}} {
+		_, f := w.search(registry.Console(), q, "")
+		var got []string
+		for _, it := range f.Items {
+			got = append(got, it.Market+" "+it.Stall)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, want %q", q, got, want)
+		}
 	}
 }
