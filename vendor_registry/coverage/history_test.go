@@ -463,3 +463,36 @@ func TestClosingWaitsForWhoCounts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A market's past day is what changed up to it, or what stands now less what came since, what falls due later today included.
+func TestAMarketsPastDays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	m := open(t, db, "VT", "")
+	if _, err := m.reg.Register(t.Context(), m.clerk, "VT", registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm"}, Consent: agreed,
+		Accounts: []registry.NewAccount{{Provider: "viettel_money", Number: "0712345678", Holder: "LY MINH TAM"}}}); err != nil {
+		t.Fatal(err)
+	}
+	first := registry.DayOf(m.at)
+	ends := m.at.Add(registry.ProposalLives)
+	for _, tt := range []struct {
+		name             string
+		now              time.Time
+		on               registry.Day
+		vendors, account int
+	}{
+		{"the day before", m.at.Add(300 * 24 * time.Hour), first.Plus(-1), 0, 0},
+		{"the day itself, long ago", m.at.Add(300 * 24 * time.Hour), first, 1, 1},
+		{"the last day of the proposal, long ago", m.at.Add(300 * 24 * time.Hour), registry.DayOf(ends).Plus(-1), 1, 1},
+		{"the day of its end, long ago", m.at.Add(300 * 24 * time.Hour), registry.DayOf(ends), 1, 0},
+		{"the day before its end, which comes later today", ends.Add(-time.Minute), registry.DayOf(ends).Plus(-1), 1, 1},
+		{"the day before its end, which was today", ends.Add(time.Minute), registry.DayOf(ends).Plus(-1), 1, 1},
+		{"the day itself, lately", ends.Add(time.Minute), first, 1, 1},
+	} {
+		m.at = tt.now
+		got, err := m.cov.Share(t.Context(), m.manager, coverage.Question{Market: "VT", AsOf: tt.on})
+		if err != nil || got.Markets != 1 || got.Vendors != tt.vendors || got.Funnel[registry.HasAccount].Vendors != tt.account {
+			t.Errorf("%s: %d markets, %+v, %v; want %d and %d", tt.name, got.Markets, got.Funnel, err, tt.vendors, tt.account)
+		}
+	}
+}
