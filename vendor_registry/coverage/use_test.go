@@ -48,6 +48,13 @@ func TestUsed(t *testing.T) {
 		if (got.Split[0].Used == nil) != (used < 0) || got.Used.Denominator != got.Vendors || (got.Used.Share == nil) != (used < 0) {
 			t.Errorf("%+v of the whole, %+v of the part", got.Used, got.Split[0].Used)
 		}
+		places, err := m.cov.Share(t.Context(), actor("officer", "all"), coverage.Question{By: "market", AsOf: asOf, RecordedUntil: until})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part := places.Split[0]; (part.Used == nil) != (used < 0) || part.Used != nil && *part.Used != used {
+			t.Errorf("%v of the market as a part, %d of it", part.Used, used)
+		}
 		// A series ends with the figure.
 		h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: q, From: got.AsOf.Plus(-60)})
 		if err != nil {
