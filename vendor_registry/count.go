@@ -236,20 +236,26 @@ func recount(ctx context.Context, tx pgx.Tx, m MarketID, now time.Time, first bo
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	var changes []vendorChange
+	b = &pgx.Batch{}
+	var shifts []shift
 	for some := range slices.Chunk(vendors, vendorsAtOnce) { // each statement well within its time
+		if b.Len() > 0 { // who was merged is counted with who they are now, who may be among these too
+			if err := tx.SendBatch(ctx, b).Close(); err != nil {
+				return err
+			}
+			b = &pgx.Batch{}
+		}
 		counted := countArgs(m, some, now)
 		counted["first"] = first
 		found, err := postgres.All[vendorChange](ctx, tx, recountSQL, counted)
 		if err != nil {
 			return err
 		}
-		changes = append(changes, found...)
+		shifts = append(shifts, queueChanges(b, m, found)...)
 	}
-	b = &pgx.Batch{}
 	b.Queue(byItself)
-	if len(changes) > 0 {
-		queueChanges(b, m, changes)
+	if len(shifts) > 0 {
+		queueCounters(b, m, shifts)
 	}
 	return tx.SendBatch(ctx, b).Close()
 }
@@ -260,9 +266,12 @@ func HoldCounting(ctx context.Context, tx pgx.Tx, m MarketID) error {
 	return err
 }
 
-// queueChanges stores changes, each vendor's one after the other, and adds them to the counters of the market.
-func queueChanges(b *pgx.Batch, m MarketID, changes []vendorChange) {
+// queueChanges stores changes, each vendor's one after the other, and says by what they shift the counters of the market.
+func queueChanges(b *pgx.Batch, m MarketID, changes []vendorChange) []shift {
 	n := len(changes)
+	if n == 0 {
+		return nil
+	}
 	vendors, seqs, sinces, days, recorded := make([]VendorID, n), make([]int, n), make([]time.Time, n), make([]Day, n), make([]time.Time, n)
 	carried, providers, barriers, numbers, shifts := make([]bool, n), make([]string, n), make([]string, n), make([][]int, len(withStands)), make([]shift, n)
 	for i, c := range changes {
@@ -279,7 +288,7 @@ func queueChanges(b *pgx.Batch, m MarketID, changes []vendorChange) {
 		args[column] = numbers[j]
 	}
 	b.Queue(storeSQL, args)
-	queueCounters(b, m, shifts)
+	return shifts
 }
 
 var storeSQL = `

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -8,6 +9,9 @@ import (
 
 	"cho40/internal/id"
 	registry "cho40/vendor_registry"
+	"cho40/vendor_registry/coverage"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func (w *world) merge(from, into registry.VendorID) registry.VendorRecord {
@@ -252,4 +256,40 @@ func TestConsentAfterAMerge(t *testing.T) {
 		t.Error("the withdrawal is lost")
 	}
 	w.whole()
+}
+
+// Who was merged is counted with who they are now. Of more vendors than one statement counts, both may be named, each in another one.
+func TestRecountOfMany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone := w.stall("A-1", viettel)
+	vendors := []registry.VendorID{gone.Vendor.ID}
+	for range 600 { // they are counted in the order of their ids, which is that of their making
+		vendors = append(vendors, id.New[registry.Vendor]())
+	}
+	stays := w.stall("B-1")
+	w.merge(gone.Vendor.ID, stays.Vendor.ID)
+	tx, err := w.owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	for _, sql := range []string{ // they traded a day longer than was counted
+		`UPDATE stalls SET created_at = created_at - interval '1 day' WHERE market_id = @market`,
+		`UPDATE occupancies SET began = began - 1 WHERE market_id = @market`,
+	} {
+		if _, err := tx.Exec(t.Context(), sql, pgx.StrictNamedArgs{"market": w.vt.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := registry.Recount(t.Context(), tx, w.vt.ID, w.clock.now(), append(vendors, stays.Vendor.ID)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := coverage.New(w.db, w.clock.now).Share(t.Context(), w.officer, coverage.Question{Market: "VT", AsOf: w.reg.Today().Plus(-1)})
+	if err != nil || got.Vendors != 1 {
+		t.Errorf("%d vendors traded the day before, want 1; %v", got.Vendors, err)
+	}
 }

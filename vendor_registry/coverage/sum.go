@@ -98,7 +98,7 @@ type slice struct {
 	split string   // provider, barrier; empty: all vendors
 	only  []string // keys; nil: each on its own
 	heads bool     // nothing is wanted but how many vendors there are
-	bare  bool     // nor is how many markets
+	bare  bool     // how many markets there are is not wanted
 }
 
 // few reports whether nothing is wanted but how many vendors there are and, of barriers, since when they stand.
@@ -191,7 +191,10 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 	more := pgx.StrictNamedArgs{"now": now}
 	var found *[]sum
 	switch {
-	case by.split == "" && v.whole(st, group) && !(by.bare && group == "" && v.bySums(st, group, nil)): // each market's track is enough, and a country has few of them
+	case v.bySums(st, group, nil) && (by.split != "" || by.bare && group == ""):
+		sql, args := v.ofProvinces(group, by, []registry.Day{registry.DayOf(now)}, &now)
+		found = postgres.Ask[sum](b, `SELECT n.key, 0 AS markets, n.n FROM (`+sql+`) n ORDER BY n.key = '', 1`, args)
+	case by.split == "" && v.whole(st, group): // each market's track is enough, and a country has few of them
 		lies, of := v.lies(group)
 		of["now"] = now
 		only := ` AND m.track = ANY (ARRAY(SELECT track FROM lies))`
@@ -207,7 +210,7 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			      UNION ALL SELECT m.track, 0, `+each("c.%")+` FROM pending c JOIN market_now m ON m.market_id = c.market_id
 			      WHERE m.market_id = ANY (ARRAY(SELECT market_id FROM pending))`+only+`) n JOIN lies t ON t.track = n.track
 			GROUP BY 1 ORDER BY t.key = '', 1`, of)
-	case by.split == "" && !v.bySums(st, group, nil):
+	case by.split == "":
 		where, args := v.where(more)
 		found = postgres.Ask[sum](b, `
 			WITH pending AS MATERIALIZED (
@@ -216,9 +219,6 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 			SELECT `+key+` AS key, count(*)::int AS markets, ARRAY[`+each("sum(n.% + coalesce(w.%, 0))")+`]::bigint[] AS n
 			FROM market_tracks t JOIN market_now n ON n.market_id = t.market_id LEFT JOIN pending w ON w.market_id = t.market_id
 			WHERE `+where+` GROUP BY 1 ORDER BY `+firsts[group], args)
-	case v.bySums(st, group, nil):
-		sql, args := v.ofProvinces(group, by, []registry.Day{registry.DayOf(now)}, &now)
-		found = postgres.Ask[sum](b, `SELECT n.key, 0 AS markets, n.n FROM (`+sql+`) n ORDER BY n.key = '', 1`, args)
 	default:
 		first := map[string]string{"": `1`, "market": `1`, "commune": `min(n.code)`, "province": `n.key = '', n.key`}[group]
 		if by.only == nil {
@@ -312,8 +312,7 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		steps = postgres.Ask[step](b, sql, args)
 	}
 	// A group of markets is one although nobody trades there.
-	whole := by.split == "" || by.only != nil && !by.heads
-	whole = whole && !(by.bare && group == "")
+	whole := by.split == "" && !(by.bare && group == "") || by.only != nil && !by.heads
 	switch {
 	case !whole:
 		there = nothing[sum]
