@@ -369,7 +369,7 @@ func TestConsentTakenBack(t *testing.T) {
 // A relative who holds an account may ask too, and is erased without the vendor; not while the vendor is paid there.
 func TestRelativeAsks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorldOn(t, pgtest.Eraser(t))
 	son := viettel
 	son.Holder, son.Relation, son.HolderConsent = "LY VAN CON", "child", agreed
 	paid := w.approve(w.stall("A-1", son).Accounts[0])

@@ -275,10 +275,10 @@ func TestRecountOfMany(t *testing.T) {
 	}
 	defer tx.Rollback(context.Background())
 	for _, sql := range []string{ // they traded a day longer than was counted
-		`UPDATE stalls SET created_at = created_at - interval '1 day' WHERE market_id = @market`,
-		`UPDATE occupancies SET began = began - 1 WHERE market_id = @market`,
+		`UPDATE stalls SET created_at = @at WHERE market_id = @market`,
+		`UPDATE occupancies SET began = @at::timestamptz::date WHERE market_id = @market`,
 	} {
-		if _, err := tx.Exec(t.Context(), sql, pgx.StrictNamedArgs{"market": w.vt.ID}); err != nil {
+		if _, err := tx.Exec(t.Context(), sql, pgx.StrictNamedArgs{"market": w.vt.ID, "at": w.clock.now().Add(-day)}); err != nil {
 			t.Fatal(err)
 		}
 	}
