@@ -154,6 +154,15 @@ func TestDuplicatesAreFew(t *testing.T) {
 	if err != nil || len(f.Warnings) != 10 {
 		t.Errorf("%d warnings, %v", len(f.Warnings), err)
 	}
+	// A phone says more than a name that many have, and comes before it.
+	if _, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "C-1", Vendor: &registry.NewVendor{Name: "Lan", Phone: "0755555555"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`UPDATE vendors SET phone = NULL WHERE phone = '0712345678'`)
+	f, err = w.reg.CheckStall(t.Context(), w.clerk, "VT", registry.NewStall{Code: "B-1", Vendor: &registry.NewVendor{Name: "Lan", Phone: "0755555555"}})
+	if err != nil || len(f.Warnings) != 10 || f.Warnings[0].Code != "same-phone" || f.Warnings[0].Stall != "C-1" {
+		t.Errorf("%q, %v", signs(f.Warnings), err)
+	}
 }
 
 func TestChangeVendor(t *testing.T) {
@@ -327,5 +336,38 @@ func TestCategoryOfAStall(t *testing.T) {
 	made, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A-2", Goods: "xyz", Category: "toys"})
 	if err != nil || made.Category == nil || made.Category.Code != "toys" {
 		t.Errorf("%+v, %v", made.Category, err)
+	}
+}
+
+// Who was merged is nobody else: the name and the phone of the record that ended warn of the vendor who stays, if of anybody.
+func TestTheMergedAreNobodysDuplicates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var ids []registry.VendorID
+	for i, v := range []registry.NewVendor{{Name: "Đặng Thị Hoà", Phone: "0712345678"}, {Name: "Đặng Thị Hòa", Phone: "0755555555"}} {
+		st, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: fmt.Sprint("A-", i), Section: "Khu A", Vendor: &v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, st.Vendor.ID)
+	}
+	w.merge(ids[0], ids[1])
+	for _, tt := range []struct {
+		name, phone string
+		want        []string
+	}{
+		{"Phan Phước Quý", "0712345678", nil}, // was the phone of the record that ended
+		{"Phan Phước Quý", "0755555555", []string{"same-phone A-0@VT #/vendor/phone"}},
+		{"Đặng Thị Hòa", "0355555555", []string{"same-name A-0@VT #/vendor/name"}},
+	} {
+		f, err := w.reg.CheckStall(t.Context(), w.clerk, "VT", registry.NewStall{Code: "B-1", Section: "Khu A", Vendor: &registry.NewVendor{Name: tt.name, Phone: tt.phone}})
+		if got := signs(f.Warnings); err != nil || !slices.Equal(got, append([]string{}, tt.want...)) {
+			t.Errorf("%s %s: warned %q, want %q; %v", tt.name, tt.phone, got, tt.want, err)
+		}
+		for _, d := range f.Warnings {
+			if *d.Vendor != ids[1] {
+				t.Errorf("%s is told of, who stays is %s", d.Vendor, ids[1])
+			}
+		}
 	}
 }
