@@ -286,7 +286,15 @@ func (n *names) match(fold, name, phone string, nearly bool) (by Matched, r rank
 	if len(n.words) > 64 {
 		n.words = n.words[:64] // of used's bits; the longest name that is stored has fewer
 	}
-	if quality, mistakes, ok := n.assign(0, n.allowed(nearly)); ok {
+	quality, mistakes, fits := n.assign(0, n.allowed(nearly))
+	if !fits || mistakes > 0 {
+		if n.typed == len(n.joined) || len(n.sought.words) == 1 { // n t l, or ntl
+			if len(n.joined) > 1 && len(n.joined) == len(n.words) && n.initials() {
+				return ByInitials, ranked(ByInitials), true
+			}
+		}
+	}
+	if fits {
 		by = ByName
 		if mistakes > 0 {
 			by = BySimilar
@@ -297,11 +305,6 @@ func (n *names) match(fold, name, phone string, nearly bool) (by Matched, r rank
 			r[4]++ // people are called by the last word
 		}
 		return by, r, true
-	}
-	if n.typed == len(n.joined) || len(n.sought.words) == 1 { // n t l, or ntl
-		if len(n.joined) > 1 && len(n.joined) == len(n.words) && n.initials() {
-			return ByInitials, ranked(ByInitials), true
-		}
 	}
 	if !nearly || len(n.joined) < 4 {
 		return "", r, false

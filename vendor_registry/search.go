@@ -151,6 +151,8 @@ type Found struct {
 	StallID    StallID   `json:"-"`
 }
 
+func (f Found) at() inMarket[StallID] { return inMarket[StallID]{f.MarketID, f.StallID} }
+
 // Findings are what a search found, the likeliest first.
 type Findings struct {
 	Items  []Found    `json:"items"`
@@ -309,18 +311,17 @@ func (h *hits) findings(ctx context.Context, db postgres.DB, w reach, n int) (Fi
 		}
 		left := len(h.vendors) > len(vendors) || len(h.stalls) > len(stalls)
 		if len(items) > n || !left {
-			f.More = f.More || left
 			break
 		}
 	}
 	ranks := h.ranks(items)
-	slices.SortStableFunc(items, func(a, b Found) int { return ranks[a.StallID].compare(ranks[b.StallID].rank) })
+	slices.SortStableFunc(items, func(a, b Found) int { return ranks[a.at()].compare(ranks[b.at()].rank) })
 	if len(items) > n {
 		items, f.More = items[:n], true
 	}
 	for i := range items {
 		it := &items[i]
-		it.Matched = ranks[it.StallID].by
+		it.Matched = ranks[it.at()].by
 		if it.Phone != nil {
 			shown := Masked(*it.Phone)
 			it.Phone = &shown
@@ -365,7 +366,7 @@ func (h *hits) stallsOf(ctx context.Context, db postgres.DB, vendors []meant[Ven
 		WHERE w.coded OR `+alsoAt+`
 		ORDER BY substring(v.name FROM '\S+$') COLLATE vi_order, v.name COLLATE vi_order, m.code, s.position, s.code_key`, args)
 	return slices.DeleteFunc(found, func(f Found) bool { // of another market, with an id of one of these
-		return !slices.ContainsFunc(stalls, func(s meant[StallID]) bool { return s.at == inMarket[StallID]{f.MarketID, f.StallID} }) &&
+		return !slices.ContainsFunc(stalls, func(s meant[StallID]) bool { return s.at == f.at() }) &&
 			!slices.ContainsFunc(vendors, func(v meant[VendorID]) bool {
 				return f.VendorID != nil && v.at == inMarket[VendorID]{f.MarketID, *f.VendorID}
 			})
@@ -373,20 +374,20 @@ func (h *hits) stallsOf(ctx context.Context, db postgres.DB, vendors []meant[Ven
 }
 
 // ranks are by what each stall was found: by its code or by its vendor, whichever fits better.
-func (h *hits) ranks(items []Found) map[StallID]hit {
-	ranks := make(map[StallID]hit, len(items))
-	at := make(map[inMarket[VendorID]][]StallID, len(items))
+func (h *hits) ranks(items []Found) map[inMarket[StallID]]hit {
+	ranks := make(map[inMarket[StallID]]hit, len(items))
+	at := make(map[inMarket[VendorID]][]inMarket[StallID], len(items))
 	of := make(map[inMarket[StallID]]bool, len(items))
 	for _, it := range items {
-		of[inMarket[StallID]{it.MarketID, it.StallID}] = true
+		of[it.at()] = true
 		if it.VendorID != nil {
 			v := inMarket[VendorID]{it.MarketID, *it.VendorID}
-			at[v] = append(at[v], it.StallID)
+			at[v] = append(at[v], it.at())
 		}
 	}
 	for _, s := range h.stalls {
 		if of[s.at] {
-			ranks[s.at.id] = s.hit
+			ranks[s.at] = s.hit
 		}
 	}
 	for _, v := range h.vendors {

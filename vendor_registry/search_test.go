@@ -536,6 +536,72 @@ func TestTheLikeliestAreShown(t *testing.T) {
 	}
 }
 
+// Where more match than are looked at, that is said, and how to find fewer.
+func TestMoreThanAreLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: "A-1", Vendor: &registry.NewVendor{Name: "Quách Thị Bưởi", Phone: "0712345678"}}); err != nil {
+		t.Fatal(err)
+	}
+	// With the one there are 201 of them, each in its own market.
+	w.exec(`INSERT INTO markets SELECT (jsonb_populate_record(m, jsonb_build_object('id', gen_random_uuid(), 'code', 'Q' || n))).* FROM markets m, generate_series(1, 200) n WHERE m.code = 'VT'`)
+	for _, table := range []string{"stalls", "vendors", "occupancies"} {
+		w.exec(`INSERT INTO ` + table + ` SELECT (jsonb_populate_record(o, jsonb_build_object('market_id', q.id))).* FROM ` + table + ` o JOIN markets m ON m.id = o.market_id AND m.code = 'VT', markets q WHERE q.code LIKE 'Q%'`)
+	}
+	for _, q := range []string{"quach thi buoi", "quách thị bưởi", "345678", "qtb", "a1"} {
+		if _, f := w.search(registry.Console(), q, ""); len(f.Items) != 200 || !f.More || !strings.Contains(f.Advice.String(), "choose a market") {
+			t.Errorf("%q finds %d, more %v, %q", q, len(f.Items), f.More, f.Advice)
+		}
+	}
+	w.exec(`UPDATE vendors SET removed_at = created_at WHERE market_id = (SELECT id FROM markets WHERE code = 'Q7')`)
+	w.exec(`UPDATE stalls SET removed_at = created_at WHERE market_id = (SELECT id FROM markets WHERE code = 'Q7')`)
+	for _, q := range []string{"quach thi buoi", "quách thị bưởi", "345678", "qtb", "a1"} {
+		if _, f := w.search(registry.Console(), q, ""); len(f.Items) != 200 || f.More || f.Advice.Format != "" {
+			t.Errorf("%q of two hundred finds %d, more %v, %q", q, len(f.Items), f.More, f.Advice)
+		}
+	}
+}
+
+// Names that a search fits leave no place for those that are only similar, but for whose initials it is.
+func TestSimilarNamesBesideManyThatFit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, other string
+		fit         int
+		market      string
+		markets     int
+		found       bool
+	}{
+		{"a letter off beside nine", "Đỗ Thị Hia", 9, "", 0, true},
+		{"a letter off beside ten", "Đỗ Thị Hia", 10, "", 0, false},
+		{"initials beside ten", "Hồ Oanh An", 10, "", 0, true},
+		{"initials beside ten, in a market", "Hồ Oanh An", 10, "VT", 0, true},
+		{"initials beside ten, in the country", "Hồ Oanh An", 10, "", 8, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for i := range tt.markets {
+				if _, err := w.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: fmt.Sprintf("P%d", i), Name: "Chợ"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			enter := func(code, name string) {
+				if _, err := w.reg.Register(t.Context(), registry.Console(), "VT", registry.NewStall{Code: code, Vendor: &registry.NewVendor{Name: name}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range tt.fit {
+				enter(fmt.Sprint("A-", i), "Trần Thị Hoa")
+			}
+			enter("B-1", tt.other)
+			if got, _ := w.search(registry.Console(), "hoa", tt.market); slices.Contains(got, "B-1") != tt.found {
+				t.Errorf("%q, found %v", got, !tt.found)
+			}
+		})
+	}
+}
+
 // Who sees a few markets is forgiven in all of them what is forgiven in one.
 func TestFewMarketsForgive(t *testing.T) {
 	t.Parallel()
