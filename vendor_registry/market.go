@@ -425,17 +425,27 @@ func (s *Service) MarketFor(ctx context.Context, by Actor, do Action, code strin
 	return market(ctx, s.db, by, do, code)
 }
 
-// AskMarket puts MarketFor into a batch, for whoever asks for more in the same trip. It answers once the batch was sent.
+// AskMarket puts MarketFor into a batch, for whoever asks for more in the same trip. It answers once the batch was sent, and of the market only its ID,
+// code, name and site.
 func AskMarket(b *pgx.Batch, by Actor, do Action, code string) func() (Market, error) {
-	found := &[]Market{}
+	type named struct {
+		ID         MarketID
+		Code, Name string
+		Site       Site
+		Places     []place
+		Teams      []string
+	}
+	found := &[]named{}
 	if marketCode.MatchString(code) {
-		found = postgres.Ask[Market](b, marketColumns+withCode, pgx.StrictNamedArgs{"code": code})
+		found = postgres.Ask[named](b, `SELECT m.id, m.code, m.name, m.site, `+placesOfMarket+` AS places, `+teamsOfMarket+` AS teams FROM markets m`+withCode,
+			pgx.StrictNamedArgs{"code": code})
 	}
 	return func() (Market, error) {
 		if len(*found) == 0 {
 			return Market{}, marketNotFound(code)
 		}
-		m := (*found)[0]
+		n := (*found)[0]
+		m := Market{ID: n.ID, Code: n.Code, Name: n.Name, Site: n.Site, Places: n.Places, Teams: n.Teams}
 		return m, by.may(do, m)
 	}
 }

@@ -43,6 +43,7 @@ const drainWithin = 20 * time.Second
 
 // Run answers `cho40 serve`.
 func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
+	collect(serveCollectAt, serveHolds)
 	var public *url.URL
 	var err error
 	if s.PublicURL != "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"time"
 )
 
@@ -50,6 +51,9 @@ func run() error {
 		return err
 	}
 
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200) // as the service does
+	}
 	land := &country{vendors: *vendors, inMarkets: *markets, folder: *data}
 	defer land.close()
 	printMachine(os.Stdout, *markdown)

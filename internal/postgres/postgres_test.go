@@ -50,6 +50,25 @@ func TestOneAndAll(t *testing.T) {
 	if got, err := postgres.All[thing](ctx, db, one+` WHERE false`, args); err != nil || got == nil || len(got) != 0 {
 		t.Errorf("none: %#v, %v", got, err)
 	}
+	// A statement that was read once takes other values, and is as strict as the first time.
+	twice := `SELECT @a || '@b' || @c || @a /* @d */`
+	for range 2 {
+		for _, tt := range []struct{ a, c, want string }{{"x", "y", "x@byx"}, {"y", "x", "y@bxy"}} {
+			if got, err := postgres.One[string](ctx, db, twice, pgx.StrictNamedArgs{"a": tt.a, "c": tt.c}); err != nil || got != tt.want {
+				t.Errorf("%q, %v, want %q", got, err, tt.want)
+			}
+		}
+		for _, args := range []pgx.StrictNamedArgs{{"a": "x"}, {"a": "x", "b": "y"}, {"a": "x", "c": "y", "d": "z"}, {}, nil} {
+			if _, err := postgres.One[string](ctx, db, twice, args); err == nil {
+				t.Errorf("%v are taken", args)
+			}
+			b := &pgx.Batch{}
+			postgres.Ask[string](b, twice, args)
+			if err := db.SendBatch(ctx, b).Close(); err == nil {
+				t.Errorf("%v are taken in a batch", args)
+			}
+		}
+	}
 	for _, tt := range []struct {
 		name, sql string
 		args      pgx.StrictNamedArgs

@@ -130,7 +130,7 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 		out.RecordedUntil = &q.RecordedUntil
 	}
 	if q.Map != mapThen && v.of != mapThen { // on the map of then it may depend on the day
-		st, err := s.state(ctx, v, knownUntil(q.Question))
+		st, err := s.state(ctx, v, q.Question)
 		if err != nil {
 			return History{}, err
 		}
@@ -336,7 +336,7 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 		return s.shaded(ctx, v, group, whole, own)
 	}
 	known := knownUntil(q.Question)
-	st, err := s.state(ctx, v, known)
+	st, err := s.state(ctx, v, q.Question)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,9 @@ type Service struct {
 }
 
 // New makes the figures of a database, as of the clock's time.
-func New(db postgres.DB, now func() time.Time) *Service { return &Service{db: db, now: now} }
+func New(db postgres.DB, now func() time.Time) *Service {
+	return &Service{db: db, now: now}
+}
 
 // Share is the figure everybody asks for, with what it means. Share is null, not 0, where there are no vendors.
 type Share struct {
@@ -178,7 +180,7 @@ func (s *Service) share(ctx context.Context, by registry.Actor, q Question, age 
 	if !q.RecordedUntil.IsZero() {
 		out.RecordedUntil = &q.RecordedUntil
 	}
-	st, err := s.state(ctx, v, knownUntil(q))
+	st, err := s.state(ctx, v, q)
 	if err != nil {
 		return Share{}, err
 	}
@@ -355,24 +357,34 @@ func (s *Service) reading(ctx context.Context, v view, st state, q Question, now
 			}
 		}, nil
 	}
-	return func(b *pgx.Batch, group string, by slice) later[sum] { return sumNow(b, v.set, st, group, by, now) }, nil
+	ofParts := func(b *pgx.Batch, group string, by slice) later[sum] { return sumNow(b, v.set, st, group, by, now) }
+	if v.set.bySums(st, "", nil) {
+		return v.ofWhole(q, now, ofParts), nil
+	}
+	return ofParts, nil
 }
 
 // reporting are the providers who told of any of the last days before the end of each of some days.
 func (s *Service) reporting(ctx context.Context, days []registry.Day, known time.Time) ([][]string, error) {
-	type told struct{ Providers []string }
-	args := pgx.StrictNamedArgs{"days": days, "within": registry.UsedWithin, "known": "infinity"}
+	type told struct {
+		Provider string
+		Days     []int
+	}
+	args := pgx.StrictNamedArgs{"first": days[0].Plus(-registry.UsedWithin), "last": days[len(days)-1], "known": "infinity"}
 	if !known.IsZero() {
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
 	all, err := postgres.All[told](ctx, s.db, `
-		WITH told AS MATERIALIZED (SELECT DISTINCT provider FROM use_reports)
-		SELECT ARRAY(SELECT p.provider FROM told p WHERE EXISTS (
-		         SELECT FROM use_reports u WHERE u.provider = p.provider AND u.day <= d.day AND u.day > d.day - @within::int AND u.recorded_at <= @known::timestamptz) ORDER BY 1) AS providers
-		FROM unnest(@days::date[]) WITH ORDINALITY d (day, n) ORDER BY d.n`, args)
-	of := make([][]string, len(all))
-	for i, t := range all {
-		of[i] = t.Providers
+		SELECT provider, array_agg(day - date '1970-01-01') AS days FROM use_reports
+		WHERE day > @first AND day <= @last AND recorded_at <= @known::timestamptz GROUP BY 1 ORDER BY 1`, args)
+	of := make([][]string, len(days))
+	for _, t := range all {
+		slices.Sort(t.Days)
+		for i, d := range days {
+			if after, _ := slices.BinarySearch(t.Days, d.Number()+1); after > 0 && t.Days[after-1] > d.Number()-registry.UsedWithin {
+				of[i] = append(of[i], t.Provider)
+			}
+		}
 	}
 	return of, err
 }
@@ -523,7 +535,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 	reg := registry.New(s.db, s.now)
 	if q.Market != "" {
 		b := &pgx.Batch{}
-		found, state := registry.AskMarket(b, by, registry.SeeCoverage, q.Market), v.askState(b, knownUntil(*q))
+		found, ofState := registry.AskMarket(b, by, registry.SeeCoverage, q.Market), v.askState(b, *q)
 		if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 			return v, err
 		}
@@ -537,7 +549,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 			return v, registry.Forbidden()
 		}
 		v.set.market = &m.ID
-		st, err := state()
+		st, err := ofState()
 		if err != nil {
 			return v, err
 		}
@@ -550,7 +562,7 @@ func (s *Service) view(ctx context.Context, by registry.Actor, q *Question, now 
 	if q.Area != "" {
 		v.set.wanted = []string{q.Area}
 		b := &pgx.Batch{}
-		found, state := registry.AskArea(b, by, registry.SeeCoverage, q.Area, today), v.askState(b, knownUntil(*q))
+		found, state := registry.AskArea(b, by, registry.SeeCoverage, q.Area, today), v.askState(b, *q)
 		if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 			return v, err
 		}

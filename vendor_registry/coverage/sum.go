@@ -63,7 +63,7 @@ type sum struct {
 func column(name string) int { return slices.Index(registry.Counted, name) }
 
 func (s sum) of(name string) int {
-	if s.N == nil {
+	if len(s.N) == 0 {
 		return 0
 	}
 	return s.N[column(name)]
@@ -104,6 +104,9 @@ type slice struct {
 // few reports whether nothing is wanted but how many vendors there are and, of barriers, since when they stand.
 func (by slice) few() bool { return by.heads || by.split == "barrier" }
 
+// whole reports whether a group is one although nobody trades there.
+func (by slice) whole(group string) bool { return by.split == "" && !(by.bare && group == "") }
+
 // summed are the columns of a sum as a statement lists them; % stands for the column.
 func (by slice) summed(pattern string) string {
 	if by.split == "" {
@@ -134,12 +137,12 @@ type state struct {
 	today, began registry.Day // began: the first week of the record, if the way back from today may be the shorter one; zero: it is not tried
 }
 
-// state reads it for a view; known is until when something must have been recorded to count, nil: as things stand.
-func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, error) {
+// state reads it for a question and its view.
+func (s *Service) state(ctx context.Context, v view, q Question) (state, error) {
 	if v.st != nil {
 		return *v.st, nil
 	}
-	st, err := sent(ctx, s, func(b *pgx.Batch) later[state] { return v.askState(b, known) })
+	st, err := sent(ctx, s, func(b *pgx.Batch) later[state] { return v.askState(b, q) })
 	if err != nil {
 		return state{}, err
 	}
@@ -147,21 +150,24 @@ func (s *Service) state(ctx context.Context, v view, known *time.Time) (state, e
 }
 
 // askState puts state into a batch.
-func (v view) askState(b *pgx.Batch, known *time.Time) later[state] {
+func (v view) askState(b *pgx.Batch, q Question) later[state] {
 	units := slices.Clone(v.set.wanted)
 	if !v.set.all() {
 		areas, _ := v.set.reach["areas"].([]string)
 		units = append(units, areas...)
 	}
 	args := pgx.StrictNamedArgs{"units": append([]string{}, units...), "on": v.on, "within": registry.UsedWithin, "known": "infinity", "quarter": quarterOf(v.on)}
-	if known != nil {
+	if known := knownUntil(q); known != nil {
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
-	// Of the second an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
+	// Of moved ones an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
+	moved, provinces := `(SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) > 0`, `NOT EXISTS (SELECT 1 FROM areas WHERE code = ANY (@units) AND level <> 1)`
+	if q.Market != "" { // is in no sum
+		moved, provinces = `false`, `false`
+		delete(args, "units")
+	}
 	return asked(postgres.Ask[state](b, `
-		SELECT EXISTS (SELECT 1 FROM market_now WHERE counted_at IS NULL) AS uncounted,
-		       (SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) > 0 AS moved,
-		       NOT EXISTS (SELECT 1 FROM areas WHERE code = ANY (@units) AND level <> 1) AS provinces,
+		SELECT EXISTS (SELECT 1 FROM market_now WHERE counted_at IS NULL) AS uncounted, `+moved+` AS moved, `+provinces+` AS provinces,
 		       ARRAY(SELECT DISTINCT provider FROM use_reports WHERE day <= @on AND day > @on::date - @within::int AND recorded_at <= @known::timestamptz ORDER BY 1) AS reports,
 		       EXISTS (SELECT 1 FROM quarter_closes WHERE quarter = @quarter) AS closed`, args))
 }
@@ -191,25 +197,17 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 	more := pgx.StrictNamedArgs{"now": now}
 	var found *[]sum
 	switch {
-	case v.bySums(st, group, nil) && (by.split != "" || by.bare && group == ""):
+	case v.bySums(st, group, nil):
 		sql, args := v.ofProvinces(group, by, []registry.Day{registry.DayOf(now)}, &now)
-		found = postgres.Ask[sum](b, `SELECT n.key, 0 AS markets, n.n FROM (`+sql+`) n ORDER BY n.key = '', 1`, args)
-	case by.split == "" && v.whole(st, group): // each market's track is enough, and a country has few of them
-		lies, of := v.lies(group)
-		of["now"] = now
-		only := ` AND m.track = ANY (ARRAY(SELECT track FROM lies))`
-		if v.wanted == nil && v.all() {
-			only = ` AND m.track IS NOT NULL`
+		of := `SELECT key, 0 AS markets FROM sums`
+		if by.whole(group) {
+			counted, more := v.counted(group)
+			of = counted
+			maps.Copy(args, more)
 		}
 		found = postgres.Ask[sum](b, `
-			WITH lies AS MATERIALIZED (`+lies+`), pending AS MATERIALIZED (
-				SELECT c.market_id, `+each("c.%::int")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
-			)
-			SELECT t.key, sum(n.markets)::int AS markets, ARRAY[`+each("sum(n.%)")+`]::bigint[] AS n
-			FROM (SELECT m.track, count(*) AS markets, `+each("sum(m.%)::int AS %")+` FROM market_now m WHERE true`+only+` GROUP BY 1
-			      UNION ALL SELECT m.track, 0, `+each("c.%")+` FROM pending c JOIN market_now m ON m.market_id = c.market_id
-			      WHERE m.market_id = ANY (ARRAY(SELECT market_id FROM pending))`+only+`) n JOIN lies t ON t.track = n.track
-			GROUP BY 1 ORDER BY t.key = '', 1`, of)
+			WITH sums AS MATERIALIZED (`+sql+`)
+			SELECT m.key, m.markets, coalesce(n.n, '{}') AS n FROM (`+of+`) m LEFT JOIN sums n ON n.key = m.key ORDER BY m.key = '', 1`, args)
 	case by.split == "":
 		where, args := v.where(more)
 		found = postgres.Ask[sum](b, `
@@ -267,6 +265,18 @@ func (v set) lies(group string) (string, pgx.StrictNamedArgs) {
 	return `SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed, args
 }
 
+// counted is the statement for how many markets each group of such a set has.
+func (v set) counted(group string) (string, pgx.StrictNamedArgs) {
+	lies, args := v.lies(group)
+	narrowed := `track = ANY (ARRAY(SELECT track FROM lies))`
+	if v.wanted == nil && v.all() {
+		narrowed = `track IS NOT NULL`
+	}
+	return `WITH lies AS MATERIALIZED (` + lies + `)
+		SELECT t.key, sum(n.markets)::int AS markets
+		FROM (SELECT track, count(*) AS markets FROM market_now WHERE ` + narrowed + ` GROUP BY 1) n JOIN lies t ON t.track = n.track GROUP BY 1`, args
+}
+
 // line is the figures of a group at the end of each of some days.
 type line struct {
 	sum
@@ -311,16 +321,14 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		sql, args := v.ofMarkets(group, by, days, known)
 		steps = postgres.Ask[step](b, sql, args)
 	}
-	// A group of markets is one although nobody trades there.
-	whole := by.split == "" && !(by.bare && group == "") || by.only != nil && !by.heads
+	whole := by.whole(group) || by.only != nil && !by.heads
 	switch {
 	case !whole:
 		there = nothing[sum]
 	case there != nil && by.split == "":
 	case v.whole(st, group):
-		lies, of := v.lies(group)
-		there = asked(postgres.Ask[sum](b, `WITH lies AS MATERIALIZED (`+lies+`) SELECT t.key, sum(n.markets)::int AS markets, '{}'::bigint[] AS n
-			FROM (SELECT track, count(*) AS markets FROM market_now WHERE track IS NOT NULL GROUP BY 1) n JOIN lies t ON t.track = n.track GROUP BY 1 ORDER BY t.key = '', 1`, of))
+		counted, of := v.counted(group)
+		there = asked(postgres.Ask[sum](b, `SELECT key, markets, '{}'::bigint[] AS n FROM (`+counted+`) m ORDER BY key = '', 1`, of))
 	default:
 		where, args := v.where(nil)
 		there = asked(postgres.Ask[sum](b, `SELECT `+groups[group]+` AS key, count(*)::int AS markets, '{}'::bigint[] AS n
@@ -405,7 +413,8 @@ func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.
 }
 
 // ofProvinces is the statement for what changed up to each of some days, or until a moment of the one day that is named, from the sums of the provinces and
-// from what is not added to those yet. What is over by the first day is read by its longest spans, the rest by weeks if all days but the last end one.
+// from what is not added to those yet. What is over by the first day is read by its longest spans, the rest by weeks if all days but the last end one; of
+// the present moment all is, since no sum holds what is still to come.
 func (v set) ofProvinces(group string, by slice, days []registry.Day, until *time.Time) (string, pgx.StrictNamedArgs) {
 	first, last := days[0], days[len(days)-1]
 	weeks := first
@@ -418,9 +427,12 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 		lies, args = `SELECT '`+registry.EveryTrack+`' AS track, '' AS key`, pgx.StrictNamedArgs{}
 		lying = `n.track IS NOT NULL`
 	}
-	args["days"], args["last"], args["end"], args["long"], args["week"] = days, last, last.End(), lastEnd(first, registry.Spans[2]), lastEnd(weeks, registry.Spans[1])
-	if until != nil {
-		args["end"] = *until
+	args["days"], args["last"] = days, last
+	at, ends := `width_bucket(d.ends - 1, @days::date[]) AS at`, [...]string{`d.ends > @week AND d.ends <= @last`, `d.ends > @long AND d.ends <= @week`, `d.ends <= @long`} // by length of span
+	if until == nil {
+		args["end"], args["long"], args["week"] = last.End(), lastEnd(first, registry.Spans[2]), lastEnd(weeks, registry.Spans[1])
+	} else {
+		args["end"], at, ends = *until, `0 AS at`, [...]string{`false`, `false`, `true`}
 	}
 	split, key, keyed, narrowed, ofChange := `''`, `t.key`, ``, ``, ``
 	if by.split != "" {
@@ -433,11 +445,10 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 	case by.split != "":
 		key, keyed = `d.key`, `d.key, `
 	}
-	at := `width_bucket(d.ends - 1, @days::date[]) AS at`
 	// spans are the rows of sums, each with its track.
 	spans := func(of string) string {
 		var parts []string
-		for i, ends := range []string{`d.ends > @week AND d.ends <= @last`, `d.ends > @long AND d.ends <= @week`, `d.ends <= @long`} {
+		for i, ends := range ends {
 			parts = append(parts, `SELECT d.track, `+keyed+`d.ends, `+by.named("d.%")+` FROM province_sums d WHERE `+of+`d.split = `+split+` AND d.span = `+strconv.Itoa(registry.Spans[i])+` AND `+ends+narrowed)
 		}
 		return strings.Join(parts, " UNION ALL ")

@@ -185,7 +185,7 @@ func (s *Service) openParts(ctx context.Context, of set, t *Table) ([]part, erro
 		if !v.past {
 			v.at = t.Made
 		}
-		st, err := s.state(ctx, v, nil)
+		st, err := s.state(ctx, v, Question{})
 		if err != nil {
 			return nil, err
 		}

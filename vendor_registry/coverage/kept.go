@@ -1,0 +1,176 @@
+package coverage
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	registry "cho40/vendor_registry"
+
+	"cho40/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// kept is a row of counters: of all vendors, or of those with one provider or one barrier.
+type kept struct {
+	Split, Key string
+	Markets    int
+	N          []int // as registry.Counted, and the sum of the days since which a barrier stands
+}
+
+// atOnce reads figures that are few rows, so that one statement in each batch brings all that a question wants of them. key is what the group of the whole
+// question goes by; of other groups elsewhere reads.
+func atOnce(ask func(b *pgx.Batch) *[]kept, key map[string]string, elsewhere reader) reader {
+	var in *pgx.Batch
+	var rows *[]kept
+	return func(b *pgx.Batch, group string, by slice) later[sum] {
+		at, ok := key[group]
+		if !ok {
+			return elsewhere(b, group, by)
+		}
+		if in != b {
+			in, rows = b, ask(b)
+		}
+		found := rows
+		return func() ([]sum, error) { return by.of(*found, at), nil }
+	}
+}
+
+// ofMarket reads figures of one market.
+func (v view) ofMarket(st state, q Question, now time.Time) reader {
+	return atOnce(func(b *pgx.Batch) *[]kept { return v.askKept(b, st, q, now) }, map[string]string{"": "", "market": q.Market}, nil)
+}
+
+// ofWhole reads figures of now of whole provinces or the country, whose markets are counted where ofParts does not.
+func (v view) ofWhole(q Question, now time.Time, ofParts reader) reader {
+	return atOnce(func(b *pgx.Batch) *[]kept { return v.set.askSums(b, q.group() == "", now) }, map[string]string{"": ""}, ofParts)
+}
+
+// of is what some rows come to under a key, or each under its own where the slice goes by keys.
+func (by slice) of(rows []kept, key string) []sum {
+	found := map[string]*sum{}
+	if by.split == "" {
+		found[key] = &sum{Key: key, Markets: 1, N: make([]int, len(registry.Counted))} // of one market there may be no row
+	}
+	for _, r := range rows {
+		if r.Split != by.split || by.only != nil && !slices.Contains(by.only, r.Key) {
+			continue
+		}
+		at, n := key, r.N
+		switch {
+		case by.split == "":
+			n, found[key].Markets = n[:len(registry.Counted)], r.Markets
+		case by.only == nil:
+			at = r.Key
+		}
+		if found[at] == nil {
+			found[at] = &sum{Key: at}
+		}
+		found[at].N = plus(found[at].N, n)
+	}
+	sums := make([]sum, 0, len(found))
+	for _, at := range slices.Sorted(maps.Keys(found)) {
+		sums = append(sums, *found[at])
+	}
+	return sums
+}
+
+// askKept asks for a market's counters of now, or for what they were at the end of a past day: what changed up to it, or what stands now less
+// what came since, whichever is fewer days to read. Only the providers that the question is about are read.
+func (v view) askKept(b *pgx.Batch, st state, q Question, now time.Time) *[]kept {
+	args := pgx.StrictNamedArgs{"market": *v.set.market}
+	back := v.past && st.today.Number()-v.on.Number() < v.on.Number()-st.began.Number()
+	narrowed := v.past && q.By != "provider"
+	if narrowed {
+		args["providers"] = append(append([]string{}, v.own...), st.Reports...)
+	}
+	switch {
+	case back:
+		args["until"], args["day"], args["today"] = st.today.End(), v.on, st.today
+	case v.past:
+		args["day"] = v.on
+	default:
+		args["until"] = now
+	}
+	return postgres.Ask[kept](b, keptSQL(v.past, back, narrowed), args)
+}
+
+// keptSQL is the statement of askKept. It is asked so often that putting it together would take as long as a part of its answer.
+var keptSQL = func() func(past, back, narrowed bool) string {
+	var of [8]string
+	for i := range of {
+		of[i] = writeKept(i&1 > 0, i&2 > 0, i&4 > 0)
+	}
+	return func(past, back, narrowed bool) string {
+		i := 0
+		for bit, is := range []bool{past, back, narrowed} {
+			if is {
+				i |= 1 << bit
+			}
+		}
+		return of[i]
+	}
+}()
+
+func writeKept(past, back, narrowed bool) string {
+	whole := func(pattern string) string { return each(pattern) + `, 0` }
+	split := func(pattern string) string { return each(pattern, "stands") }
+	// rows are those of the counters in two tables, of all vendors and by split.
+	rows := func(all, splits, sign, when string) string {
+		only, of := ``, ` FROM `+splits+` WHERE market_id = @market AND split = `
+		if narrowed {
+			only = ` AND key = ANY (@providers)`
+		}
+		return `SELECT '' AS split, '' AS key, ` + whole(sign+"%") + ` FROM ` + all + ` WHERE market_id = @market` + when + `
+			UNION ALL SELECT split, key, ` + split(sign+"%") + of + `'barrier'` + when + `
+			UNION ALL SELECT split, key, ` + split(sign+"%") + of + `'provider'` + only + when
+	}
+	var source, pending string
+	if past && !back {
+		source = rows("market_day_delta", "market_split_day_delta", "", " AND day <= @day")
+	} else {
+		// What waits is looked for in all markets: it is little, and the planner would read all changes of this one.
+		pending = `WITH pending AS MATERIALIZED (SELECT * FROM vendor_changes WHERE NOT carried AND since <= @until)`
+		source = rows("market_now", "market_split_now", "", "") + `
+			UNION ALL SELECT x.split, x.key, ` + split("c.%") + `
+			FROM pending c CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) x (split, key)
+			WHERE c.market_id = @market AND (x.split = '' OR x.key <> '')`
+	}
+	if back {
+		source += ` UNION ALL ` + rows("market_day_delta", "market_split_day_delta", "-", " AND day > @day AND day <= @today")
+	}
+	columns := append(slices.Clone(registry.Counted), "stands")
+	return pending + `
+		SELECT split, key, 1 AS markets, ARRAY[` + each("sum(x.%)", "stands") + `]::bigint[] AS n FROM (` + source + `) x (split, key, ` + strings.Join(columns, ", ") + `) GROUP BY 1, 2`
+}
+
+// askSums asks for what whole provinces or the country come to now: the longest spans, whatever they end on, and what is in none yet.
+func (v set) askSums(b *pgx.Batch, markets bool, now time.Time) *[]kept {
+	lies, args := v.lies("")
+	tracks, lying, counted := lies, `JOIN tracks t ON t.track = n.track`, `track = ANY (ARRAY(SELECT track FROM tracks))`
+	if v.wanted == nil && v.all() {
+		tracks, args = `SELECT '`+registry.EveryTrack+`' AS track`, pgx.StrictNamedArgs{}
+		lying, counted = `WHERE n.track IS NOT NULL`, `track IS NOT NULL`
+	}
+	if !markets {
+		counted = `false`
+	}
+	args["now"] = now
+	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.
+	return postgres.Ask[kept](b, `
+		WITH tracks AS MATERIALIZED (`+tracks+`), pending AS MATERIALIZED (
+			SELECT * FROM vendor_changes WHERE carried AND NOT summed UNION ALL SELECT * FROM vendor_changes WHERE NOT carried AND since <= @now
+		), named AS MATERIALIZED (
+			SELECT n.market_id FROM (SELECT market_id, track FROM market_now WHERE market_id = ANY (ARRAY(SELECT market_id FROM pending))) n `+lying+`
+		)
+		SELECT split, key, sum(markets)::int AS markets, ARRAY[`+each("sum(x.%)", "stands")+`]::bigint[] AS n
+		FROM (SELECT '' AS split, '' AS key, count(*)::int AS markets, `+each("0::int AS %")+`, 0::bigint AS stands FROM market_now WHERE `+counted+`
+		      UNION ALL SELECT d.split, d.key, 0, `+each("d.%", "stands")+` FROM tracks t JOIN province_sums d ON d.track = t.track
+		                WHERE d.split = ANY ('{"",provider,barrier}') AND d.span = `+strconv.Itoa(registry.Spans[2])+`
+		      UNION ALL SELECT k.split, k.key, 0, `+each("c.%", "stands")+` FROM named n JOIN pending c ON c.market_id = n.market_id
+		                CROSS JOIN LATERAL (VALUES ('', ''), ('provider', c.provider), ('barrier', c.barrier)) k (split, key) WHERE k.split = '' OR k.key <> '') x
+		GROUP BY 1, 2`, args)
+}
