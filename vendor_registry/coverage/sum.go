@@ -2,10 +2,12 @@ package coverage
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cho40/internal/postgres"
@@ -69,7 +71,14 @@ func (s sum) of(name string) int {
 	return s.N[column(name)]
 }
 
+// plus adds two sums; what is added to nothing is the same slice, so that sums are never changed where they are.
 func plus(a, b []int) []int {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
 	out := make([]int, max(len(a), len(b)))
 	copy(out, a)
 	for i := range b {
@@ -80,12 +89,26 @@ func plus(a, b []int) []int {
 
 // each writes a pattern for every counted column; % stands for the column.
 func each(pattern string, more ...string) string {
-	var parts []string
-	for _, c := range append(slices.Clone(registry.Counted), more...) {
-		parts = append(parts, strings.ReplaceAll(pattern, "%", c))
-	}
-	return strings.Join(parts, ", ")
+	return written("each "+strings.Join(more, " ")+pattern, func() string {
+		var parts []string
+		for _, c := range append(slices.Clone(registry.Counted), more...) {
+			parts = append(parts, strings.ReplaceAll(pattern, "%", c))
+		}
+		return strings.Join(parts, ", ")
+	})
 }
+
+// written keeps lists of columns, which are parts of every statement, by what they are made of: to write them anew each time is a quarter of what a figure takes of memory.
+func written(name string, write func() string) string {
+	if list, ok := lists.Load(name); ok {
+		return list.(string)
+	}
+	list := write()
+	lists.Store(name, list)
+	return list
+}
+
+var lists sync.Map
 
 // keyOf is the column of vendor_changes c that a split goes by.
 var keyOf = map[string]string{"provider": "c.provider", "barrier": "c.barrier"}
@@ -115,15 +138,17 @@ func (by slice) summed(pattern string) string {
 	if !by.few() {
 		return each(pattern, "stands")
 	}
-	var parts []string
-	for _, c := range append(slices.Clone(registry.Counted), "stands") {
-		if c == "vendors" || c == "stands" {
-			parts = append(parts, strings.ReplaceAll(pattern, "%", c))
-		} else {
-			parts = append(parts, "0")
+	return written("few "+pattern, func() string {
+		var parts []string
+		for _, c := range append(slices.Clone(registry.Counted), "stands") {
+			if c == "vendors" || c == "stands" {
+				parts = append(parts, strings.ReplaceAll(pattern, "%", c))
+			} else {
+				parts = append(parts, "0")
+			}
 		}
-	}
-	return strings.Join(parts, ", ")
+		return strings.Join(parts, ", ")
+	})
 }
 
 // state is what the answer to a question depends on beside the question.
@@ -362,10 +387,11 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		out := make([]line, len(lines))
 		for i, l := range lines {
 			for d := range l.at {
-				if d > 0 {
+				switch {
+				case d > 0:
 					l.at[d] = plus(l.at[d-1], l.at[d])
-				} else {
-					l.at[d] = plus(l.at[d], make([]int, len(registry.Counted)))
+				case l.at[0] == nil:
+					l.at[0] = make([]int, len(registry.Counted))
 				}
 			}
 			out[i] = *l
@@ -482,18 +508,20 @@ var kinds = map[bool]string{false: `::int AS `, true: `::bigint AS `}
 
 // named are the columns of a sum with their names; see summed.
 func (by slice) named(pattern string) string {
-	columns := slices.Clone(registry.Counted)
-	if by.split != "" {
-		columns = append(columns, "stands")
-	}
-	var parts []string
-	for _, c := range columns {
-		if by.few() && c != "vendors" && c != "stands" {
-			continue
+	return written(fmt.Sprint("named ", by.split == "", by.few(), pattern), func() string {
+		columns := slices.Clone(registry.Counted)
+		if by.split != "" {
+			columns = append(columns, "stands")
 		}
-		parts = append(parts, strings.ReplaceAll(pattern, "%", c)+kinds[c == "stands"]+c)
-	}
-	return strings.Join(parts, ", ")
+		var parts []string
+		for _, c := range columns {
+			if by.few() && c != "vendors" && c != "stands" {
+				continue
+			}
+			parts = append(parts, strings.ReplaceAll(pattern, "%", c)+kinds[c == "stands"]+c)
+		}
+		return strings.Join(parts, ", ")
+	})
 }
 
 // bySums reports whether the sums of the provinces answer a question: one about whole provinces, while no market waits to be taken from
