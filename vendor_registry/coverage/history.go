@@ -301,7 +301,9 @@ func (s *Service) lines(ctx context.Context, v view, q Trend, group string, by s
 	for i, key := range order {
 		out[i] = *found[key]
 		for d := range ds {
-			out[i].at[d] = plus(out[i].at[d], make([]int, len(registry.Counted)))
+			if len(out[i].at[d]) == 0 {
+				out[i].at[d] = make([]int, len(registry.Counted))
+			}
 		}
 	}
 	return out, nil

@@ -480,8 +480,10 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 		return strings.Join(parts, " UNION ALL ")
 	}
 	// Of all provinces a day is read by day, and added up before it is asked in which province each track lies; of one, or for many days, track by track.
-	sums := `(SELECT d.track, ` + keyed + at + `, ` + by.named("sum(d.%)") + ` FROM (` + spans("") + `) d GROUP BY d.track, ` + keyed + `at) d JOIN lies t ON t.track = d.track`
-	if group == "" || v.wanted != nil || !v.all() || len(days) > 1 {
+	var sums string
+	if group == "province" && v.wanted == nil && v.all() && len(days) == 1 {
+		sums = `(SELECT d.track, ` + keyed + at + `, ` + by.named("sum(d.%)") + ` FROM (` + spans("") + `) d GROUP BY d.track, ` + keyed + `at) d JOIN lies t ON t.track = d.track`
+	} else {
 		sums = `lies t CROSS JOIN LATERAL (SELECT ` + keyed + at + `, ` + by.named("d.%") + ` FROM (` + spans("d.track = t.track AND ") + `) d) d`
 	}
 	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.
