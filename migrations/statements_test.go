@@ -33,7 +33,7 @@ var wide = map[string]string{
 	"vendor_registry/track.go placeUnplaced":            "is a market on the map that has no track yet: one row a market and time",
 	"vendor_registry/sums.go CheckSums":                 "for the console: the whole record, joined by market_id",
 	"vendor_registry/coverage/history.go runs":          "days on which a market changed its province: one row a market and time",
-	"vendor_registry/coverage/kept.go writeKept":        "what time alone has changed and nobody carried yet is little in all markets together",
+	"vendor_registry/coverage/kept.go keptSQL":          "what time alone has changed and nobody carried yet is little in all markets together",
 	"vendor_registry/coverage/kept.go askSums":          "the same, and what was not summed yet",
 	"vendor_registry/coverage/quarter.go Close":         "a job: which markets lie in an area, one row a market and time",
 	"vendor_registry/coverage/share.go view":            "which markets lie in an area, one row a market and time",

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net"
@@ -43,13 +44,36 @@ func (l *wire) broke() bool {
 	return l.at > 0 && l.heard >= l.at
 }
 
-func (l *wire) pass() (wait <-chan struct{}) {
+func (l *wire) pass(answers int) (wait <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.heard++; l.at > 0 && l.heard >= l.at {
+	if l.heard += answers; l.at > 0 && l.heard >= l.at {
 		return l.silence
 	}
 	return nil
+}
+
+// ready counts the answers in what a database says: each ends in a message that it is ready for the next question. How many pieces they come in is chance.
+type ready struct {
+	head []byte // of a message whose length did not come yet
+	left int    // bytes of a message that did not come yet
+}
+
+func (r *ready) count(said []byte) (answers int) {
+	for len(said) > 0 {
+		skip := min(r.left, len(said))
+		r.left, said = r.left-skip, said[skip:]
+		if len(said) > 0 {
+			r.head, said = append(r.head, said[0]), said[1:]
+		}
+		if len(r.head) == 5 {
+			if r.head[0] == 'Z' {
+				answers++
+			}
+			r.left, r.head = int(binary.BigEndian.Uint32(r.head[1:]))-4, r.head[:0]
+		}
+	}
+	return answers
 }
 
 // pool is one on the database of t behind the wire.
@@ -60,6 +84,7 @@ func (l *wire) pool(t *testing.T, at string) *pgxpool.Pool {
 		t.Fatal(err)
 	}
 	cfg.MaxConns = 2
+	cfg.ConnConfig.TLSConfig, cfg.ConnConfig.Fallbacks = nil, nil // what is said must be heard
 	dial := cfg.ConnConfig.DialFunc
 	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		server, err := dial(ctx, network, address)
@@ -67,7 +92,7 @@ func (l *wire) pool(t *testing.T, at string) *pgxpool.Pool {
 			return nil, err
 		}
 		ours, theirs := net.Pipe()
-		carry := func(from, to net.Conn, pass func() <-chan struct{}) {
+		carry := func(from, to net.Conn, pass func(said []byte) <-chan struct{}) {
 			defer from.Close()
 			defer to.Close()
 			for b := make([]byte, 64<<10); ; {
@@ -75,7 +100,7 @@ func (l *wire) pool(t *testing.T, at string) *pgxpool.Pool {
 				if err != nil {
 					return
 				}
-				if wait := pass(); wait != nil {
+				if wait := pass(b[:n]); wait != nil {
 					<-wait
 				}
 				if _, err := to.Write(b[:n]); err != nil {
@@ -83,8 +108,9 @@ func (l *wire) pool(t *testing.T, at string) *pgxpool.Pool {
 				}
 			}
 		}
-		go carry(theirs, server, func() <-chan struct{} { return nil })
-		go carry(server, theirs, l.pass)
+		var heard ready
+		go carry(theirs, server, func([]byte) <-chan struct{} { return nil })
+		go carry(server, theirs, func(said []byte) <-chan struct{} { return l.pass(heard.count(said)) })
 		return ours, nil
 	}
 	db, err := pgxpool.NewWithConfig(t.Context(), cfg)

@@ -59,11 +59,8 @@ func (c *country) counting() (group, error) {
 				return sample{}, err
 			}
 			if measure == nil {
-				// What is asked again and again lies in memory: each market of the sample was asked for once.
-				for i, start := 0, time.Now(); i < len(c.sample) && time.Since(start) < 20*time.Second; i++ {
-					if err := do(i); err != nil {
-						return sample{}, err
-					}
+				if err := c.warm(do); err != nil {
+					return sample{}, err
 				}
 				measure = timed(1, 400, func(_, i int) error { return do(i) })
 			}

@@ -40,10 +40,10 @@ func (c *country) searching() (group, error) {
 				if wide {
 					fewest = 150
 				}
-				measure = timed(1, fewest, find)
-				if _, err := measure(0); err != nil { // warm
+				if err := c.warm(func(i int) error { return find(0, i) }); err != nil {
 					return sample{}, err
 				}
+				measure = timed(1, fewest, find)
 			}
 			return measure(least)
 		}}

@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -95,27 +96,12 @@ func (v view) askKept(b *pgx.Batch, st state, q Question, now time.Time) *[]kept
 	default:
 		args["until"] = now
 	}
-	return postgres.Ask[kept](b, keptSQL(v.past, back, narrowed), args)
+	sql := written(fmt.Sprint("kept ", v.past, back, narrowed), func() string { return keptSQL(v.past, back, narrowed) })
+	return postgres.Ask[kept](b, sql, args)
 }
 
-// keptSQL is the statement of askKept. It is asked so often that putting it together would take as long as a part of its answer.
-var keptSQL = func() func(past, back, narrowed bool) string {
-	var of [8]string
-	for i := range of {
-		of[i] = writeKept(i&1 > 0, i&2 > 0, i&4 > 0)
-	}
-	return func(past, back, narrowed bool) string {
-		i := 0
-		for bit, is := range []bool{past, back, narrowed} {
-			if is {
-				i |= 1 << bit
-			}
-		}
-		return of[i]
-	}
-}()
-
-func writeKept(past, back, narrowed bool) string {
+// keptSQL is the statement of askKept.
+func keptSQL(past, back, narrowed bool) string {
 	whole := func(pattern string) string { return each(pattern) + `, 0` }
 	split := func(pattern string) string { return each(pattern, "stands") }
 	// rows are those of the counters in two tables, of all vendors and by split.

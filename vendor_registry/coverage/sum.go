@@ -98,17 +98,18 @@ func each(pattern string, more ...string) string {
 	})
 }
 
-// written keeps lists of columns, which are parts of every statement, by what they are made of: to write them anew each time is a quarter of what a figure takes of memory.
+// written keeps what statements are put together of, by what it is made from: to write the lists of columns anew each time is a quarter of the memory that a
+// figure takes.
 func written(name string, write func() string) string {
-	if list, ok := lists.Load(name); ok {
-		return list.(string)
+	if text, ok := texts.Load(name); ok {
+		return text.(string)
 	}
-	list := write()
-	lists.Store(name, list)
-	return list
+	text := write()
+	texts.Store(name, text)
+	return text
 }
 
-var lists sync.Map
+var texts sync.Map
 
 // keyOf is the column of vendor_changes c that a split goes by.
 var keyOf = map[string]string{"provider": "c.provider", "barrier": "c.barrier"}
