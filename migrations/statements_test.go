@@ -41,7 +41,7 @@ var wide = map[string]string{
 	"vendor_registry/coverage/sum.go where":             "the same",
 	"vendor_registry/default.go defaults":               "the condition that every caller adds begins with the market",
 	"vendor_registry/design.go Designs":                 "market_id = @market stands without its table's letter",
-	"vendor_registry/duplicate.go sameAccounts":         "the market's own people and those of the markets in reach, a list of ids",
+	"vendor_registry/duplicate.go looked":               "an account or a phone in the markets in reach, found by its number on every server",
 	"vendor_registry/erasure.go Erasures":               "the console's list of all who were erased",
 	"vendor_registry/keep.go KeepCounts":                "a job: in which markets counters wait; each is then a transaction of its own",
 	"vendor_registry/placard.go placards":               "the condition that every caller adds begins with the market",

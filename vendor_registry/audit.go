@@ -63,7 +63,9 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 				pgx.StrictNamedArgs{"market": chainID(in), "objects": what.erased, "parts": what.freed})
 		}
 		if statement, args = what.statement(in); statement != "" {
+			ask.Queue(byIndex)
 			ask.Queue(statement, args)
+			ask.Queue(byItself)
 		}
 	}
 	type head struct {
@@ -77,6 +79,9 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 		_, err = answers.Exec()
 	}
 	var unsealed []sealedRow
+	if err == nil && statement != "" {
+		_, err = answers.Exec()
+	}
 	if err == nil && statement != "" {
 		unsealed, err = pgx.CollectRows(rowsOf(), pgx.RowToStructByName[sealedRow])
 	}

@@ -204,9 +204,9 @@ func countArgs(m MarketID, vendors []VendorID, now time.Time) pgx.StrictNamedArg
 // horizon is for how many days ahead seasons are laid out. Count lays them out again each month.
 const horizon = 400
 
-// byIndex makes one plan of recountSQL for all times. A plan for just these vendors costs more to make than to carry out, and what this
-// transaction wrote is in no statistics yet: for five hundred vendors just printed for, such plans take ten times as long. A table that was
-// empty when the plan was made would be read from end to end for each vendor, so that is forbidden.
+// byIndex makes one plan for all times, of recountSQL, of what looks for doubles and of what is sealed. A plan for just these vendors costs more to
+// make than to carry out, and what this transaction wrote is in no statistics yet: for five hundred vendors just printed for, such plans take ten times
+// as long. A table that was empty when the plan was made would be read from end to end for each vendor, so that is forbidden.
 const (
 	byIndex  = onePlan + `, set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
 	byItself = manyPlans + `, set_config('enable_seqscan', 'on', true)`

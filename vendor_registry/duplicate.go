@@ -81,73 +81,52 @@ func duplicates(ctx context.Context, tx pgx.Tx, by Actor, m Market, e entry, now
 		}
 		found = append(found, d)
 	}
-	if e.code != "" {
-		stalls, err := stallsLike(ctx, tx, m, e.code)
-		if err != nil {
-			return nil, err
-		}
-		for _, code := range stalls {
-			a := alike{Stall: code, Market: m.Code}
-			if codeKey(code) == codeKey(e.code) {
-				tell("stall-exists", "code", a, "There is a stall %s in this market already.", code)
-			} else {
-				tell("similar-stall", "code", a, "There is a stall %s in this market. Is this one another?", code)
-			}
-		}
-	}
-	others, err := otherMarkets(ctx, tx, by, m)
+	stalls, leads, err := looked(ctx, tx, by, m, e, now)
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := sameAccounts(ctx, tx, m, others, e, now)
+	for _, code := range stalls {
+		a := alike{Stall: code, Market: m.Code}
+		if codeKey(code) == codeKey(e.code) {
+			tell("stall-exists", "code", a, "There is a stall %s in this market already.", code)
+		} else {
+			tell("similar-stall", "code", a, "There is a stall %s in this market. Is this one another?", code)
+		}
+	}
+	others, err := alikes(ctx, tx, m, e, leads)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range accounts {
+	people := slices.IndexFunc(others, func(a alike) bool { return a.Account == 0 })
+	if people < 0 {
+		people = len(others)
+	}
+	for _, a := range others[:people] {
 		tell("same-account", below("accounts", strconv.Itoa(a.Account-1)), a, "%s has this account already. Ask whose it is, and say why two vendors share it.", a.who(m.Code))
 	}
-	if e.name != "" {
-		people, err := samePeople(ctx, tx, m, others, e)
-		if err != nil {
-			return nil, err
+	fold := qrgen.Search(e.name)
+	for _, a := range others[people:] {
+		phone := e.phone != "" && a.Phone == e.phone
+		tail := phone || e.phone != "" && a.Phone != "" && tailOf(a.Phone) == tailOf(e.phone)
+		section := a.Market == m.Code && e.section != "" && a.Section == e.section
+		if phone {
+			tell("same-phone", "vendor/phone", a, "%s has this phone number already. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
 		}
-		fold := qrgen.Search(e.name)
-		for _, a := range people {
-			phone := e.phone != "" && a.Phone == e.phone
-			tail := phone || e.phone != "" && a.Phone != "" && tailOf(a.Phone) == tailOf(e.phone)
-			section := a.Market == m.Code && e.section != "" && a.Section == e.section
-			if phone {
-				tell("same-phone", "vendor/phone", a, "%s has this phone number already. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
-			}
-			switch {
-			case a.Market != m.Code: // names repeat from market to market
-			case a.NameFold == fold && (tail || section || a.Phone == "" || e.phone == "" || a.Section == "" || e.section == ""):
-				// With another phone and in another section it is another person of a common name.
-				tell("same-name", "vendor/name", a, "%s has the same name. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
-			case a.NameFold != fold && (tail || section) && similar(a.NameFold, fold):
-				tell("similar-name", "vendor/name", a, "%s is written almost the same. Is it the same person?", a.who(m.Code))
-			}
+		switch {
+		case a.Market != m.Code: // names repeat from market to market
+		case a.NameFold == fold && (tail || section || a.Phone == "" || e.phone == "" || a.Section == "" || e.section == ""):
+			// With another phone and in another section it is another person of a common name.
+			tell("same-name", "vendor/name", a, "%s has the same name. If it is the same person, choose them and do not enter them again.", a.who(m.Code))
+		case a.NameFold != fold && (tail || section) && similar(a.NameFold, fold):
+			tell("similar-name", "vendor/name", a, "%s is written almost the same. Is it the same person?", a.who(m.Code))
 		}
 	}
 	return found[:min(len(found), maxDuplicates)], nil
 }
 
-// otherMarkets are the other markets whose vendors the actor may see.
-func otherMarkets(ctx context.Context, tx pgx.Tx, by Actor, m Market) ([]MarketID, error) {
-	args := by.Reach(SeeVendors)
-	args["market"] = m.ID
-	return postgres.All[MarketID](ctx, tx, `SELECT m.id FROM markets m WHERE `+InReach+` AND m.id <> @market ORDER BY m.id`, args)
-}
-
-// stallsLike are the codes that differ from one in blanks, signs and leading zeros alone.
-func stallsLike(ctx context.Context, tx pgx.Tx, m Market, code string) ([]string, error) {
-	return postgres.All[string](ctx, tx, `
-		SELECT s.code FROM stalls s
-		WHERE s.market_id = @market AND s.removed_at IS NULL
-		  AND regexp_replace(regexp_replace(s.code_fold, '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g')
-		    = regexp_replace(regexp_replace(@fold, '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g')
-		ORDER BY s.code_key = @key DESC, s.position LIMIT 3`,
-		pgx.StrictNamedArgs{"market": m.ID, "fold": qrgen.Search(code), "key": codeKey(code)})
+// bare is a code without blanks, signs and leading zeros, as the index stalls_bare has it.
+func bare(code string) string {
+	return `regexp_replace(regexp_replace(` + code + `, '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g')`
 }
 
 // lead is a vendor in whom something agrees.
@@ -157,14 +136,84 @@ type lead struct {
 	Account  int // as of alike
 }
 
+// looked are the codes of stalls like the entry's, and leads to vendors like its own: with its accounts or its phone in any market whose vendors
+// the actor may see, and in the entry's own market also with its name or one like it.
+func looked(ctx context.Context, tx pgx.Tx, by Actor, m Market, e entry, now time.Time) ([]string, []lead, error) {
+	// Which markets those are is asked only once somebody was found in another.
+	const seen = `(x.market_id = @market OR x.market_id = ANY (ARRAY(SELECT m.id FROM markets m WHERE ` + InReach + `)))`
+	b := &pgx.Batch{}
+	ask := func(sql string, args pgx.StrictNamedArgs) *[]lead {
+		args["market"], args["most"] = m.ID, mostAlike
+		return postgres.Ask[lead](b, sql, args)
+	}
+	// Of a market that has grown since statistics were made a plan for just this one takes one row for all it has, and goes through all of them.
+	b.Queue(byIndex)
+	stalls := &[]string{}
+	if e.code != "" { // they differ in blanks, signs and leading zeros alone
+		stalls = postgres.Ask[string](b, `
+			SELECT s.code FROM stalls s
+			WHERE s.market_id = @market AND s.removed_at IS NULL AND `+bare("s.code_fold")+` = `+bare("@fold")+`
+			ORDER BY s.code_key = @key DESC, s.position LIMIT 3`, pgx.StrictNamedArgs{"market": m.ID, "fold": qrgen.Search(e.code), "key": codeKey(e.code)})
+	}
+	var found []*[]lead
+	for i, a := range e.accounts { // proposed or approved
+		args := by.Reach(SeeVendors)
+		args["account"], args["bin"], args["number"], args["now"], args["proposal_lives"] = i+1, a.bin, a.Number, now, ProposalLives
+		if args["self"] = nil; !e.vendor.IsZero() {
+			args["self"] = e.vendor
+		}
+		found = append(found, ask(`
+			SELECT DISTINCT x.market_id, x.vendor_id, @account::int AS account FROM accounts x
+			WHERE x.bin = @bin AND x.number = @number AND x.vendor_id IS DISTINCT FROM @self AND `+seen+`
+			  AND CASE (SELECT max(CASE d.decision WHEN 'approved' THEN 1 ELSE 2 END) FROM account_decisions d WHERE d.market_id = x.market_id AND d.account_id = x.id)
+			      WHEN 1 THEN true WHEN 2 THEN false ELSE x.proposed_at > @now::timestamptz - @proposal_lives::interval END
+			LIMIT @most`, args))
+	}
+	var named, near []lead
+	if e.name != "" {
+		args := by.Reach(SeeVendors)
+		args["phone"] = e.phone
+		found = append(found, ask(`
+			SELECT x.market_id, x.id AS vendor_id, 0 AS account FROM vendors x
+			WHERE x.phone = @phone AND `+seen+` LIMIT @most`, args))
+		name := qrgen.Search(e.name)
+		askNames(b, m.ID, false, false, func(v VendorID, fold, _, _ string) {
+			switch l := (lead{m.ID, v, 0}); {
+			case fold == name && len(named) < mostAlike:
+				named = append(named, l)
+			case fold != name && similar(fold, name):
+				near = append(near, l)
+			}
+		})
+	}
+	b.Queue(byItself)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, err
+	}
+	once := map[lead]bool{}
+	var leads []lead
+	for _, some := range append(found, &named, &near) {
+		for _, l := range *some {
+			if !once[l] {
+				once[l], leads = true, append(leads, l)
+			}
+		}
+	}
+	return *stalls, leads, nil
+}
+
 // alikes are who the leads lead to, market by market: with the first of the stalls that they hold now, and without those who were merged or
-// removed, those most like the entry first. Every step is a look-up by index, as in whoTrades.
+// removed. First those with the accounts, account by account, then those most like the entry. Every step is a look-up by index, as in whoTrades.
 func alikes(ctx context.Context, tx pgx.Tx, m Market, e entry, leads []lead) ([]alike, error) {
 	in := map[MarketID][]lead{}
 	for _, l := range leads {
 		in[l.MarketID] = append(in[l.MarketID], l)
 	}
+	if len(in) == 0 {
+		return nil, nil
+	}
 	b := &pgx.Batch{}
+	b.Queue(byIndex)
 	var found []*[]alike
 	for id, ls := range in {
 		vendors, accounts := make([]VendorID, len(ls)), make([]int, len(ls))
@@ -184,9 +233,7 @@ func alikes(ctx context.Context, tx pgx.Tx, m Market, e entry, leads []lead) ([]
 			                   ORDER BY s.position, s.code_key LIMIT 1) s ON true
 			JOIN markets m ON m.id = @market`, pgx.StrictNamedArgs{"market": id, "vendors": vendors, "accounts": accounts}))
 	}
-	if b.Len() == 0 {
-		return nil, nil
-	}
+	b.Queue(byItself)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
@@ -202,81 +249,14 @@ func alikes(ctx context.Context, tx pgx.Tx, m Market, e entry, leads []lead) ([]
 	}
 	name := qrgen.Search(e.name)
 	slices.SortFunc(all, func(a, b alike) int {
-		return cmp.Or(a.Account-b.Account, last(a.Market != m.Code)-last(b.Market != m.Code), last(a.Phone != e.phone)-last(b.Phone != e.phone),
+		return cmp.Or(last(a.Account == 0)-last(b.Account == 0), a.Account-b.Account, last(a.Market != m.Code)-last(b.Market != m.Code), last(a.Phone != e.phone)-last(b.Phone != e.phone),
 			last(a.NameFold != name)-last(b.NameFold != name), strings.Compare(a.NameFold, b.NameFold), strings.Compare(a.ID.String(), b.ID.String()))
 	})
 	return all, nil
 }
 
-// samePeople are vendors with the entry's phone in any of the markets, and in its own also those with its name, the end of its
-// phone, or in its section.
-func samePeople(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry) ([]alike, error) {
-	name, phone, tail := qrgen.Search(e.name), e.phone, tailOf(e.phone)
-	b := &pgx.Batch{}
-	called := postgres.Ask[lead](b, `
-		SELECT v.market_id, v.id AS vendor_id, 0 AS account FROM vendors v WHERE v.market_id = ANY (@markets::uuid[]) AND v.phone = @phone LIMIT @most`,
-		pgx.StrictNamedArgs{"markets": append(slices.Clone(others), m.ID), "phone": phone, "most": mostAlike})
-	near := postgres.Ask[lead](b, `
-		(SELECT v.market_id, v.id AS vendor_id, 0 AS account FROM vendors v WHERE v.market_id = @market AND v.name_fold = @name LIMIT @most)
-		UNION (SELECT v.market_id, v.id, 0 FROM vendors v WHERE v.market_id = @market AND @tail <> '' AND v.phone LIKE '%' || @tail LIMIT @most)
-		UNION (SELECT s.market_id, v.id, 0 FROM stalls s
-		       JOIN LATERAL (SELECT o.vendor_id FROM occupancies o WHERE o.market_id = @market AND o.stall_id = s.id AND o.ended IS NULL OFFSET 0) o ON true
-		       JOIN LATERAL (SELECT v.id FROM vendors v WHERE v.market_id = @market AND v.id = o.vendor_id AND `+nearName+` OFFSET 0) v ON true
-		       WHERE s.market_id = @market AND @section <> '' AND s.section = @section AND s.removed_at IS NULL LIMIT @most)`,
-		pgx.StrictNamedArgs{"market": m.ID, "name": name, "tail": tail, "section": e.section, "most": mostAlike})
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return nil, err
-	}
-	leads := *called
-	for _, l := range *near {
-		if !slices.Contains(leads, l) {
-			leads = append(leads, l)
-		}
-	}
-	return alikes(ctx, tx, m, e, leads)
-}
-
 // mostAlike bounds what is read of each sort of likeness: where so many are alike, a person will not read the last of them.
 const mostAlike = 60
-
-// nearName keeps of a section's vendors v those whom similar may find: a slip is in one half of a name alone, so that the other is the same
-// from its start or its end; and who writes initials writes the last word whole.
-const nearName = `(
-	abs(length(v.name_fold) - length(@name)) <= 1
-		AND (left(v.name_fold, (length(@name) - 3) / 2) = left(@name, (length(@name) - 3) / 2)
-			OR right(v.name_fold, (length(@name) - 3) / 2) = right(@name, (length(@name) - 3) / 2))
-	OR substring(v.name_fold from '[^ ]*$') = substring(@name from '[^ ]*$'))`
-
-// sameAccounts are other vendors with an account of the entry's, proposed or approved.
-func sameAccounts(ctx context.Context, tx pgx.Tx, m Market, others []MarketID, e entry, now time.Time) ([]alike, error) {
-	if len(e.accounts) == 0 {
-		return nil, nil
-	}
-	var self *VendorID
-	if !e.vendor.IsZero() {
-		self = &e.vendor
-	}
-	b := &pgx.Batch{}
-	found := make([]*[]lead, len(e.accounts))
-	for i, a := range e.accounts {
-		found[i] = postgres.Ask[lead](b, `
-			SELECT DISTINCT a.market_id, a.vendor_id, @account::int AS account FROM accounts a
-			WHERE a.market_id = ANY (@markets::uuid[]) AND a.bin = @bin AND a.number = @number AND a.vendor_id IS DISTINCT FROM @self
-			  AND CASE (SELECT max(CASE d.decision WHEN 'approved' THEN 1 ELSE 2 END) FROM account_decisions d WHERE d.market_id = a.market_id AND d.account_id = a.id)
-			      WHEN 1 THEN true WHEN 2 THEN false ELSE a.proposed_at > @now::timestamptz - @proposal_lives::interval END
-			LIMIT @most`,
-			pgx.StrictNamedArgs{"markets": append(slices.Clone(others), m.ID), "account": i + 1, "bin": a.bin, "number": a.Number, "self": self, "now": now,
-				"proposal_lives": ProposalLives, "most": mostAlike})
-	}
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return nil, err
-	}
-	var leads []lead
-	for _, some := range found {
-		leads = append(leads, *some...)
-	}
-	return alikes(ctx, tx, m, e, leads)
-}
 
 func tailOf(phone string) string {
 	if len(phone) < sameTail {
@@ -312,8 +292,11 @@ func oneSlip(a, b []rune) bool {
 
 // initials reports whether two names agree word by word, an initial standing for a word; the given name, the last one, must be whole.
 func initials(a, b string) bool {
+	if a[strings.LastIndexByte(a, ' ')+1:] != b[strings.LastIndexByte(b, ' ')+1:] { // most are out by this
+		return false
+	}
 	as, bs := strings.Fields(a), strings.Fields(b)
-	if len(as) != len(bs) || len(as) < 2 || as[len(as)-1] != bs[len(bs)-1] {
+	if len(as) != len(bs) || len(as) < 2 {
 		return false
 	}
 	short := false

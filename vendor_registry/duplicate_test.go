@@ -7,7 +7,11 @@ import (
 	"testing"
 
 	"cho40/internal/id"
+	"cho40/internal/postgres/pgtest"
 	registry "cho40/vendor_registry"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // signs says of each warning its code, where the other one is, and at which field.
@@ -60,6 +64,7 @@ func TestDuplicates(t *testing.T) {
 		{"one letter mistyped, same section", w.clerk, "D-1", "Khu A", "Lý Minh Tân", "0355555555", nil, []string{"similar-name A-12@VT #/vendor/name"}},
 		{"two letters swapped, same section", w.clerk, "D-1", "Khu A", "Lý Mihn Tâm", "", nil, []string{"similar-name A-12@VT #/vendor/name"}},
 		{"one letter missing, phone of the same end", w.clerk, "D-1", "Khu D", "Lý Min Tâm", "0355345678", nil, []string{"similar-name A-12@VT #/vendor/name"}},
+		{"one letter missing, no section, phone of the same end", w.clerk, "D-1", "", "Lý Min Tâm", "0355345678", nil, []string{"similar-name A-12@VT #/vendor/name"}},
 		{"initials, same section", w.clerk, "D-1", "Khu A", "L. M. Tâm", "", nil, []string{"similar-name A-12@VT #/vendor/name"}},
 		{"initials of another given name", w.clerk, "D-1", "Khu A", "L. M. Tú", "", nil, nil},
 		{"two letters different, same section", w.clerk, "D-1", "Khu A", "Lê Minh Tân", "", nil, nil},
@@ -113,6 +118,9 @@ func TestDuplicates(t *testing.T) {
 	st, err := w.reg.Register(t.Context(), w.clerk, "VT", registry.NewStall{Code: "D-9", Vendor: &registry.NewVendor{Name: "Lý Minh Tâm", Phone: "0712345678"}, Accounts: []registry.NewAccount{viettel}, Consent: agreed})
 	if err != nil || len(st.Warnings) != 3 || st.Vendor.ID.IsZero() {
 		t.Errorf("%q, %v", signs(st.Warnings), err)
+	}
+	if got := st.Accounts[0].SharedWith; !slices.Equal(got, []string{"A-12"}) {
+		t.Errorf("the account is shared with %q", got)
 	}
 	// A vendor of the market who takes another stall is nobody's duplicate but for their accounts.
 	tam := w.look("A-12").Vendor.ID
@@ -368,6 +376,66 @@ func TestTheMergedAreNobodysDuplicates(t *testing.T) {
 			if *d.Vendor != ids[1] {
 				t.Errorf("%s is told of, who stays is %s", d.Vendor, ids[1])
 			}
+		}
+	}
+}
+
+// A market that has grown since statistics were made is not gone through for every look: of thousands of stalls only those are read that may be meant.
+func TestDuplicatesReadLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, pgtest.OneServer(t))
+	w.byHand = true
+	grow := func(market string, n int) {
+		w.exec(`INSERT INTO stalls (market_id, id, code, code_key, code_fold, section, goods, position, created_at)
+		        SELECT m.id, md5('stall' || n)::uuid, 'A-' || n, 'A-' || n, 'a ' || n, 'Rau', '', n, now() FROM markets m, generate_series(1, $2) n WHERE m.code = $1`, market, n)
+		w.exec(`INSERT INTO vendors (market_id, id, name, name_fold, phone, kind, sim_registered, created_at)
+		        SELECT m.id, md5('vendor' || n)::uuid, 'Trần Văn ' || n, 'tran van ' || n, '0712' || lpad(n::text, 6, '0'), 'household', 'unknown', now() FROM markets m, generate_series(1, $2) n WHERE m.code = $1`, market, n)
+		w.exec(`INSERT INTO occupancies (market_id, id, stall_id, vendor_id, began)
+		        SELECT m.id, md5('occupancy' || n)::uuid, md5('stall' || n)::uuid, md5('vendor' || n)::uuid, '2026-01-01' FROM markets m, generate_series(1, $2) n WHERE m.code = $1`, market, n)
+	}
+	grow("XX", 3000)
+	w.exec(`ANALYZE`)
+	grow("VT", 3000)
+
+	c := w.db.Config()
+	c.MaxConns = 1 // what was read is told when a transaction on the same connection ends
+	db, err := pgxpool.NewWithConfig(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	read := func() map[string]int {
+		if _, err := db.Exec(t.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.Query(t.Context(), `SELECT relname::text, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]int{}
+		var table string
+		var n int
+		if _, err := pgx.ForEachRow(rows, []any{&table, &n}, func() error { found[table] = n; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	reg := registry.New(db, w.clock.now)
+	before := read()
+	f, err := reg.CheckStall(t.Context(), w.clerk, "VT", registry.NewStall{Code: "A 0777", Section: "Rau", Vendor: &registry.NewVendor{Name: "Trần Văn 1234", Phone: "0712001500"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := read()
+	if got := signs(f.Warnings); !slices.Contains(got, "similar-stall A-777@VT #/code") || !slices.Contains(got, "same-phone A-1500@VT #/vendor/phone") || !slices.Contains(got, "same-name A-1234@VT #/vendor/name") {
+		t.Errorf("%q", got)
+	}
+	// Who is called almost the same, some forty, is looked up; of the names of the market each is read once.
+	for table, most := range map[string]int{"stalls": 60, "occupancies": 60, "vendors": 3060, "accounts": 10, "vendor_merges": 10} {
+		if n := after[table] - before[table]; n > most {
+			t.Errorf("%d rows of %s were read, at most %d", n, table, most)
+		} else if n == 0 && table == "stalls" {
+			t.Error("no stall was read: nothing is counted")
 		}
 	}
 }

@@ -59,26 +59,8 @@ func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error
 		return f, nil
 	}
 	b := &pgx.Batch{}
-	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long. Phones and
-	// accents are read only for a search that looks at them.
-	text := func(column string, wanted bool) string {
-		if !wanted {
-			return `''`
-		}
-		return `coalesce(string_agg(` + column + `, E'\x1e'), '')`
-	}
-	b.Queue(`
-		SELECT string_agg(uuid_send(v.id), ''::bytea), `+text(`v.name_fold`, true)+`, `+text(`coalesce(v.phone, '')`, f.alone)+`, `+text(`v.name`, f.tones != nil)+`
-		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL`,
-		pgx.StrictNamedArgs{"market": m.ID}).QueryRow(func(row pgx.Row) error {
-		var ids []byte
-		var folds, phones, accented string
-		if err := row.Scan(&ids, &folds, &phones, &accented); err != nil {
-			return err
-		}
-		f.compare(ids, folds, phones, accented)
-		return nil
-	})
+	n := names{sought: f.sought}
+	askNames(b, m.ID, f.alone, f.tones != nil, func(v VendorID, fold, phone, name string) { f.compare(n, v, fold, phone, name) })
 	// A range for each spelling, none of which begins as another: an index knows ranges whatever plan there is.
 	for _, code := range f.code {
 		b.Queue(`
@@ -89,23 +71,44 @@ func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error
 	return f, db.SendBatch(ctx, b).Close()
 }
 
-// compare goes through the vendors of a market as find reads them.
-func (f *found) compare(ids []byte, folds, phones, accented string) {
-	n := names{sought: f.sought}
-	for ; len(ids) > 0; ids = ids[16:] {
-		fold, phone, name := cutName(&folds), cutName(&phones), cutName(&accented)
-		by, r, ok := n.match(fold, name, phone, true)
-		if !ok {
-			continue
+// askNames asks for the names of all vendors of a market, folded; their phones and accents are read only for who looks at them, and are empty otherwise.
+func askNames(b *pgx.Batch, in MarketID, phones, accents bool, each func(v VendorID, fold, phone, name string)) {
+	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long.
+	text := func(column string, wanted bool) string {
+		if !wanted {
+			return `''`
 		}
-		v := meant[VendorID]{hit: hit{by, r, fold}}
-		v.at.market = f.market
-		_ = v.at.id.ScanUUID(pgtype.UUID{Bytes: [16]byte(ids[:16]), Valid: true}) // sixteen bytes always are one
-		if by == BySimilar {
-			f.near = append(f.near, v)
-		} else {
-			f.vendors = append(f.vendors, v)
+		return `coalesce(string_agg(` + column + `, E'\x1e'), '')`
+	}
+	b.Queue(`
+		SELECT string_agg(uuid_send(v.id), ''::bytea), `+text(`v.name_fold`, true)+`, `+text(`coalesce(v.phone, '')`, phones)+`, `+text(`v.name`, accents)+`
+		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL`,
+		pgx.StrictNamedArgs{"market": in}).QueryRow(func(row pgx.Row) error {
+		var ids []byte
+		var folds, phones, accented string
+		if err := row.Scan(&ids, &folds, &phones, &accented); err != nil {
+			return err
 		}
+		for ; len(ids) > 0; ids = ids[16:] {
+			var v VendorID
+			_ = v.ScanUUID(pgtype.UUID{Bytes: [16]byte(ids[:16]), Valid: true}) // sixteen bytes always are one
+			each(v, cutName(&folds), cutName(&phones), cutName(&accented))
+		}
+		return nil
+	})
+}
+
+// compare looks at a vendor of the market.
+func (f *found) compare(n names, id VendorID, fold, phone, name string) {
+	by, r, ok := n.match(fold, name, phone, true)
+	if !ok {
+		return
+	}
+	v := meant[VendorID]{inMarket[VendorID]{f.market, id}, hit{by, r, fold}}
+	if by == BySimilar {
+		f.near = append(f.near, v)
+	} else {
+		f.vendors = append(f.vendors, v)
 	}
 }
 

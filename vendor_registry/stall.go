@@ -196,7 +196,8 @@ func (s *Service) Register(ctx context.Context, by Actor, marketCode string, in 
 			return err
 		}
 		// Who else has the account, and whose it is, is told with it: then it is read.
-		if !known && len(warned) == 0 && !slices.ContainsFunc(in.Accounts, func(n NewAccount) bool { return n.Relation != "" }) {
+		shared := func(d Duplicate) bool { return d.Code == "same-account" }
+		if !known && !slices.ContainsFunc(warned, shared) && !slices.ContainsFunc(in.Accounts, func(n NewAccount) bool { return n.Relation != "" }) {
 			whatIs = func() Stall { return st.justMade(m, r) }
 		}
 		for _, i := range beside {
