@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"reflect"
@@ -19,7 +20,9 @@ import (
 	"time"
 
 	"cho40/internal/auth"
+	"cho40/internal/bench/nation"
 	"cho40/internal/id"
+	"cho40/qrgen"
 	registry "cho40/vendor_registry"
 	"cho40/web"
 
@@ -68,16 +71,17 @@ var stallNo atomic.Int64
 
 func init() { stallNo.Store(time.Now().UnixMilli()) }
 
-// nextStall is another stall, of another person with another account.
+// nextStall is another stall, of another person with another account: called as people are, since whoever has a name like another's is looked at.
 func nextStall(in registry.NewStall) registry.NewStall {
 	no := stallNo.Add(1)
-	in.Code = fmt.Sprintf("C%d", no)
+	in.Code, in.Section = fmt.Sprintf("C%d", no), nation.Sections[no%int64(len(nation.Sections))]
 	v := *in.Vendor
+	v.Name = nation.Name(rand.New(rand.NewPCG(uint64(no), 0)))
 	v.Phone = fmt.Sprintf("07%08d", no%100_000_000)
 	in.Vendor = &v
 	if len(in.Accounts) > 0 {
 		a := in.Accounts[0]
-		a.Number = v.Phone
+		a.Number, a.Holder = v.Phone, qrgen.Holder(v.Name)
 		in.Accounts = []registry.NewAccount{a}
 	}
 	return in
@@ -283,7 +287,8 @@ func replay(ctx context.Context, conn *pgx.Conn, trips [][]statement, was, now r
 		return err
 	}
 	defer tx.Rollback(ctx)
-	fresh := renewal{code: strings.NewReplacer(was.Code, now.Code, strings.ToLower(was.Code), strings.ToLower(now.Code), was.Vendor.Phone, now.Vendor.Phone), ids: map[[16]byte]pgtype.UUID{}}
+	fresh := renewal{code: strings.NewReplacer(was.Code, now.Code, strings.ToLower(was.Code), strings.ToLower(now.Code), was.Vendor.Phone, now.Vendor.Phone,
+		was.Vendor.Name, now.Vendor.Name, qrgen.Search(was.Vendor.Name), qrgen.Search(now.Vendor.Name), qrgen.Holder(was.Vendor.Name), qrgen.Holder(now.Vendor.Name)), ids: map[[16]byte]pgtype.UUID{}}
 	for n, trip := range trips {
 		if len(trip) == 1 { // one whose answer is read: the market, the head of the chain
 			rows, err := tx.Query(ctx, trip[0].sql, fresh.args(trip[0].args, n == 0)...)

@@ -223,17 +223,18 @@ func (w *writer) markets(ps []plan) error {
 	return err
 }
 
-var sections = []string{"Rau củ", "Thịt", "Cá", "Trái cây", "Quần áo", "Tạp hóa", "Đồ khô", "Ăn uống", "Gia dụng", "Giày dép"}
+// Sections are those of every market.
+var Sections = []string{"Rau củ", "Thịt", "Cá", "Trái cây", "Quần áo", "Tạp hóa", "Đồ khô", "Ăn uống", "Gia dụng", "Giày dép"}
 
 // market makes a market's stalls and people; each has a source of chance of its own, so that a smaller country begins alike.
 func (w *writer) market(p plan) {
 	r := rand.New(rand.NewPCG(w.size.Seed, 1+uint64(len(p.Code))<<32^uint64(w.seen)))
 	stall := 0
 	place := func() uuid.UUID {
-		id, section := identifier(r), stall/40%len(sections)
+		id, section := identifier(r), stall/40%len(Sections)
 		code := fmt.Sprintf("%c-%02d", 'A'+rune(stall/40%26), stall%40+1+stall/1040*40)
 		stall++
-		w.stalls = append(w.stalls, []any{p.ID, id, code, code, qrgen.Search(code), sections[section], strings.ToLower(sections[section]), stall, began})
+		w.stalls = append(w.stalls, []any{p.ID, id, code, code, qrgen.Search(code), Sections[section], strings.ToLower(Sections[section]), stall, began})
 		return id
 	}
 	for range p.vendors {
