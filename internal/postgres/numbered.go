@@ -24,7 +24,7 @@ var (
 const mostStatements = 2000
 
 // plain is a statement and its arguments as the database takes them. What pgx.StrictNamedArgs would refuse is left to it.
-func plain(ctx context.Context, sql string, args pgx.StrictNamedArgs) (string, []any) {
+func plain(sql string, args pgx.StrictNamedArgs) (string, []any) {
 	if len(args) == 0 {
 		return sql, []any{args}
 	}
@@ -34,7 +34,7 @@ func plain(ctx context.Context, sql string, args pgx.StrictNamedArgs) (string, [
 		for name := range args {
 			names[name] = name
 		}
-		text, order, err := names.RewriteQuery(ctx, nil, sql, nil)
+		text, order, err := names.RewriteQuery(context.Background(), nil, sql, nil)
 		if err != nil {
 			return sql, []any{args}
 		}

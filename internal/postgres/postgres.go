@@ -54,7 +54,7 @@ var (
 // One reads the only row. T is a struct, whose fields are then filled by column name, or the type of the only column.
 // No row is pgx.ErrNoRows; two are pgx.ErrTooManyRows.
 func One[T any](ctx context.Context, db Querier, sql string, args pgx.StrictNamedArgs) (T, error) {
-	text, values := plain(ctx, sql, args)
+	text, values := plain(sql, args)
 	rows, err := db.Query(ctx, text, values...)
 	if err != nil {
 		var zero T
@@ -82,7 +82,7 @@ func Null(s string) *string {
 
 // All reads every row, as One reads its only one. Without rows the slice is empty and not nil.
 func All[T any](ctx context.Context, db Querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {
-	text, values := plain(ctx, sql, args)
+	text, values := plain(sql, args)
 	rows, err := db.Query(ctx, text, values...)
 	if err != nil {
 		return []T{}, err
@@ -94,7 +94,7 @@ func All[T any](ctx context.Context, db Querier, sql string, args pgx.StrictName
 // first read that failed.
 func Ask[T any](b *pgx.Batch, sql string, args pgx.StrictNamedArgs) *[]T {
 	found := []T{}
-	text, values := plain(context.Background(), sql, args)
+	text, values := plain(sql, args)
 	b.Queue(text, values...).Query(func(rows pgx.Rows) (err error) {
 		found, err = pgx.AppendRows(found, rows, rowTo[T]())
 		return err

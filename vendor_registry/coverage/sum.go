@@ -89,7 +89,7 @@ func plus(a, b []int) []int {
 
 // each writes a pattern for every counted column; % stands for the column.
 func each(pattern string, more ...string) string {
-	return written("each "+strings.Join(more, " ")+pattern, func() string {
+	return written("each "+strings.Join(more, " ")+": "+pattern, func() string {
 		var parts []string
 		for _, c := range append(slices.Clone(registry.Counted), more...) {
 			parts = append(parts, strings.ReplaceAll(pattern, "%", c))
