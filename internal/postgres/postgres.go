@@ -102,6 +102,15 @@ func Ask[T any](b *pgx.Batch, sql string, args pgx.StrictNamedArgs) *[]T {
 	return &found
 }
 
+// AskEach is Ask for rows that are many and small: each is scanned into the same targets, and then told.
+func AskEach(b *pgx.Batch, sql string, args pgx.StrictNamedArgs, targets []any, each func() error) {
+	text, values := plain(sql, args)
+	b.Queue(text, values...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, targets, each)
+		return err
+	})
+}
+
 // rowTo takes a struct with exported fields for a row, and everything else for one value: identifiers, days and
 // time.Time are structs too, but show no fields, or know how to scan themselves.
 func rowTo[T any]() pgx.RowToFunc[T] {

@@ -2,7 +2,6 @@ package coverage
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,33 +49,44 @@ func (v view) ofWhole(q Question, now time.Time, ofParts reader) reader {
 	return atOnce(func(b *pgx.Batch) *[]kept { return v.set.askSums(b, q.group() == "", now) }, map[string]string{"": ""}, ofParts)
 }
 
-// of is what some rows come to under a key, or each under its own where the slice goes by keys.
+// of is what some rows, of which no two are of the same split and key, come to under a key, or each under its own where the slice goes by keys.
 func (by slice) of(rows []kept, key string) []sum {
-	found := map[string]*sum{}
-	if by.split == "" {
-		found[key] = &sum{Key: key, Markets: 1, N: make([]int, len(registry.Counted))} // of one market there may be no row
+	whole := sum{Key: key}
+	most := 1
+	if by.split != "" && by.only == nil {
+		most = len(rows)
 	}
+	sums := make([]sum, 0, most)
 	for _, r := range rows {
-		if r.Split != by.split || by.only != nil && !slices.Contains(by.only, r.Key) {
-			continue
-		}
-		at, n := key, r.N
 		switch {
+		case r.Split != by.split || by.only != nil && !slices.Contains(by.only, r.Key):
 		case by.split == "":
-			n, found[key].Markets = n[:len(registry.Counted)], r.Markets
+			whole.N, whole.Markets = plus(whole.N, r.N[:len(registry.Counted)]), r.Markets
 		case by.only == nil:
-			at = r.Key
+			sums = append(sums, sum{Key: r.Key, N: r.N})
+		default:
+			whole.N = plus(whole.N, r.N)
 		}
-		if found[at] == nil {
-			found[at] = &sum{Key: at}
-		}
-		found[at].N = plus(found[at].N, n)
 	}
-	sums := make([]sum, 0, len(found))
-	for _, at := range slices.Sorted(maps.Keys(found)) {
-		sums = append(sums, *found[at])
+	if by.split == "" && whole.N == nil { // of one market there may be no row
+		whole.Markets, whole.N = 1, make([]int, len(registry.Counted))
 	}
+	if whole.N != nil {
+		sums = append(sums, whole)
+	}
+	slices.SortFunc(sums, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
 	return sums
+}
+
+// askRows asks for such rows: of split, key, how many markets, and the figures.
+func askRows(b *pgx.Batch, sql string, args pgx.StrictNamedArgs) *[]kept {
+	rows := make([]kept, 0, 32)
+	var r kept
+	postgres.AskEach(b, sql, args, []any{&r.Split, &r.Key, &r.Markets, &r.N}, func() error {
+		rows, r.N = append(rows, r), nil
+		return nil
+	})
+	return &rows
 }
 
 // askKept asks for a market's counters of now, or for what they were at the end of a past day: what changed up to it, or what stands now less
@@ -97,7 +107,7 @@ func (v view) askKept(b *pgx.Batch, st state, q Question, now time.Time) *[]kept
 		args["until"] = now
 	}
 	sql := written(fmt.Sprint("kept ", v.past, back, narrowed), func() string { return keptSQL(v.past, back, narrowed) })
-	return postgres.Ask[kept](b, sql, args)
+	return askRows(b, sql, args)
 }
 
 // keptSQL is the statement of askKept.
@@ -146,7 +156,7 @@ func (v set) askSums(b *pgx.Batch, markets bool, now time.Time) *[]kept {
 	}
 	args["now"] = now
 	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.
-	return postgres.Ask[kept](b, `
+	return askRows(b, `
 		WITH tracks AS MATERIALIZED (`+tracks+`), pending AS MATERIALIZED (
 			SELECT * FROM vendor_changes WHERE carried AND NOT summed UNION ALL SELECT * FROM vendor_changes WHERE NOT carried AND since <= @now
 		), named AS MATERIALIZED (

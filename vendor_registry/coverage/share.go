@@ -391,16 +391,16 @@ func (s *Service) reporting(ctx context.Context, days []registry.Day, known time
 
 // barred are reasons on a day with the vendors of each, commonest first, and the rest of a gap as those whom nobody asked, last.
 func barred(found []sum, gap int, on registry.Day) []Barrier {
-	out := []Barrier{}
-	for _, f := range found {
+	out, days := make([]Barrier, 0, len(found)+1), make([]int, len(found))
+	for i, f := range found {
 		n := f.of("vendors")
 		if n == 0 {
 			continue
 		}
 		gap -= n
 		b, _ := registry.BarrierOf(f.Key)
-		days := on.Number() - f.N[len(registry.Counted)]/n
-		out = append(out, Barrier{f.Key, n, b.ClearsIt, &days})
+		days[i] = on.Number() - f.N[len(registry.Counted)]/n
+		out = append(out, Barrier{f.Key, n, b.ClearsIt, &days[i]})
 	}
 	slices.SortStableFunc(out, func(a, b Barrier) int {
 		if a.Vendors != b.Vendors {
