@@ -79,17 +79,13 @@ func (f tlsFlags) source(c *config, log *slog.Logger) (transport.Source, error) 
 	return transport.OpenAuthority(dir, f.Host, time.Now, log)
 }
 
-// tlsDir is where certificates are kept, beside the embedded database.
+// tlsDir is where certificates are kept.
 func (c *config) tlsDir() (string, error) {
 	dir, err := c.dir()
 	if err != nil {
 		return "", err
 	}
-	mode := os.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o711 // the embedded database's user passes through
-	}
-	return filepath.Join(dir, "tls"), os.MkdirAll(dir, mode)
+	return beside(dir, "tls")
 }
 
 // ways are the addresses of the service, in the clear and over TLS.

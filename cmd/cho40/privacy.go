@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -73,7 +72,11 @@ type erasureCmd struct {
 
 // erasures is the list of who was erased, beside the embedded database and never in it.
 func (a *app) erasures() (*registry.ErasureList, error) {
-	return registry.OpenErasureList(filepath.Join(a.dir, "erasures"))
+	dir, err := beside(a.dir, "erasures")
+	if err != nil {
+		return nil, err
+	}
+	return registry.OpenErasureList(dir)
 }
 
 type erasureListCmd struct{}

@@ -723,3 +723,16 @@ func TestServeStartsAndStops(t *testing.T) {
 	}
 	s.stop()
 }
+
+// What is kept beside a database that is another's does not close the folder to one of our own.
+func TestOwnDatabaseAfterAnothers(t *testing.T) {
+	t.Parallel()
+	own := newProgram(t)
+	another := own
+	another.env = append(slices.Clone(own.env), "DATABASE_URL="+pgtest.URL(t))
+	another.serve().stop()
+	if _, err := os.Stat(filepath.Join(own.data, "checkpoints", "checkpoint.key")); err != nil {
+		t.Error(err)
+	}
+	own.must("market", "list")
+}

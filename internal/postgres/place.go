@@ -195,7 +195,7 @@ func (a account) mayPass(path string) error {
 			pass = perm & 0o010
 		}
 		if pass == 0 {
-			return fault.New(fault.Conflict, "folder-closed", "PostgreSQL runs as user %s, who may not pass %s on the way to %s. Choose a folder below /var/lib, or run this as an ordinary user.", a.name, at, path)
+			return fault.New(fault.Conflict, "folder-closed", "PostgreSQL runs as user %s, who may not pass %s on the way to %s. Let them pass (chmod o+x), choose a folder below /var/lib, or run this as an ordinary user.", a.name, at, path)
 		}
 		if at == filepath.Dir(at) {
 			return nil
