@@ -284,6 +284,7 @@ func putJSON(out *tar.Writer, name string, at time.Time, v any) error {
 type archive struct {
 	begin begin
 	tar   *tar.Reader
+	whole io.Reader // what the archive is read from, to its end
 }
 
 // ageHeader begins whatever age encrypted.
@@ -309,7 +310,7 @@ func open(r io.Reader, with []age.Identity) (a archive, err error) {
 	if err != nil {
 		return archive{}, noBackup(err)
 	}
-	a = archive{tar: tar.NewReader(packed)}
+	a = archive{tar: tar.NewReader(packed), whole: packed}
 	if h, err := a.tar.Next(); err != nil || h.Name != "begin.json" || json.NewDecoder(a.tar).Decode(&a.begin) != nil {
 		return archive{}, noBackup(err)
 	}

@@ -252,6 +252,9 @@ func (a archive) read(table, file func(name string, data io.Reader) error) (Cont
 			if _, err := a.tar.Next(); !errors.Is(err, io.EOF) {
 				return Contents{}, damaged(err)
 			}
+			if _, err := io.Copy(io.Discard, a.whole); err != nil { // the sum of all comes last: also of what no other sum is of
+				return Contents{}, damaged(err)
+			}
 			c.At, c.Program, c.Schema = a.begin.At, a.begin.Program, len(a.begin.Schema)
 			return c, c.agrees(rows, files)
 		case "tables":
