@@ -32,12 +32,10 @@ const maxDuplicates = 10
 
 // entry is what somebody is about to put into the record.
 type entry struct {
-	stall         StallID // zero: a new one, whose code follows
-	code, section string
+	code, section string   // code: of a new stall; empty: it is there
 	vendor        VendorID // of somebody who is in the record already; zero: new, by name and phone
 	name, phone   string
 	accounts      []proposal
-	leaves        *VendorID // who holds the stall until then
 }
 
 // alike is a vendor who may be the same person.

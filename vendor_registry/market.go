@@ -435,10 +435,19 @@ func AskMarket(b *pgx.Batch, by Actor, do Action, code string) func() (Market, e
 		Places     []place
 		Teams      []string
 	}
+	granted := func(over ScopeKind) bool {
+		return slices.ContainsFunc(by.Grants, func(g Grant) bool { return g.Kind == over })
+	}
+	places, teams := `'[]'::jsonb`, `'{}'::text[]` // which are half of the cost, and matter to who has them alone
+	if granted(OverArea) {
+		places = placesOfMarket
+	}
+	if granted(OverTeam) {
+		teams = teamsOfMarket
+	}
 	found := &[]named{}
 	if marketCode.MatchString(code) {
-		found = postgres.Ask[named](b, `SELECT m.id, m.code, m.name, m.site, `+placesOfMarket+` AS places, `+teamsOfMarket+` AS teams FROM markets m`+withCode,
-			pgx.StrictNamedArgs{"code": code})
+		found = postgres.Ask[named](b, `SELECT m.id, m.code, m.name, m.site, `+places+` AS places, `+teams+` AS teams FROM markets m`+withCode, pgx.StrictNamedArgs{"code": code})
 	}
 	return func() (Market, error) {
 		if len(*found) == 0 {

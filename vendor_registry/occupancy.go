@@ -286,7 +286,7 @@ func (t *taker) known() *VendorID {
 
 // entry is what is compared with the record for duplicates.
 func (t *taker) entry(h holding) entry {
-	e := entry{stall: h.StallID, section: h.Section, accounts: t.accounts, leaves: h.VendorID}
+	e := entry{section: h.Section, accounts: t.accounts}
 	if t.isNew {
 		e.name, e.phone = t.vendor.Name, t.vendor.Phone
 	} else {
