@@ -1213,3 +1213,37 @@ func TestShareFaults(t *testing.T) {
 		})
 	}
 }
+
+// Whoever has a right over an area, a team or a provider sees the figures of the markets that these reach, and of no other.
+func TestWhoSeesAMarketsFigures(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := registry.New(db, time.Now).LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, db, "A", "31321")
+	open(t, db, "B", "01")
+	for _, sql := range []string{
+		`INSERT INTO teams (code, name, level, kind, area_code, created_by, created_at) VALUES ('T', 'Tổ', 'commune', 'field', '92', 'test', now()), ('OLD', 'Tổ', 'commune', 'field', '92', 'test', now())`,
+		`UPDATE teams SET ended_on = '2026-01-01' WHERE code = 'OLD'`,
+		`INSERT INTO team_markets (market_id, team_code, sections, assigned_by, assigned_at) SELECT m.id, t.code, '{}', 'test', now() FROM markets m, teams t WHERE m.code = 'A'`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		role, scope string
+		a, b        bool
+	}{
+		{"officer", "all", true, true}, {"officer", "area:92", true, false}, {"officer", "area:31321", true, false}, {"officer", "area:01", false, true},
+		{"leader", "team:T", true, false}, {"volunteer", "team:T", true, false}, {"leader", "team:OLD", false, false},
+		{"leader", "team:X", false, false}, {"leader", "market:B", false, true}, {"clerk", "market:A", true, false}, {"partner", "provider:viettel_money", true, true},
+	} {
+		for code, sees := range map[string]bool{"A": tt.a, "B": tt.b} {
+			if _, err := m.cov.Share(t.Context(), actor(tt.role, tt.scope), coverage.Question{Market: code}); (err == nil) != sees || err != nil && fault.CodeOf(err) != "market-not-found" {
+				t.Errorf("%s of %s asks for %s: %v", tt.role, tt.scope, code, err)
+			}
+		}
+	}
+}
