@@ -80,9 +80,7 @@ func Audit(ctx context.Context, tx pgx.Tx, at time.Time, by Actor, in id.ID[Mark
 	}
 	var unsealed []sealedRow
 	if err == nil && statement != "" {
-		_, err = answers.Exec()
-	}
-	if err == nil && statement != "" {
+		_, _ = answers.Exec() // how it is planned; its error is also the next one's
 		unsealed, err = pgx.CollectRows(rowsOf(), pgx.RowToStructByName[sealedRow])
 	}
 	if err := errors.Join(err, answers.Close()); err != nil {

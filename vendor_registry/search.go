@@ -72,7 +72,7 @@ func find(ctx context.Context, db postgres.DB, m Market, q string) (found, error
 }
 
 // askNames asks for the names of all vendors of a market, folded; their phones and accents are read only for who looks at them, and are empty otherwise.
-func askNames(b *pgx.Batch, in MarketID, phones, accents bool, each func(v VendorID, fold, phone, name string)) {
+func askNames(b *pgx.Batch, in MarketID, withPhones, withAccents bool, each func(v VendorID, fold, phone, name string)) {
 	// One text of all names, and the identifiers as one string of bytes: rows of a column each take three times as long.
 	text := func(column string, wanted bool) string {
 		if !wanted {
@@ -81,7 +81,7 @@ func askNames(b *pgx.Batch, in MarketID, phones, accents bool, each func(v Vendo
 		return `coalesce(string_agg(` + column + `, E'\x1e'), '')`
 	}
 	b.Queue(`
-		SELECT string_agg(uuid_send(v.id), ''::bytea), `+text(`v.name_fold`, true)+`, `+text(`coalesce(v.phone, '')`, phones)+`, `+text(`v.name`, accents)+`
+		SELECT string_agg(uuid_send(v.id), ''::bytea), `+text(`v.name_fold`, true)+`, `+text(`coalesce(v.phone, '')`, withPhones)+`, `+text(`v.name`, withAccents)+`
 		FROM vendors v WHERE v.market_id = @market AND v.removed_at IS NULL AND v.erased_at IS NULL`,
 		pgx.StrictNamedArgs{"market": in}).QueryRow(func(row pgx.Row) error {
 		var ids []byte

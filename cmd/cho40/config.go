@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -78,21 +77,14 @@ func placeOf(server *postgres.Server) place {
 
 // checkpoints is the folder of the audit's checkpoints, beside the embedded database and never in it.
 func (a *app) checkpoints() (*registry.Checkpoints, error) {
-	dir, err := beside(a.dir, "checkpoints")
-	if err != nil {
-		return nil, err
-	}
-	return registry.OpenCheckpoints(dir)
+	return registry.OpenCheckpoints(beside(a.dir, "checkpoints"))
 }
 
-// beside is a folder beside the embedded database, in the program's own. That is made here, also where the database is another: then the embedded
-// database's user passes through it, should there be one some day.
-func beside(dir, name string) (string, error) {
-	mode := os.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o711
-	}
-	return filepath.Join(dir, name), os.MkdirAll(dir, mode)
+// beside is a folder beside the embedded database, in the program's own. That is made as for an embedded database, also where the database is
+// another, so that there may be one some day. What cannot be made, whoever opens the folder says.
+func beside(dir, name string) string {
+	_ = postgres.MakeDir(dir)
+	return filepath.Join(dir, name)
 }
 
 // up brings the schema up to date, and the rights of the service's role with it, unless that owns the tables itself.

@@ -85,7 +85,7 @@ func (c *config) tlsDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return beside(dir, "tls")
+	return beside(dir, "tls"), nil
 }
 
 // ways are the addresses of the service, in the clear and over TLS.

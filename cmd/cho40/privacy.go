@@ -72,11 +72,7 @@ type erasureCmd struct {
 
 // erasures is the list of who was erased, beside the embedded database and never in it.
 func (a *app) erasures() (*registry.ErasureList, error) {
-	dir, err := beside(a.dir, "erasures")
-	if err != nil {
-		return nil, err
-	}
-	return registry.OpenErasureList(dir)
+	return registry.OpenErasureList(beside(a.dir, "erasures"))
 }
 
 type erasureListCmd struct{}

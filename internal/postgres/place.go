@@ -141,13 +141,18 @@ func (a account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 }
 
-// make makes the folder, through which a may pass.
-func (p place) make(a account) error {
+// MakeDir makes a folder for the embedded server, and for what is kept beside it: whom the server runs as may pass through.
+func MakeDir(dir string) error {
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
-		mode = 0o711 // the server's user passes through
+		mode = 0o711
 	}
-	if err := os.MkdirAll(p.dir, mode); err != nil {
+	return os.MkdirAll(dir, mode)
+}
+
+// make makes the folder, through which a may pass.
+func (p place) make(a account) error {
+	if err := MakeDir(p.dir); err != nil {
 		return unusable(p.dir, err)
 	}
 	return a.mayPass(p.dir)

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"os"
 
 	"cho40/internal/fault"
 )
@@ -29,6 +30,9 @@ func (*Server) Stop() error { return nil }
 
 // DefaultDir is empty.
 func DefaultDir() (string, error) { return "", nil }
+
+// MakeDir makes a folder for what is kept beside a database.
+func MakeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 // Cache is empty.
 func Cache() string { return "" }
