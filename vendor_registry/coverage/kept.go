@@ -49,7 +49,7 @@ func (v view) ofWhole(q Question, now time.Time, ofParts reader) reader {
 	return atOnce(func(b *pgx.Batch) *[]kept { return v.set.askSums(b, q.group() == "", now) }, map[string]string{"": ""}, ofParts)
 }
 
-// of is what some rows, of which no two are of the same split and key, come to under a key, or each under its own where the slice goes by keys.
+// of is what some rows, of which no two are of the same split and key, come to under a key, or each under its own where the slice goes by keys, in any order.
 func (by slice) of(rows []kept, key string) []sum {
 	whole := sum{Key: key}
 	most := 1
@@ -74,7 +74,6 @@ func (by slice) of(rows []kept, key string) []sum {
 	if whole.N != nil {
 		sums = append(sums, whole)
 	}
-	slices.SortFunc(sums, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
 	return sums
 }
 

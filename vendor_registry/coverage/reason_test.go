@@ -1,6 +1,8 @@
 package coverage_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,15 +30,17 @@ func TestReasonsOfACountry(t *testing.T) {
 	for _, sql := range []string{
 		`UPDATE market_now SET vendors = 500000`,
 		`INSERT INTO market_day_delta (market_id, day, vendors) SELECT id, '2026-11-01', 500000 FROM markets`,
-		`INSERT INTO market_split_now (market_id, split, key, vendors, stands) SELECT id, 'barrier', 'fees', 400000, 400000::bigint * (date '2026-11-10' - date '1970-01-01') FROM markets`,
-		`INSERT INTO market_split_day_delta (market_id, split, key, day, vendors, stands) SELECT market_id, split, key, '2026-11-10', vendors, stands FROM market_split_now`,
+		`INSERT INTO market_split_now (market_id, split, key, vendors, stands) SELECT id, 'barrier', r.key, r.vendors, r.vendors::bigint * (r.day - date '1970-01-01')
+		 FROM markets, (VALUES ('fees', 300000, date '2026-11-10'), ('no_signal', 100000, '2026-11-12')) r (key, vendors, day)`,
+		`INSERT INTO market_split_day_delta (market_id, split, key, day, vendors, stands) SELECT market_id, split, key, date '1970-01-01' + (stands / vendors)::int, vendors, stands FROM market_split_now`,
 		`INSERT INTO province_sums (track, split, span, ends, key, vendors, stands)
 		 SELECT w.track, x.split, s.span, s.ends, x.key, sum(x.vendors), sum(x.stands)
 		 FROM (SELECT market_id, '' AS split, '' AS key, vendors, 0 AS stands, date '2026-11-01' AS day FROM market_day_delta
 		       UNION ALL SELECT market_id, split, key, vendors, stands, day FROM market_split_day_delta) x
 		 JOIN market_now n ON n.market_id = x.market_id AND n.track IS NOT NULL CROSS JOIN LATERAL (VALUES (n.track), ('*')) w (track)
 		 JOIN (VALUES (date '2026-11-01', 1, date '2026-11-01'), ('2026-11-01', 7, '2026-11-01'), ('2026-11-01', 91, '2027-01-17'),
-		              ('2026-11-10', 1, '2026-11-10'), ('2026-11-10', 7, '2026-11-15'), ('2026-11-10', 91, '2027-01-17')) s (day, span, ends) ON s.day = x.day
+		              ('2026-11-10', 1, '2026-11-10'), ('2026-11-10', 7, '2026-11-15'), ('2026-11-10', 91, '2027-01-17'),
+		              ('2026-11-12', 1, '2026-11-12'), ('2026-11-12', 7, '2026-11-15'), ('2026-11-12', 91, '2027-01-17')) s (day, span, ends) ON s.day = x.day
 		 GROUP BY 1, 2, 3, 4, 5`,
 	} {
 		if _, err := db.Exec(t.Context(), sql); err != nil {
@@ -44,22 +48,31 @@ func TestReasonsOfACountry(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		q             coverage.Question
-		vendors, days int
+		q       coverage.Question
+		markets int
+		want    string // reasons with their vendors and days
 	}{
-		"now":                    {coverage.Question{}, 800_000, 14},
-		"of one market":          {coverage.Question{Market: "A"}, 400_000, 14},
-		"on a past day":          {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 800_000, 10},
-		"on the day itself":      {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -14))}, 800_000, 0},
-		"of one market, earlier": {coverage.Question{Market: "A", AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 400_000, 10},
+		"now":                    {coverage.Question{}, 2, "fees 600000 14, no_signal 200000 12, never_asked 200000"},
+		"of one market":          {coverage.Question{Market: "A"}, 1, "fees 300000 14, no_signal 100000 12, never_asked 100000"},
+		"on a past day":          {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 2, "fees 600000 10, no_signal 200000 8, never_asked 200000"},
+		"on the day itself":      {coverage.Question{AsOf: registry.DayOf(at.AddDate(0, 0, -14))}, 2, "fees 600000 0, never_asked 400000"},
+		"of one market, earlier": {coverage.Question{Market: "A", AsOf: registry.DayOf(at.AddDate(0, 0, -4))}, 1, "fees 300000 10, no_signal 100000 8, never_asked 100000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := cov.Share(t.Context(), registry.Console(), tt.q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(got.Barriers) != 2 || got.Barriers[0].Code != "fees" || got.Barriers[0].Vendors != tt.vendors || got.Barriers[0].Days == nil || *got.Barriers[0].Days != tt.days {
-				t.Errorf("%+v; want fees of %d vendors for %d days", got.Barriers, tt.vendors, tt.days)
+			var reasons []string
+			for _, b := range got.Barriers {
+				reason := fmt.Sprint(b.Code, " ", b.Vendors)
+				if b.Days != nil {
+					reason += fmt.Sprint(" ", *b.Days)
+				}
+				reasons = append(reasons, reason)
+			}
+			if all := strings.Join(reasons, ", "); all != tt.want || got.Markets != tt.markets {
+				t.Errorf("%d markets, %s; want %d, %s", got.Markets, all, tt.markets, tt.want)
 			}
 		})
 	}
