@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cho40/internal/id"
 	"cho40/internal/postgres/pgtest"
@@ -142,6 +143,48 @@ func TestDuplicates(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	w.whole()
+}
+
+// An account warns from its proposal until it is refused, withdrawn or too late to approve; an approved one for as long as it stands.
+func TestAccountsWarnWhileTheyStand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		do   func(w *world, a registry.Account)
+		want []string
+	}{
+		{"proposed", func(*world, registry.Account) {}, []string{"same-account A-1@VT #/accounts/0"}},
+		{"the last moment of a proposal", func(w *world, _ registry.Account) { w.clock.pass(registry.ProposalLives - time.Microsecond) }, []string{"same-account A-1@VT #/accounts/0"}},
+		{"too late to approve", func(w *world, _ registry.Account) { w.clock.pass(registry.ProposalLives) }, nil},
+		{"refused", func(w *world, a registry.Account) {
+			if _, err := w.reg.Decide(w.Context(), w.manager, registry.Decision{Account: a.ID, ETag: a.ETag(), Decision: "reject", Reason: "x"}); err != nil {
+				w.Fatal(err)
+			}
+		}, nil},
+		{"withdrawn", func(w *world, a registry.Account) { w.withdraws(w.clerk, a) }, nil},
+		{"approved", func(w *world, a registry.Account) { w.approve(a) }, []string{"same-account A-1@VT #/accounts/0"}},
+		{"approved long ago", func(w *world, a registry.Account) {
+			w.approve(a)
+			w.clock.pass(10 * registry.ProposalLives)
+		}, []string{"same-account A-1@VT #/accounts/0"}},
+		{"approved, then another in its place", func(w *world, a registry.Account) {
+			w.approve(a)
+			other := viettel
+			other.Number = "0710000077"
+			w.approve(w.propose("A-1", other))
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tt.do(w, w.stall("A-1", viettel).Accounts[0])
+			in := registry.NewStall{Code: "B-1", Vendor: &registry.NewVendor{Name: "Phan Phước Quý"}, Accounts: []registry.NewAccount{viettel}, Consent: agreed}
+			f, err := w.reg.CheckStall(t.Context(), w.clerk, "VT", in)
+			if got := signs(f.Warnings); err != nil || !slices.Equal(got, append([]string{}, tt.want...)) {
+				t.Errorf("warned %q, want %q; %v", got, tt.want, err)
+			}
+		})
+	}
 }
 
 func clearStall(w *world, code string) error {
