@@ -380,7 +380,11 @@ func (s *Service) run(ctx context.Context, v view, q Trend, group string, by sli
 	b := &pgx.Batch{}
 	today, last := registry.DayOf(now), len(ds)-1
 	var ofNow later[sum]
-	if known == nil && ds[last] == today {
+	switch {
+	case known != nil || ds[last] != today:
+	case v.set.bySums(st, group, nil):
+		st.now = now
+	default:
 		ofNow = sumNow(b, v.set, st, group, by, now)
 	}
 	ofDays := sumOn(b, v.set, st, group, by, ds, known, ofNow)

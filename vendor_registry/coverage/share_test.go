@@ -1086,6 +1086,19 @@ func TestHowLongAPlacardCounts(t *testing.T) {
 			if err != nil || whole.Accepting != tt.accepting || whole.Suspended != tt.suspended || whole.Overdue != tt.overdue {
 				t.Errorf("of the country: accepting %d, suspended %d, overdue %d, %v", whole.Accepting, whole.Suspended, whole.Overdue, err)
 			}
+			for _, q := range []coverage.Question{{}, {By: "province"}, {Market: "VT"}} { // of a day that is not over, a series tells what stands now
+				series, err := m.cov.History(t.Context(), actor("officer", "all"), coverage.Trend{Question: q})
+				if err != nil {
+					t.Fatal(err)
+				}
+				last := series.Points[len(series.Points)-1]
+				if q.By != "" {
+					last = series.Series[0].Points[len(series.Points)-1]
+				}
+				if last.Accepting != tt.accepting || last.Suspended != tt.suspended || last.Overdue != tt.overdue {
+					t.Errorf("a series of %+v ends with %+v", q, last)
+				}
+			}
 			got, err := m.cov.Share(t.Context(), m.clerk, coverage.Question{Market: "VT"})
 			if err != nil {
 				t.Fatal(err)

@@ -161,6 +161,7 @@ type state struct {
 	Closed    bool     // the day's quarter is closed somewhere
 
 	today, began registry.Day // began: the first week of the record, if the way back from today may be the shorter one; zero: it is not tried
+	now          time.Time    // as of which the sums of the provinces tell a day that is not over; zero: days are told as of their end
 }
 
 // state reads it for a question and its view.
@@ -313,17 +314,23 @@ type line struct {
 // names none. known is until when something must have been recorded to count; nil: as the days stand in the record. there are the
 // groups, where they are asked for anyway; nil: they are asked for.
 func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registry.Day, known *time.Time, there later[sum]) later[line] {
-	type step struct {
+	type step struct { // what changed of a group
 		Key string
-		At  int
-		N   []int
+		At  []int // with which day it counts first, each once
+		N   []int // of each of those its columns
 	}
 	last := days[len(days)-1]
 	var steps *[]step
+	ask := func(sql string, args pgx.StrictNamedArgs) {
+		steps = postgres.Ask[step](b, `SELECT s.key, array_agg(s.at) AS at, array_agg(s.n) AS n FROM (`+sql+`) s GROUP BY 1`, args)
+	}
 	switch {
 	case v.bySums(st, group, known):
 		sql, args := v.ofProvinces(group, by, days, nil)
-		steps = postgres.Ask[step](b, sql, args)
+		if !st.now.IsZero() {
+			args["end"] = st.now
+		}
+		ask(sql, args)
 	case len(days) == 1 && (by.split == "" || by.only != nil) && known == nil && !st.began.IsZero() && st.today.Number()-last.Number() < last.Number()-st.began.Number():
 		// What stands now less what came since: fewer days to read.
 		more, keyed := pgx.StrictNamedArgs{"last": last, "today": st.today, "end": st.today.End()}, ``
@@ -335,7 +342,7 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 			days = `market_split_day_delta d WHERE d.market_id = t.market_id` + strings.ReplaceAll(keyed, "%", "d")
 		}
 		where, args := v.where(more)
-		steps = postgres.Ask[step](b, `
+		ask(`
 			WITH pending AS MATERIALIZED (
 				SELECT c.market_id, `+by.named("sum(c.%)")+` FROM vendor_changes c WHERE NOT c.carried AND c.since <= @end AND `+of+` GROUP BY 1
 			)
@@ -344,8 +351,7 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 			LEFT JOIN LATERAL (SELECT `+by.named("sum(d.%)")+` FROM `+days+` AND d.day > @last AND d.day <= @today GROUP BY d.market_id) d ON true
 			WHERE `+where+` GROUP BY 1`, args)
 	default:
-		sql, args := v.ofMarkets(group, by, days, known)
-		steps = postgres.Ask[step](b, sql, args)
+		ask(v.ofMarkets(group, by, days, known))
 	}
 	whole := by.whole(group) || by.only != nil && !by.heads
 	switch {
@@ -365,39 +371,42 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 		if err != nil {
 			return nil, err
 		}
-		byKey := map[string]*line{}
-		var lines []*line
-		entry := func(key string) *line {
-			if byKey[key] == nil {
-				byKey[key] = &line{sum: sum{Key: key}, at: make([][]int, len(days))}
-				lines = append(lines, byKey[key])
+		width := len(registry.Counted)
+		if by.split != "" {
+			width++ // stands
+		}
+		var lines []line
+		byKey := map[string]int{}
+		add := func(key string, markets int) {
+			l := line{sum: sum{Key: key, Markets: markets}, at: make([][]int, len(days))}
+			columns := make([]int, len(days)*width)
+			for d := range l.at {
+				l.at[d], columns = columns[:width:width], columns[width:]
 			}
-			return byKey[key]
+			byKey[key], lines = len(lines), append(lines, l)
 		}
 		for _, g := range found {
-			l := entry(g.Key)
-			l.Markets = g.Markets
+			add(g.Key, g.Markets)
 		}
 		for _, st := range *steps {
-			if whole && byKey[st.Key] == nil { // a province whose days were taken from it again with its last market
-				continue
+			if _, ok := byKey[st.Key]; !ok {
+				if whole { // a province whose days were taken from it again with its last market
+					continue
+				}
+				add(st.Key, 0)
 			}
-			l := entry(st.Key)
-			l.at[st.At] = plus(l.at[st.At], st.N)
+			for i, d := range st.At {
+				copy(lines[byKey[st.Key]].at[d], st.N[i*width:])
+			}
 		}
-		out := make([]line, len(lines))
-		for i, l := range lines {
-			for d := range l.at {
-				switch {
-				case d > 0:
-					l.at[d] = plus(l.at[d-1], l.at[d])
-				case l.at[0] == nil:
-					l.at[0] = make([]int, len(registry.Counted))
+		for _, l := range lines {
+			for d := range l.at[1:] {
+				for i, n := range l.at[d] {
+					l.at[d+1][i] += n
 				}
 			}
-			out[i] = *l
 		}
-		return out, nil
+		return lines, nil
 	}
 }
 
