@@ -291,25 +291,26 @@ func (r Report) points(p *leaflet, scale float64, at, up func(float64) float64) 
 		p.strokes = append(p.strokes, stroke{points: [][2]float64{{x - half, y}, {x + half, y}}, width: 2 * half, colour: leaf})
 	}
 	flush()
-	for _, i := range []int{first, last} {
-		if i < 0 {
-			continue
-		}
+	if last < 0 {
+		return
+	}
+	value := func(i int) text {
 		q := r.Chart.Points[i]
 		t := text{say: spelled(q.Value), face: f.bold, size: 2.9 * scale, x: at(q.At), y: up(*q.Share) + 5*scale, colour: ink}
 		if up(0)-up(*q.Share) < 7*scale {
 			t.y = up(*q.Share) - 2.4*scale
 		}
-		if i == first { // clear of the axis and of the page's edge
-			t.x -= half
-		} else {
-			t.x += half
-			t = t.right()
-		}
-		p.texts = append(p.texts, t)
-		if first == last {
-			break
-		}
+		return t
+	}
+	begins, ends := value(first), value(last)
+	begins.x -= half // clear of the axis
+	ends.x += half   // and of the page's edge
+	ends = ends.right()
+	if first == last || begins.x+begins.width()+1 < ends.x {
+		p.texts = append(p.texts, begins)
+	}
+	if first != last { // always told
+		p.texts = append(p.texts, ends)
 	}
 }
 

@@ -110,6 +110,26 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// Of shares that stand so close that their words would lie upon each other, the last is told.
+func TestSharesSideBySide(t *testing.T) {
+	t.Parallel()
+	for first, told := range map[int]bool{0: true, 11: true, 12: false} {
+		r := quarter()
+		r.Chart.Points = []ReportPoint{r.Chart.Points[first], r.Chart.Points[13]}
+		for i, value := range []string{"41,3 %", "54,7 %"} {
+			r.Chart.Points[i].Value = value
+		}
+		var pdf bytes.Buffer
+		if err := WriteReport(&pdf, r); err != nil {
+			t.Fatal(err)
+		}
+		text := squeeze(string(tool(t, "poppler-utils", "pdftotext", "-raw", file(t, "report.pdf", pdf.Bytes()), "-")))
+		if strings.Contains(text, squeeze("41,3 %")) != told || !strings.Contains(text, squeeze("54,7 %")) {
+			t.Errorf("from week %d: the first is told: %t; %s", first+1, !told, text)
+		}
+	}
+}
+
 // onPaper holds a file to its pages and to what it says, and its ink to what a printer reaches.
 func onPaper(t *testing.T, pdf []byte, pages int, says []string) {
 	t.Helper()
