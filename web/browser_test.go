@@ -85,6 +85,13 @@ func (b *tab) goes(path string) {
 
 func (b *tab) looks(what string) {
 	b.t.Helper()
+	if broken := eval[[]string](b, `[...document.querySelectorAll("main *")].filter(e => {
+			const words = document.createRange();
+			words.selectNodeContents(e);
+			return !e.children.length && /^[−-]?\d[\d.,]*( %)?$/.test(e.textContent.trim()) && new Set([...words.getClientRects()].map(r => Math.round(r.top))).size > 1;
+		}).map(e => e.outerHTML)`); len(broken) > 0 {
+		b.t.Errorf("%s: numbers on more than one line: %q", what, broken)
+	}
 	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 		b.t.Errorf("%s: %d px wider than the screen", what, over)
 	}

@@ -70,6 +70,9 @@ func TestFiguresInABrowser(t *testing.T) {
 			for _, page := range []string{"/coverage", "/coverage?area=92", "/coverage?market=NEAR&every=week", "/targets?market=NEAR", "/figures?market=NEAR", "/campaigns?market=NEAR"} {
 				b.goes(page)
 				b.looks(page)
+				if eval[int](b, `[...document.querySelectorAll(".funnel .num")].map((e, i) => e.textContent = ["3.123.456", "−1.987.654", "7"][i % 3]).length`) > 0 {
+					b.looks(page + ", of a country")
+				}
 			}
 			b.signOut()
 		})
