@@ -533,7 +533,7 @@ func momentOf(ctx context.Context, tx pgx.Tx, m MarketID, p PlacardID, at time.T
 			SELECT greatest(@at::timestamptz, min(e.at), max(e.at) FILTER (WHERE e.kind = 'installed')) AS at FROM event e
 		), look AS (
 			SELECT CASE WHEN (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) = ANY (@from) THEN l.at
-			            ELSE coalesce((SELECT min(e.at) FROM event e WHERE e.at > l.at AND e.state = ANY (@from)), l.at) END AS at
+			            ELSE coalesce((SELECT min(e.at) FROM (SELECT DISTINCT ON (e.at) e.at, e.state FROM event e WHERE e.at > l.at ORDER BY e.at, e.seq DESC) e WHERE e.state = ANY (@from)), l.at) END AS at
 			FROM claimed l
 		)
 		SELECT l.at, (SELECT e.state FROM event e WHERE e.at <= l.at ORDER BY e.at DESC, e.seq DESC LIMIT 1) AS state,

@@ -440,3 +440,30 @@ func TestPublicPlacard(t *testing.T) {
 		t.Errorf("from outside: %v", err)
 	}
 }
+
+// A look that comes in late is taken to the first time at which the placard could be looked at, and stayed so: events of one moment, as a
+// phone that brings home many at once makes them, are one.
+func TestALateLookBeforeTheFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.placard("A-1", viettel)
+	issued := w.clock.now()
+	w.clock.pass(time.Minute)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "handed_over"})
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "suspended"})
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "resumed", Reason: "x"})
+	look := registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload, At: issued.Add(-time.Hour)}
+	_, err := w.reg.RecordPlacard(t.Context(), w.manager, p.Serial.String(), look)
+	isFault(t, err, "placard-state")
+	w.clock.pass(time.Minute)
+	w.record(p.Serial, registry.NewPlacardEvent{Kind: "suspended"})
+	again := w.clock.now()
+	w.clock.pass(time.Minute)
+	if got := w.record(p.Serial, look); got.State != "suspended" {
+		t.Errorf("the placard is %s", got.State)
+	}
+	if at := ask[time.Time](w, `SELECT at FROM placard_events WHERE kind = 'checked'`); !at.Equal(again) {
+		t.Errorf("the look is of %s, want %s", at, again)
+	}
+	w.whole()
+}
