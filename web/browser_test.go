@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"cho40/internal/auth"
 	registry "cho40/vendor_registry"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
@@ -28,26 +30,77 @@ type tab struct {
 	wide bool
 }
 
-// browse starts a browser of its own, width pixels wide: a phone's speaks Vietnamese, a desk's English, so that every walk is made in both.
+// browse opens a profile of its own in a browser, width pixels wide: a phone's speaks Vietnamese, a desk's English, so that every walk is made
+// in both. The browser is shared unless there are options for one: to start one takes longer than many a walk.
 func browse(t testing.TB, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	lang := "vi"
 	if width > 1000 {
 		lang = "en"
 	}
-	// Without the background switches the browser looks for hosts of its maker at each start.
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", lang))
-	options = append(options, more...)
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(alloc)
+	return browseIn(t, lang, base, width, height, more...)
+}
+
+func browseIn(t testing.TB, lang, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
+	t.Helper()
+	var in context.Context
+	var err error
+	if len(more) == 0 {
+		in, err = shared[lang]()
+	} else {
+		var stop func()
+		in, stop, err = start(lang, more...)
+		t.Cleanup(stop)
+	}
+	if err != nil {
+		t.Fatalf("a browser is needed (Debian: apt-get install chromium): %v", err)
+	}
+	ctx, end := chromedp.NewContext(in, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
 	b := &tab{t: t, ctx: ctx, base: base, wide: width > 1000}
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
-		t.Fatalf("a browser is needed (Debian: apt-get install chromium): %v", err)
+		t.Fatal(err)
 	}
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // whatever window is in front
 	return b
+}
+
+// shared are the browsers that tests share, by language.
+var shared = map[string]func() (context.Context, error){
+	"vi": sync.OnceValues(func() (context.Context, error) { return share("vi") }),
+	"en": sync.OnceValues(func() (context.Context, error) { return share("en") }),
+}
+
+// stops end them.
+var stops struct {
+	sync.Mutex
+	all []func()
+}
+
+func share(lang string) (context.Context, error) {
+	ctx, stop, err := start(lang)
+	stops.Lock()
+	defer stops.Unlock()
+	stops.all = append(stops.all, stop)
+	return ctx, err
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, stop := range stops.all {
+		stop()
+	}
+	os.Exit(code)
+}
+
+// start starts a browser.
+func start(lang string, more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
+	// Without the background switches the browser looks for hosts of its maker at each start.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", lang))
+	alloc, free := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
+	ctx, end := chromedp.NewContext(alloc)
+	return ctx, func() { end(); free() }, chromedp.Do(ctx)
 }
 
 // do runs steps, each of which must succeed within half a minute.
@@ -176,7 +229,7 @@ func TestTheMainJobInABrowser(t *testing.T) {
 			}
 			server := httptest.NewServer(w.h)
 			defer server.Close()
-			b := browse(t, server.URL, screen.width, screen.height, chromedp.Flag("accept-lang", screen.lang))
+			b := browseIn(t, screen.lang, server.URL, screen.width, screen.height)
 
 			b.signIn("mai", password)
 			if got := eval[string](b, `document.documentElement.lang`); got != screen.lang {

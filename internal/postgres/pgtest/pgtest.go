@@ -124,11 +124,17 @@ func clone(t testing.TB, template func(context.Context, *pgx.Conn) (string, erro
 	if err != nil {
 		t.Fatalf("tests need a PostgreSQL server: %v\nTEST_DATABASE_URL may name another one.", err)
 	}
-	conn, err := postgres.Connect(ctx, server)
+	conn, err := cloner(ctx, server)
 	if err != nil {
 		t.Fatalf("tests need a PostgreSQL server: %v", err)
 	}
-	defer conn.Close(ctx)
+	defer func() {
+		select {
+		case cloners <- conn:
+		default:
+			conn.Close(ctx)
+		}
+	}()
 	from, err := template(ctx, conn)
 	if err != nil {
 		t.Fatalf("make the template: %v", err)
@@ -136,7 +142,7 @@ func clone(t testing.TB, template func(context.Context, *pgx.Conn) (string, erro
 	name := "t_" + strings.ToLower(rand.Text())
 	sql := "CREATE DATABASE " + name + " TEMPLATE " + from
 	if conn.PgConn().ParameterStatus("server_version") >= "15" {
-		sql += " STRATEGY WAL_LOG" // without the two checkpoints of the other strategy
+		sql += " STRATEGY FILE_COPY" // its two checkpoints cost less than writing every page to the log, where nothing waits for the disk
 	}
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		t.Fatalf("make the test's database: %v", err)
@@ -145,6 +151,20 @@ func clone(t testing.TB, template func(context.Context, *pgx.Conn) (string, erro
 		t.Cleanup(func() { drop(t, server, name) })
 	}
 	return database(server, name)
+}
+
+// cloners are sessions that have cloned: a new one takes a tenth of what a clone takes.
+var cloners = make(chan *pgx.Conn, 4)
+
+func cloner(ctx context.Context, server string) (*pgx.Conn, error) {
+	select {
+	case conn := <-cloners:
+		if !conn.IsClosed() {
+			return conn, nil
+		}
+	default:
+	}
+	return postgres.Connect(ctx, server)
 }
 
 func drop(t testing.TB, server, name string) {
