@@ -207,7 +207,7 @@ type phone struct {
 
 func (f *field) phone(t *testing.T, more ...chromedp.ExecAllocatorOption) *phone {
 	t.Helper()
-	return &phone{browse(t, f.server.URL, 360, 780, more...), t}
+	return &phone{browseAlone(t, "vi", f.server.URL, 360, 780, more...), t}
 }
 
 // until waits for a condition of the page.
@@ -432,7 +432,9 @@ func TestAppWithoutASignal(t *testing.T) {
 	})
 	js[bool](p, `await (await navigator.serviceWorker.getRegistration("/app")).update(); return true`)
 	p.at("#/cards", "details")
-	js[bool](p, `const r = await navigator.serviceWorker.getRegistration("/app"); for (let i = 0; i < 200 && !r.waiting; i++) await new Promise(d => setTimeout(d, 25)); return true`)
+	if !js[bool](p, `const r = await navigator.serviceWorker.getRegistration("/app"); for (let i = 0; i < 1000 && !r.waiting; i++) await new Promise(d => setTimeout(d, 25)); return Boolean(r.waiting)`) {
+		t.Fatal("the new version was not fetched")
+	}
 	eval[bool](p.tab, `(location.hash = "#/") && true`)
 	p.until("it takes over", `document.querySelector("[name=pin]")`)
 	p.opens()

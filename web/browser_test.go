@@ -31,38 +31,46 @@ type tab struct {
 }
 
 // browse opens a profile of its own in a browser, width pixels wide: a phone's speaks Vietnamese, a desk's English, so that every walk is made
-// in both. The browser is shared unless there are options for one: to start one takes longer than many a walk.
-func browse(t testing.TB, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
+// in both. Tests share the browser: to start one takes longer than many a walk.
+func browse(t testing.TB, base string, width, height int64) *tab {
 	t.Helper()
 	lang := "vi"
 	if width > 1000 {
 		lang = "en"
 	}
-	return browseIn(t, lang, base, width, height, more...)
+	return browseIn(t, lang, base, width, height)
 }
 
-func browseIn(t testing.TB, lang, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
+func browseIn(t testing.TB, lang, base string, width, height int64) *tab {
 	t.Helper()
-	var in context.Context
-	var err error
-	if len(more) == 0 {
-		in, err = shared[lang]()
-	} else {
-		var stop func()
-		in, stop, err = start(lang, more...)
-		t.Cleanup(stop)
-	}
+	in, err := shared[lang]()
 	if err != nil {
 		t.Fatalf("a browser is needed (Debian: apt-get install chromium): %v", err)
 	}
 	ctx, end := chromedp.NewContext(in, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
-	b := &tab{t: t, ctx: ctx, base: base, wide: width > 1000}
+	b := opened(t, ctx, base, width, height)
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // whatever window is in front
+	return b
+}
+
+// browseAlone starts a browser for one test. The app wants one: in a profile beside others a new version of its worker never takes over.
+func browseAlone(t testing.TB, lang, base string, width, height int64, more ...chromedp.ExecAllocatorOption) *tab {
+	t.Helper()
+	ctx, stop, err := start(lang, more...)
+	t.Cleanup(stop)
+	if err != nil {
+		t.Fatalf("a browser is needed (Debian: apt-get install chromium): %v", err)
+	}
+	return opened(t, ctx, base, width, height)
+}
+
+func opened(t testing.TB, ctx context.Context, base string, width, height int64) *tab {
+	t.Helper()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		t.Fatal(err)
 	}
-	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // whatever window is in front
-	return b
+	return &tab{t: t, ctx: ctx, base: base, wide: width > 1000}
 }
 
 // shared are the browsers that tests share, by language.

@@ -310,7 +310,12 @@ type visitor struct {
 
 func (g *gallery) visitor(t *testing.T, width, height int64, more ...chromedp.ExecAllocatorOption) *visitor {
 	t.Helper()
-	v := &visitor{tab: browse(t, g.server.URL, width, height, more...), g: g}
+	v := &visitor{g: g}
+	if len(more) == 0 {
+		v.tab = browse(t, g.server.URL, width, height)
+	} else {
+		v.tab = browseAlone(t, "vi", g.server.URL, width, height, more...)
+	}
 	if err := chromedp.Listen(v.ctx, func(ev any) {
 		switch e := ev.(type) {
 		case *network.EventRequestWillBeSent:
