@@ -178,6 +178,37 @@ func (p *placard) add(kind, state, result string, at time.Time) {
 	p.events = append(p.events, event{kind, state, result, at})
 }
 
+// look adds a check, which keeps its time: a newer one stands. It was not before the placard came to be or was hung, and in a state to be looked
+// at. state is the placard's afterwards.
+func (p *placard) look(result, state string, at, now time.Time) {
+	toLook := func(state string) bool { return state == "installed" || state == "suspended" }
+	for i, e := range p.events {
+		if (i == 0 || e.kind == "installed") && e.at.After(at) {
+			at = e.at
+		}
+	}
+	after := func() int { // so many are not later than it
+		n := 0
+		for n < len(p.events) && !p.events[n].at.After(at) {
+			n++
+		}
+		return n
+	}
+	for n := after(); n < len(p.events) && !toLook(p.events[n-1].state); n = after() {
+		at = p.events[n].at
+	}
+	n := after()
+	newer := slices.Clone(p.events[n:])
+	look := event{"checked", state, result, at}
+	if len(newer) > 0 {
+		look.state = p.events[n-1].state
+	}
+	p.events = append(append(p.events[:n:n], look), newer...)
+	if len(newer) > 0 && p.state() != state { // what was seen long ago stops what hangs now
+		p.add(state, state, "", now)
+	}
+}
+
 func (a *account) end(how string, at time.Time) {
 	a.ended = at
 	for _, p := range a.placards {
@@ -799,7 +830,11 @@ func (h *history) record() {
 	if at.IsZero() {
 		at = h.at
 	}
-	p.add(e.Kind, got.State, result, at)
+	if e.Kind == "checked" {
+		p.look(result, got.State, at, h.at)
+	} else {
+		p.add(e.Kind, got.State, result, at)
+	}
 }
 
 // owner is the vendor whose placard it is.
