@@ -322,7 +322,12 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 	last := days[len(days)-1]
 	var steps *[]step
 	ask := func(sql string, args pgx.StrictNamedArgs) {
-		steps = postgres.Ask[step](b, `SELECT s.key, array_agg(s.at) AS at, array_agg(s.n) AS n FROM (`+sql+`) s GROUP BY 1`, args)
+		if len(days) > 1 {
+			sql = `SELECT s.key, array_agg(s.at) AS at, array_agg(s.n) AS n FROM (` + sql + `) s GROUP BY 1`
+		} else {
+			sql = `SELECT s.key, ARRAY[s.at] AS at, s.n FROM (` + sql + `) s`
+		}
+		steps = postgres.Ask[step](b, sql, args)
 	}
 	switch {
 	case v.bySums(st, group, known):
