@@ -450,6 +450,7 @@ func TestALateLookBeforeTheFirst(t *testing.T) {
 	issued := w.clock.now()
 	w.clock.pass(time.Minute)
 	w.record(p.Serial, registry.NewPlacardEvent{Kind: "handed_over"})
+	w.clock.pass(time.Minute)
 	w.record(p.Serial, registry.NewPlacardEvent{Kind: "suspended"})
 	w.record(p.Serial, registry.NewPlacardEvent{Kind: "resumed", Reason: "x"})
 	look := registry.NewPlacardEvent{Kind: "checked", Payload: p.Payload, At: issued.Add(-time.Hour)}

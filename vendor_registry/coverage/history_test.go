@@ -464,6 +464,33 @@ func TestClosingWaitsForWhoCounts(t *testing.T) {
 	}
 }
 
+// What was known earlier today is told of today too, however much came since.
+func TestASeriesOfWhatWasKnown(t *testing.T) {
+	t.Parallel()
+	m := open(t, pgtest.New(t), "VT", "")
+	m.hang(t, "A-1", true)
+	known := m.at
+	m.at = m.at.Add(time.Minute)
+	m.hang(t, "A-2", true)
+	for _, q := range []coverage.Question{{Market: "VT"}, {}, {By: "province"}, {Market: "VT", By: "provider"}} {
+		for until, want := range map[time.Time]int{known: 1, m.at: 2, {}: 2} {
+			q.RecordedUntil = until
+			got, err := m.cov.History(t.Context(), actor("officer", "all"), coverage.Trend{Question: q})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := got.Points[len(got.Points)-1]; last.AsOf != registry.DayOf(m.at) || last.Vendors != want || last.Accepting != want {
+				t.Errorf("%+v: %d of %d on %s, want %d", q, last.Accepting, last.Vendors, last.AsOf, want)
+			}
+			for _, s := range got.Series {
+				if last := s.Points[len(s.Points)-1]; last.Accepting != want && s.Key != "" || q.By == "province" && last.Accepting != want {
+					t.Errorf("%+v, %q: %d, want %d", q, s.Key, last.Accepting, want)
+				}
+			}
+		}
+	}
+}
+
 // A market's past day is what changed up to it, or what stands now less what came since, what falls due later today included.
 func TestAMarketsPastDays(t *testing.T) {
 	t.Parallel()
