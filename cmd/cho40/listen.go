@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cho40/internal/fault"
+	"cho40/internal/postgres"
 	"cho40/internal/transport"
 	"cho40/qrgen"
 	"cho40/web"
@@ -85,7 +86,7 @@ func (c *config) tlsDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return beside(dir, "tls"), nil
+	return filepath.Join(dir, "tls"), postgres.MakeDir(dir)
 }
 
 // ways are the addresses of the service, in the clear and over TLS.

@@ -18,6 +18,7 @@ import (
 	"net/http/cookiejar"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +246,20 @@ func TestServeWarns(t *testing.T) {
 				t.Errorf("it says %s", log)
 			}
 		})
+	}
+}
+
+// A folder that cannot be made is said in both languages by whoever wants it.
+func TestNoFolderToKeepIn(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := program{TB: t, env: append(environment(t, "DATABASE_URL="+pgtest.URL(t)), "CHO40_DATA="+filepath.Join(file, "data"))}
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0", "--tls-local"}, {"audit", "verify"}, {"erasure", "replay"}} {
+		if a := p.run("", args...); a.code == 0 || !regexp.MustCompile(`cho40: .*`+file+`.*\n       .*`+file).MatchString(a.stderr) {
+			t.Errorf("%s: code %d, %s", args, a.code, a.stderr)
+		}
 	}
 }

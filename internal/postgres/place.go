@@ -142,18 +142,23 @@ func (a account) credential() *syscall.Credential {
 }
 
 // MakeDir makes a folder for the embedded server, and for what is kept beside it: whom the server runs as may pass through.
+//
+// Faults: Conflict data-folder, Busy disk-full.
 func MakeDir(dir string) error {
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
 		mode = 0o711
 	}
-	return os.MkdirAll(dir, mode)
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return unusable(dir, err)
+	}
+	return nil
 }
 
 // make makes the folder, through which a may pass.
 func (p place) make(a account) error {
 	if err := MakeDir(p.dir); err != nil {
-		return unusable(p.dir, err)
+		return err
 	}
 	return a.mayPass(p.dir)
 }

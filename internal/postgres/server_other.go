@@ -32,7 +32,14 @@ func (*Server) Stop() error { return nil }
 func DefaultDir() (string, error) { return "", nil }
 
 // MakeDir makes a folder for what is kept beside a database.
-func MakeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
+//
+// Faults: Conflict data-folder.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.New(fault.Conflict, "data-folder", "%s cannot be used: %s. Set CHO40_DATA to another folder.", dir, err)
+	}
+	return nil
+}
 
 // Cache is empty.
 func Cache() string { return "" }
