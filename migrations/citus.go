@@ -36,7 +36,7 @@ var Places = placed(map[Place][]string{
 	// and campaigns go there; and the figures of provinces, which are sums over markets.
 	Reference: {
 		"area_pasts", "area_successions", "areas", "campaign_markets", "campaigns", "market_areas", "markets", "province_day_delta",
-		"province_sums", "province_tracks", "province_week_delta", "providers", "team_markets", "teams",
+		"province_sums", "province_tracks", "province_week_delta", "providers", "team_markets", "teams", "track_markets",
 	},
 	// placard_serials is a claim that must be unique over all markets, and found without one. The feed of stages and what webhooks deliver of
 	// it is one queue of all.

@@ -24,7 +24,8 @@ func (s *Service) KeepCounts(ctx context.Context) (markets int, err error) {
 		UNION SELECT m.id FROM markets m WHERE m.id NOT IN (SELECT n.market_id FROM market_now n)
 		UNION SELECT c.market_id FROM vendor_changes c WHERE NOT c.carried AND c.since <= @now
 		UNION SELECT c.market_id FROM vendor_changes c WHERE c.carried AND NOT c.summed
-		UNION SELECT n.market_id FROM market_now n WHERE n.summed_track <> coalesce(n.track, '-')
+		UNION SELECT n.market_id FROM market_now n WHERE `+SummedElsewhere+`
+		UNION SELECT n.market_id FROM market_now n WHERE `+CountedElsewhere+`
 		UNION SELECT n.market_id FROM market_now n WHERE (n.counted_at`+inZone+`)::date < date_trunc('month', @today::date::timestamp)
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.recorded_at > n.counted_at - @overlap::interval
 		UNION SELECT v.market_id FROM market_now n JOIN visits v ON v.market_id = n.market_id AND v.voided_at > n.counted_at - @overlap::interval

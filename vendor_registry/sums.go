@@ -16,6 +16,13 @@ var Spans = [3]int{1, 7, 91}
 // EveryTrack is the track of province_sums that all others come to.
 const EveryTrack = "*"
 
+// SummedElsewhere says of a row of market_now that its changes are part of the sums of a track where it lies no more, CountedElsewhere that the market is
+// not counted in the track where it lies. They are numbers and no comparisons, of which the planner would expect nearly all to be true.
+const (
+	SummedElsewhere  = `CASE WHEN summed_track <> coalesce(track, '-') THEN 1 ELSE 0 END = 1`
+	CountedElsewhere = `CASE WHEN counted_track = coalesce(track, '-') THEN 0 ELSE 1 END = 1`
+)
+
 // summand is what a market adds to the sums of a track on a day, of the vendors with one provider and one barrier.
 type summand struct {
 	Track             string
@@ -41,8 +48,8 @@ func addSums(table string) string {
 		ON CONFLICT (track, split, span, ends, key) DO UPDATE SET ` + each(withStands, "% = t.% + excluded.%")
 }
 
-// sumUp adds what happened in a market to the sums of its track, and takes all from another one's where it lies elsewhere by now. What is no market has
-// the track -, of which no sums are kept.
+// sumUp adds what happened in a market to the sums of its track, and takes all from another one's where it lies elsewhere by now; so with the market itself
+// and how many a track has. What is no market has the track -, of which nothing is kept.
 func sumUp(ctx context.Context, tx pgx.Tx, m MarketID) error {
 	args := pgx.StrictNamedArgs{"market": m}
 	found, err := postgres.All[summand](ctx, tx, `
@@ -63,10 +70,23 @@ func sumUp(ctx context.Context, tx pgx.Tx, m MarketID) error {
 	if err != nil {
 		return err
 	}
+	moves, err := postgres.All[struct{ Was, Here string }](ctx, tx, `
+		UPDATE market_now n SET summed_track = l.here, counted_track = l.here
+		FROM (SELECT market_id, coalesce(counted_track, '-') AS was, coalesce(track, '-') AS here FROM market_now WHERE market_id = @market) l
+		WHERE n.market_id = @market AND l.market_id = n.market_id AND (n.summed_track IS DISTINCT FROM l.here OR n.counted_track IS DISTINCT FROM l.here)
+		RETURNING l.was, l.here`, args)
+	if err != nil {
+		return err
+	}
 	b := &pgx.Batch{}
-	b.Queue(`UPDATE market_now SET summed_track = coalesce(track, '-') WHERE market_id = @market AND summed_track IS DISTINCT FROM coalesce(track, '-')`, args)
 	if len(found) > 0 {
 		queueSums(b, found)
+	}
+	for _, m := range moves {
+		b.Queue(`
+			INSERT INTO track_markets AS t (track, markets)
+			SELECT track, sum(n) FROM (VALUES (@was::text, -1), (@here::text, 1)) x (track, n) WHERE track <> '-' GROUP BY 1 HAVING sum(n) <> 0 ORDER BY 1
+			ON CONFLICT (track) DO UPDATE SET markets = t.markets + excluded.markets`, pgx.StrictNamedArgs{"was": m.Was, "here": m.Here})
 	}
 	return tx.SendBatch(ctx, b).Close()
 }
@@ -96,7 +116,10 @@ var summedChanges = `(
 // sumsNamed is how many rows of sums CheckSums names at most.
 const sumsNamed = 1000
 
-// CheckSums compares the sums of all provinces with the changes of vendors that they are made of, and, when mend is set, makes them anew where they differ. It
+// countedMarkets is how many markets are counted for each track.
+const countedMarkets = `SELECT counted_track AS track, count(*)::int AS markets FROM market_now WHERE counted_track <> '-' GROUP BY 1`
+
+// CheckSums compares the sums of all provinces with the changes of vendors that they are made of, and how many markets they have with the markets, and, when mend is set, makes them anew where they differ. It
 // names the first thousand rows that do. For the console: it reads the whole record.
 func (s *Service) CheckSums(ctx context.Context, mend bool) ([]Miscount, error) {
 	var found []Miscount
@@ -104,7 +127,7 @@ func (s *Service) CheckSums(ctx context.Context, mend bool) ([]Miscount, error) 
 		b := &pgx.Batch{}
 		b.Queue(`SET LOCAL statement_timeout = '30min'`)
 		if mend { // nobody adds meanwhile
-			b.Queue(`LOCK TABLE province_sums IN SHARE ROW EXCLUSIVE MODE`)
+			b.Queue(`LOCK TABLE province_sums, track_markets IN SHARE ROW EXCLUSIVE MODE`)
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
@@ -116,6 +139,8 @@ func (s *Service) CheckSums(ctx context.Context, mend bool) ([]Miscount, error) 
 		b = &pgx.Batch{}
 		b.Queue(`DELETE FROM province_sums`)
 		b.Queue(addSums(summedChanges), pgx.StrictNamedArgs{"spans": Spans[:]})
+		b.Queue(`DELETE FROM track_markets`)
+		b.Queue(`INSERT INTO track_markets (track, markets) ` + countedMarkets)
 		return tx.SendBatch(ctx, b).Close()
 	})
 	if err != nil {
@@ -138,8 +163,15 @@ func missums(ctx context.Context, tx pgx.Tx) ([]Miscount, error) {
 		GROUP BY 1, 2, 3, 4, 5 HAVING (`+each(withStands, "sum(%)")+`) <> (`+each(withStands, "sum(of_%)")+`) ORDER BY 1, 2, 3, 4, 5 LIMIT @named`,
 		pgx.StrictNamedArgs{"spans": Spans[:], "named": sumsNamed})
 	var found []Miscount
+	if err != nil {
+		return nil, err
+	}
 	for _, d := range differ {
 		found = append(found, Miscount{Track: d.Track}.each(d.Split, d.Key, fmt.Sprintf(" in %d days to %s", d.Span, d.Ends), d.Holds, d.Changes)...)
 	}
-	return found, err
+	counts, err := postgres.All[Miscount](ctx, tx, `
+		SELECT '' AS market, track, 'markets' AS figure, sum(holds)::int AS counter, sum(markets)::int AS facts
+		FROM (SELECT track, markets, 0 AS holds FROM (`+countedMarkets+`) c UNION ALL SELECT track, 0, markets FROM track_markets) x
+		GROUP BY 2 HAVING sum(holds) <> sum(markets) ORDER BY 2`, nil)
+	return append(found, counts...), err
 }

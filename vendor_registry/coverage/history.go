@@ -148,7 +148,9 @@ func (s *Service) history(ctx context.Context, by registry.Actor, q Trend, age t
 	for i := range ds {
 		total.at[i] = make([]int, len(registry.Counted))
 		for _, l := range lines {
-			total.at[i] = plus(total.at[i], l.at[i])
+			for c, n := range l.at[i][:len(registry.Counted)] {
+				total.at[i][c] += n
+			}
 		}
 	}
 	known, err := s.knownOn(ctx, v, q, ds, now)
@@ -405,7 +407,12 @@ func (s *Service) knownOn(ctx context.Context, v view, q Trend, ds []registry.Da
 	if err != nil || !slices.ContainsFunc(reports, func(of []string) bool { return len(v.known(of)) > 0 }) {
 		return nil, err
 	}
-	lines, err := s.lines(ctx, v, q, "", slice{split: "provider", heads: true}, ds, now)
+	var ever []string
+	for _, of := range reports {
+		ever = append(ever, v.known(of)...)
+	}
+	slices.Sort(ever)
+	lines, err := s.lines(ctx, v, q, "", slice{split: "provider", among: slices.Compact(ever), heads: true}, ds, now)
 	if err != nil {
 		return nil, err
 	}

@@ -312,6 +312,10 @@ func TestMiscounts(t *testing.T) {
 		`DELETE FROM province_sums WHERE span = 91`,
 		`INSERT INTO province_sums (track, split, span, ends, key, vendors) VALUES ('', 'barrier', 7, '2026-03-08', 'fees', 2)`,
 		`UPDATE vendor_changes SET summed = false WHERE summed`,
+		`UPDATE track_markets SET markets = markets + 1`,
+		`DELETE FROM track_markets`,
+		`INSERT INTO track_markets (track, markets) VALUES ('nowhere', 2)`,
+		`UPDATE market_now SET counted_track = '-'`,
 	} {
 		if _, err := m.db.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -342,7 +346,7 @@ func TestMiscounts(t *testing.T) {
 			if wrong, err = m.reg.CheckSums(t.Context(), false); err != nil || len(wrong) > 0 {
 				t.Errorf("after %s and mending, kept %v: %+v, %v", sql, kept, wrong, err)
 			}
-			if got, err := m.cov.Share(t.Context(), actor("officer", "all"), coverage.Question{By: "provider"}); err != nil || len(got.Split) != 1 || got.Split[0].Vendors != 2 || got.Split[0].Accepting != 1 || len(got.Barriers) != 1 || got.Barriers[0].Code != "never_asked" {
+			if got, err := m.cov.Share(t.Context(), actor("officer", "all"), coverage.Question{By: "provider"}); err != nil || got.Markets != 1 || len(got.Split) != 1 || got.Split[0].Vendors != 2 || got.Split[0].Accepting != 1 || len(got.Barriers) != 1 || got.Barriers[0].Code != "never_asked" {
 				t.Errorf("after %s and mending, kept %v, of the country: %+v, %v", sql, kept, got, err)
 			}
 		}

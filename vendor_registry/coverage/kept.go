@@ -145,13 +145,13 @@ func keptSQL(past, back, narrowed bool) string {
 // askSums asks for what whole provinces or the country come to now: the longest spans, whatever they end on, and what is in none yet.
 func (v set) askSums(b *pgx.Batch, markets bool, now time.Time) *[]kept {
 	lies, args := v.lies("")
-	tracks, lying, counted := lies, `JOIN tracks t ON t.track = n.track`, `track = ANY (ARRAY(SELECT track FROM tracks))`
+	tracks, lying := lies, `JOIN tracks t ON t.track = n.track`
 	if v.wanted == nil && v.all() {
-		tracks, args = `SELECT '`+registry.EveryTrack+`' AS track`, pgx.StrictNamedArgs{}
-		lying, counted = `WHERE n.track IS NOT NULL`, `track IS NOT NULL`
+		tracks, lying, args = `SELECT '`+registry.EveryTrack+`' AS track`, `WHERE n.track <> '-'`, pgx.StrictNamedArgs{}
 	}
-	if !markets {
-		counted = `false`
+	counted := `0`
+	if markets {
+		counted = `(WITH uncounted AS MATERIALIZED (` + uncounted + `) SELECT sum(n.markets) FROM ` + ofTracks + ` n ` + lying + `)`
 	}
 	args["now"] = now
 	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.
@@ -161,8 +161,8 @@ func (v set) askSums(b *pgx.Batch, markets bool, now time.Time) *[]kept {
 		), named AS MATERIALIZED (
 			SELECT n.market_id FROM (SELECT market_id, track FROM market_now WHERE market_id = ANY (ARRAY(SELECT market_id FROM pending))) n `+lying+`
 		)
-		SELECT split, key, sum(markets)::int AS markets, ARRAY[`+each("sum(x.%)", "stands")+`]::bigint[] AS n
-		FROM (SELECT '' AS split, '' AS key, count(*)::int AS markets, `+each("0::int AS %")+`, 0::bigint AS stands FROM market_now WHERE `+counted+`
+		SELECT split, key, coalesce(sum(markets), 0)::int AS markets, ARRAY[`+each("sum(x.%)", "stands")+`]::bigint[] AS n
+		FROM (SELECT '' AS split, '' AS key, `+counted+` AS markets, `+each("0::int AS %")+`, 0::bigint AS stands
 		      UNION ALL SELECT d.split, d.key, 0, `+each("d.%", "stands")+` FROM tracks t JOIN province_sums d ON d.track = t.track
 		                WHERE d.split = ANY ('{"",provider,barrier}') AND d.span = `+strconv.Itoa(registry.Spans[2])+`
 		      UNION ALL SELECT k.split, k.key, 0, `+each("c.%", "stands")+` FROM named n JOIN pending c ON c.market_id = n.market_id

@@ -120,9 +120,18 @@ var quoted = map[string]string{"provider": `'provider'`, "barrier": `'barrier'`}
 // slice narrows a sum to vendors with one of some providers or barriers, or goes by them where group is split.
 type slice struct {
 	split string   // provider, barrier; empty: all vendors
-	only  []string // keys; nil: each on its own
+	only  []string // keys, together; nil: each on its own
+	among []string // which keys are wanted, each on its own; nil: all
 	heads bool     // nothing is wanted but how many vendors there are
 	bare  bool     // how many markets there are is not wanted
+}
+
+// keys are those that are wanted; nil: all.
+func (by slice) keys() []string {
+	if by.only != nil {
+		return by.only
+	}
+	return by.among
 }
 
 // few reports whether nothing is wanted but how many vendors there are and, of barriers, since when they stand.
@@ -187,8 +196,7 @@ func (v view) askState(b *pgx.Batch, q Question) later[state] {
 	if known := knownUntil(q); known != nil {
 		args["known"] = known.UTC().Format(time.RFC3339Nano)
 	}
-	// Of moved ones an EXISTS would read every market, since the planner takes nearly all for moved; counting them goes by the index of those that are.
-	moved, provinces := `(SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) > 0`, `NOT EXISTS (SELECT 1 FROM areas WHERE code = ANY (@units) AND level <> 1)`
+	moved, provinces := `EXISTS (SELECT 1 FROM market_now WHERE `+registry.SummedElsewhere+`)`, `NOT EXISTS (SELECT 1 FROM areas WHERE code = ANY (@units) AND level <> 1)`
 	if q.Market != "" { // is in no sum
 		moved, provinces = `false`, `false`
 		delete(args, "units")
@@ -248,8 +256,9 @@ func sumNow(b *pgx.Batch, v set, st state, group string, by slice, now time.Time
 		first := map[string]string{"": `1`, "market": `1`, "commune": `min(n.code)`, "province": `n.key = '', n.key`}[group]
 		if by.only == nil {
 			key, first = "n.key", "min(n.code)"
-		} else {
-			more["only"], narrowed = by.only, ` AND n.key = ANY (@only)`
+		}
+		if keys := by.keys(); keys != nil {
+			more["keys"], narrowed = keys, ` AND n.key = ANY (@keys)`
 		}
 		where, args := v.where(more)
 		// Each market's are looked up on their own: joined with them all, the planner would read those of the whole country.
@@ -292,16 +301,17 @@ func (v set) lies(group string) (string, pgx.StrictNamedArgs) {
 	return `SELECT t.track, ` + key + ` AS key FROM province_tracks t WHERE t.since <= @map AND @map < t.until` + narrowed, args
 }
 
+// uncounted are the markets that are counted for no track yet, or for one where they lie no more; ofTracks is how many each track has with them.
+const (
+	uncounted = `SELECT track, counted_track FROM market_now WHERE ` + registry.CountedElsewhere
+	ofTracks  = `(SELECT track, markets FROM track_markets UNION ALL SELECT track, 1 FROM uncounted UNION ALL SELECT counted_track, -1 FROM uncounted)`
+)
+
 // counted is the statement for how many markets each group of such a set has.
 func (v set) counted(group string) (string, pgx.StrictNamedArgs) {
 	lies, args := v.lies(group)
-	narrowed := `track = ANY (ARRAY(SELECT track FROM lies))`
-	if v.wanted == nil && v.all() {
-		narrowed = `track IS NOT NULL`
-	}
-	return `WITH lies AS MATERIALIZED (` + lies + `)
-		SELECT t.key, sum(n.markets)::int AS markets
-		FROM (SELECT track, count(*) AS markets FROM market_now WHERE ` + narrowed + ` GROUP BY 1) n JOIN lies t ON t.track = n.track GROUP BY 1`, args
+	return `WITH lies AS MATERIALIZED (` + lies + `), uncounted AS MATERIALIZED (` + uncounted + `)
+		SELECT t.key, sum(n.markets)::int AS markets FROM ` + ofTracks + ` n JOIN lies t ON t.track = n.track GROUP BY 1 HAVING sum(n.markets) > 0`, args
 }
 
 // line is the figures of a group at the end of each of some days.
@@ -323,7 +333,8 @@ func sumOn(b *pgx.Batch, v set, st state, group string, by slice, days []registr
 	var steps *[]step
 	ask := func(sql string, args pgx.StrictNamedArgs) {
 		if len(days) > 1 {
-			sql = `SELECT s.key, array_agg(s.at) AS at, array_agg(s.n) AS n FROM (` + sql + `) s GROUP BY 1`
+			// On their own: put into one statement, the planner sorts them twice.
+			sql = `WITH steps AS MATERIALIZED (` + sql + `) SELECT s.key, array_agg(s.at) AS at, array_agg(s.n) AS n FROM steps s GROUP BY 1`
 		} else {
 			sql = `SELECT s.key, ARRAY[s.at] AS at, s.n FROM (` + sql + `) s`
 		}
@@ -432,12 +443,15 @@ func (v set) ofMarkets(group string, by slice, days []registry.Day, known *time.
 			source += ` AND ` + inner + ` <> ''`
 		}
 	}
+	if keys := by.keys(); keys != nil {
+		more["keys"] = keys
+		source, narrowed = source+` AND `+inner+` = ANY (@keys)`, ` AND d.key = ANY (@keys)`
+	}
 	switch {
 	case by.split != "" && by.only == nil:
 		key = "d.key"
 	case by.split != "":
-		more["only"] = by.only
-		source, inner, narrowed = source+` AND `+inner+` = ANY (@only)`, `''`, ` AND d.key = ANY (@only)`
+		inner = `''`
 	}
 	where, args := v.where(more)
 	if v.market == nil && v.wanted == nil && by.split != "" && known == nil { // few rows of many markets
@@ -479,11 +493,11 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 	if by.split != "" {
 		split, ofChange = quoted[by.split], ` AND `+keyOf[by.split]+` <> ''`
 	}
-	switch {
-	case by.only != nil:
-		args["only"] = by.only
-		narrowed, ofChange = ` AND d.key = ANY (@only)`, ` AND `+keyOf[by.split]+` = ANY (@only)`
-	case by.split != "":
+	if keys := by.keys(); keys != nil {
+		args["keys"] = keys
+		narrowed, ofChange = ` AND d.key = ANY (@keys)`, ` AND `+keyOf[by.split]+` = ANY (@keys)`
+	}
+	if by.split != "" && by.only == nil {
 		key, keyed = `d.key`, `d.key, `
 	}
 	// spans are the rows of sums, each with its track.
@@ -494,11 +508,14 @@ func (v set) ofProvinces(group string, by slice, days []registry.Day, until *tim
 		}
 		return strings.Join(parts, " UNION ALL ")
 	}
-	// Of all provinces a day is read by day, and added up before it is asked in which province each track lies; of one, or for many days, track by track.
+	// Of all provinces they are read by day, and of a single one added up before it is asked in which province each track lies; of one province, track by track.
 	var sums string
-	if group == "province" && v.wanted == nil && v.all() && len(days) == 1 {
+	switch {
+	case group == "province" && v.wanted == nil && v.all() && len(days) == 1:
 		sums = `(SELECT d.track, ` + keyed + at + `, ` + by.named("sum(d.%)") + ` FROM (` + spans("") + `) d GROUP BY d.track, ` + keyed + `at) d JOIN lies t ON t.track = d.track`
-	} else {
+	case group == "province" && v.wanted == nil && v.all():
+		sums = `(SELECT d.track, ` + keyed + at + `, ` + by.named("d.%") + ` FROM (` + spans("") + `) d) d JOIN lies t ON t.track = d.track`
+	default:
 		sums = `lies t CROSS JOIN LATERAL (SELECT ` + keyed + at + `, ` + by.named("d.%") + ` FROM (` + spans("d.track = t.track AND ") + `) d) d`
 	}
 	// How many changes wait the planner takes for far more than do, so their markets are named to it: it would read them all.

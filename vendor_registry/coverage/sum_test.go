@@ -147,7 +147,7 @@ func TestSumsOfAnyHistory(t *testing.T) {
 		if kept {
 			any.keepCounts()
 			var waits int
-			err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM market_now WHERE summed_track <> coalesce(track, '-')) + (SELECT count(*) FROM vendor_changes WHERE carried AND NOT summed)`).Scan(&waits)
+			err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM market_now WHERE `+registry.SummedElsewhere+`) + (SELECT count(*) FROM vendor_changes WHERE carried AND NOT summed)`).Scan(&waits)
 			if any.must(err); waits != 0 {
 				r.Fatalf("%d markets and changes wait although somebody kept the counters", waits)
 			}

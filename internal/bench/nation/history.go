@@ -91,7 +91,7 @@ func Remember(ctx context.Context, db *pgxpool.Pool, now time.Time, said func(fo
 		return err
 	}
 	said("sums of the provinces")
-	if _, err := conn.Exec(ctx, `UPDATE market_now SET summed_track = coalesce(track, '-')`); err != nil {
+	if _, err := conn.Exec(ctx, `UPDATE market_now SET summed_track = coalesce(track, '-'), counted_track = coalesce(track, '-')`); err != nil {
 		return err
 	}
 	if _, err := reg.CheckSums(ctx, true); err != nil {
