@@ -329,6 +329,67 @@ func TestSumsOfWhatWasCountedBefore(t *testing.T) {
 	}
 }
 
+// How many markets there are is right while a new one, or one that the release before this placed, is counted for no track yet, and after it is.
+func TestMarketsCountedLate(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := registry.New(db, time.Now).LoadAreas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, db, "VT", "31321")
+	m.hang(t, "A-1", true)
+	check := func(when, want string) {
+		t.Helper()
+		var got []int
+		for _, q := range []coverage.Question{{}, {By: "province"}, {By: "provider"}, {Area: "92"}, {Area: "92", AsOf: registry.DayOf(m.at).Plus(-3)}, {Area: "01"}} {
+			s, err := m.cov.Share(t.Context(), actor("officer", "all"), q)
+			if err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+			got = append(got, s.Markets)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: %d, want %s", when, got, want)
+		}
+	}
+	keep := func() {
+		t.Helper()
+		if _, err := m.reg.KeepCounts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var waits int
+		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM market_now WHERE `+registry.CountedElsewhere).Scan(&waits); err != nil || waits > 0 {
+			t.Errorf("%d markets wait to be counted, %v", waits, err)
+		}
+		if wrong, err := m.reg.CheckSums(t.Context(), false); err != nil || len(wrong) > 0 {
+			t.Errorf("%+v, %v", wrong, err)
+		}
+	}
+	const one, two = "[1 1 1 1 1 0]", "[2 2 2 2 2 0]"
+	check("new", one)
+	keep()
+	check("kept", one)
+	if _, err := m.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "NG", Name: "Ngã Bảy", Area: "31321"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.reg.AddMarket(t.Context(), registry.Console(), registry.NewMarket{Code: "BC", Name: "Bưu cục", Area: "31321", Site: registry.Desk}); err != nil {
+		t.Fatal(err)
+	}
+	check("with a second and a desk", two)
+	keep()
+	check("with a second, kept", two)
+	// As the release before this one leaves it: in the sums, counted nowhere.
+	if _, err := db.Exec(t.Context(), `UPDATE market_now SET counted_track = NULL`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `DELETE FROM track_markets`); err != nil {
+		t.Fatal(err)
+	}
+	check("of the release before", two)
+	keep()
+	check("of the release before, kept", two)
+}
+
 // What comes late of a quarter that is closed counts on the first day after it, also before it is in the sums.
 func TestSumsOfAClosedQuarter(t *testing.T) {
 	t.Parallel()

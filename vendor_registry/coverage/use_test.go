@@ -56,12 +56,22 @@ func TestUsed(t *testing.T) {
 			t.Errorf("%v of the market as a part, %d of it", part.Used, used)
 		}
 		// A series ends with the figure.
-		h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: q, From: got.AsOf.Plus(-60)})
+		h, err := m.cov.History(t.Context(), m.clerk, coverage.Trend{Question: q, From: got.AsOf.Plus(-140)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if last := h.Points[len(h.Points)-1]; last.AsOf != got.AsOf || (last.Used == nil) != (used < 0) || last.Used != nil && *last.Used != used {
 			t.Errorf("the series ends with %+v, the figure is %d", last, used)
+		}
+		for _, p := range h.Points {
+			q.AsOf = p.AsOf
+			of, err := m.cov.Share(t.Context(), m.clerk, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (p.Used == nil) != (of.Used.Numerator == nil) || p.Used != nil && *p.Used != *of.Used.Numerator {
+				t.Errorf("the series says %+v, the day %+v", p, of.Used)
+			}
 		}
 		return used, *got.Used.Known
 	}
@@ -108,6 +118,10 @@ func TestUsed(t *testing.T) {
 	tell(other, "viettel_money", "provider-not-found", on(3))
 	tell(other, "momo", "account-not-found", on(3))
 	tell(m.manager, "viettel_money", "not-allowed", on(3))
+	if _, err := m.reg.Confirm(t.Context(), other, registry.NewConfirmations{Provider: "momo", Days: []registry.Day{registry.DayOf(m.at).Plus(-1)}}); err != nil {
+		t.Fatal(err)
+	}
+	check("only another reports by now", registry.Day{}, -1, 0)
 	tell(wallet, "viettel_money", "confirmation-invalid", registry.ConfirmedUse{Day: registry.DayOf(m.at).Plus(1), Payments: 1})
 	tell(wallet, "viettel_money", "confirmation-invalid", registry.ConfirmedUse{Day: start, Payments: 0})
 	tell(wallet, "viettel_money", "confirmation-invalid", on(3), on(3))
