@@ -251,10 +251,14 @@ func (w *world) contents(but ...string) map[string]string {
 		w.Fatal(err)
 	}
 	got := map[string]string{}
+	tables = slices.DeleteFunc(tables, func(table string) bool { return slices.Contains(but, table) })
+	slices.Sort(tables)
+	var each []string
 	for _, table := range tables {
-		if !slices.Contains(but, table) {
-			got[table] = ask[string](w, `SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM `+pgx.Identifier{table}.Sanitize()+` t`)
-		}
+		each = append(each, `(SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM `+pgx.Identifier{table}.Sanitize()+` t)`)
+	}
+	for i, of := range ask[[]string](w, `SELECT ARRAY[`+strings.Join(each, ", ")+`]`) {
+		got[tables[i]] = of
 	}
 	return got
 }

@@ -1,5 +1,7 @@
 // Package pgtest gives every test a PostgreSQL database of its own, with the schema in it.
 //
+// What New gave one test is emptied and lent to the next.
+//
 // The databases are clones of a template named after the migrations, on one throwaway server for all packages that a
 // `go test` runs: whichever comes first starts it, and it ends with that command (see StartThrowaway). TEST_DATABASE_URL, a role with
 // CREATEDB, uses another server, on which what a test made is dropped again; only the newest template stays. CITUS_TEST_URL has them laid out over
@@ -33,6 +35,9 @@ const patience = 2 * time.Minute
 // New is a pool on a database of t's own, as the service has one: it owns nothing. It is closed when t ends.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
+	if lends() {
+		return lend(t)
+	}
 	return open(t, URL(t))
 }
 
@@ -95,6 +100,7 @@ func Owner(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 // OwnerURL is the owner's address of a database whose address for the service URL gave.
 func OwnerURL(service string) string {
 	if owner, ok := owners.Load(service); ok {
+		entered.Store(service, true)
 		return owner.(string)
 	}
 	return service
@@ -102,6 +108,9 @@ func OwnerURL(service string) string {
 
 // owners are the owners' addresses by the service's, of databases where the service has a role of its own.
 var owners sync.Map
+
+// entered are the services' addresses of databases that a test has let the owner into.
+var entered sync.Map
 
 // forService is the service's address of a database whose owner's this is.
 func forService(owner string) string {
