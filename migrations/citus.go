@@ -42,7 +42,7 @@ var Places = placed(map[Place][]string{
 	// it is one queue of all.
 	Local: {
 		"account_stages", "card_reads", "doors", "feed_heads", "figure_withdrawals", "grants", "hamlets", "idempotency", "job_runs", "keys", "links", "pack_seeds", "people", "phones",
-		"placard_serials", "recovery_codes", "reported_figures", "rounding_keys", "schema_migrations",
+		"placard_serials", "recovery_codes", "reported_figures", "request_rates", "rounding_keys", "schema_migrations",
 		"sessions", "set_up_links", "sign_in_failures", "stage_changes", "statements", "targets", "team_members", "trainings", "use_reports", "webhook_deliveries",
 		"webhooks",
 	},

@@ -193,6 +193,7 @@ var Inventory = []Inventoried{
 	{"links", "one-time links for a first password", seenNobody, "48 hours", of("staff", "person_id", "whose, by id"), others("hash expires_at used_at")},
 	{"doors", "sign-ins whose code is still owed", seenNobody, "5 minutes", of("staff", "person_id", "whose, by id"), others("hash expires_at tries")},
 	{"set_up_links", "the link for the first administrator", seenNobody, "48 hours", nil, others("hash expires_at used_at")},
+	{"request_rates", "how much somebody may still ask of all processes together", seenNobody, "two minutes", of("staff", "who", "hash of the person, the key or the address"), others("until")},
 	{"sign_in_failures", "the brake on guessing", seenNobody, "24 hours", of("staff", "subject", "hash of the name or of the address"), others("at")},
 	{"markets", "the market, which is no person", "everybody in scope; the number to call is printed on placards", "for good, corrected by the board",
 		of("staff", "call", "whom a shopper calls", "contact_name", "whom to ask at the board", "contact_phone", "their phone"),

@@ -13,7 +13,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -21,17 +20,9 @@ import (
 	"cho40/internal/postgres"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 )
 
 const retryBusy = 2 * time.Second
-
-// Requests a minute (SECURITY section 8).
-const (
-	publicRate = 30
-	personRate = 300
-	keyRate    = 600
-)
 
 // observe numbers each request and logs it by route template: never a path, a name or a number.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
@@ -156,53 +147,6 @@ func crossSite() echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
-}
-
-// rates counts requests per actor or address in memory; each process counts for itself.
-type rates struct {
-	mu    sync.Mutex
-	now   func() time.Time
-	key   int
-	seen  map[string]*limit
-	swept time.Time
-}
-
-type limit struct {
-	*rate.Limiter
-	last time.Time
-}
-
-func newRates(now func() time.Time, key int) *rates {
-	if key == 0 {
-		key = keyRate
-	}
-	return &rates{now: now, key: key, seen: map[string]*limit{}, swept: now()}
-}
-
-// allow takes one request of a minute's allowance, which may be used at once.
-func (r *rates) allow(who string, perMinute int) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.now()
-	if now.Sub(r.swept) > time.Minute {
-		for k, l := range r.seen {
-			if now.Sub(l.last) > 2*time.Minute {
-				delete(r.seen, k)
-			}
-		}
-		r.swept = now
-	}
-	l, ok := r.seen[who]
-	if !ok {
-		l = &limit{Limiter: rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)}
-		r.seen[who] = l
-	}
-	l.last = now
-	if l.AllowN(now, 1) {
-		return nil
-	}
-	return fault.New(fault.TooMany, "too-many-requests", "These are more than %d requests in a minute. Wait a little.", perMinute).
-		After(time.Duration(float64(time.Minute) / float64(perMinute)))
 }
 
 // public bounds what an address may ask without signing in.

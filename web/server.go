@@ -30,7 +30,8 @@ type Config struct {
 	DB      *pgxpool.Pool
 	Now     func() time.Time
 	Log     *slog.Logger
-	KeyRate int // requests a minute for a program's key; 0: 600
+	KeyRate int    // requests a minute for a program's key; 0: 600
+	Rates   *Rates // shared with other processes; nil: this one counts for itself
 
 	Proxies []netip.Prefix              // whose X-Forwarded-For and X-Forwarded-Proto count
 	Public  *url.URL                    // where people open the service; nil: under whatever name they like
@@ -56,7 +57,8 @@ type Server struct {
 	coverage  *coverage.Service
 	fieldwork *fieldwork.Service
 	auth      *auth.Service
-	rates     *rates
+	rates     *Rates
+	keyRate   int          // requests a minute for a program's key
 	forgot    atomic.Int64 // when answers of old keys were deleted last, in nanoseconds
 	pages     *pages
 	shell     shell         // of the phone's app
@@ -73,7 +75,7 @@ type Server struct {
 // Handler is the whole service as an http.Handler.
 func Handler(c Config) http.Handler {
 	s := &Server{db: c.DB, now: c.Now, log: c.Log, registry: registry.New(c.DB, c.Now), coverage: coverage.New(c.DB, c.Now).From(c.Replica),
-		auth: auth.New(c.DB, c.Now), rates: newRates(c.Now, c.KeyRate), pages: parsed(), shell: shelled(), exports: make(chan struct{}, exportsAtOnce),
+		auth: auth.New(c.DB, c.Now), rates: cmp.Or(c.Rates, NewRates(c.Now)), keyRate: cmp.Or(c.KeyRate, keyRate), pages: parsed(), shell: shelled(), exports: make(chan struct{}, exportsAtOnce),
 		reach: reach{c.Proxies, c.Public}, https: cmp.Or(c.HTTPS, httpsFor), meter: newMeter(c.Metrics), erased: c.Erased, points: c.Checkpoints, loopback: c.Loopback, within: cmp.Or(c.Within, answerWithin)}
 	s.fieldwork = fieldwork.New(c.DB, s.registry)
 	e := s.door()

@@ -70,7 +70,7 @@ func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 				return unauthenticated()
 			}
 			if by.Actor, err = s.auth.KeyActor(ctx, key, id); err == nil {
-				perMinute = s.rates.key
+				perMinute = s.keyRate
 			}
 		} else {
 			token := sessionToken(c)

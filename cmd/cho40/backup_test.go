@@ -125,6 +125,26 @@ func TestOneLeads(t *testing.T) {
 			t.Errorf("%s on the public address: %v, %v", path, res, err)
 		}
 	}
+	// Who has asked one of them as often as one may is soon refused by the other as well, long before they asked it as often.
+	refused := func(s *service) bool {
+		res, err := http.Get(s.url + "/api/v1/session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode == http.StatusTooManyRequests
+	}
+	for n := 0; !refused(first); n++ {
+		if n == 60 {
+			t.Fatal("a stranger may ask for ever")
+		}
+	}
+	for n := 0; !refused(second); n++ {
+		if n == 20 {
+			t.Fatal("the second process does not hear of what the first let through")
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
 	first.stop()
 	eventually("the second leads", func() bool { return leads(second) })
 	second.stop()

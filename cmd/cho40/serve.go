@@ -95,7 +95,7 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 		}
 	}
 	checkpoints, noCheckpoints := a.checkpoints()
-	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Proxies: proxies, Public: public, Checkpoints: checkpoints, Loopback: s.Loopback}
+	settings := web.Config{DB: a.db, Now: time.Now, Log: log, KeyRate: s.KeyRate, Rates: web.NewRates(time.Now), Proxies: proxies, Public: public, Checkpoints: checkpoints, Loopback: s.Loopback}
 	if c.ReplicaURL != "" {
 		if settings.Replica, err = postgres.OpenReplica(ctx, c.ReplicaURL, a.db); err != nil {
 			return err
@@ -138,7 +138,8 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 	for _, begin := range running.begin {
 		go func() { failed <- begin() }()
 	}
-	go keepProviders(ctx, a.registry.LoadProviders, log)
+	go repeat(ctx, providersEvery, "providers not loaded", a.registry.LoadProviders, log)
+	go repeat(ctx, web.ShareEvery, "rates of requests not shared", func(ctx context.Context) error { return settings.Rates.Share(ctx, a.db) }, log)
 	jobs := []job{{"proposals", proposalsEvery, func(ctx context.Context) error { _, err := a.registry.Expire(ctx); return err }}}
 	jobs = append(jobs, job{"retention", registry.RetainEvery, func(ctx context.Context) error { _, err := a.retain(ctx); return err }})
 	jobs = append(jobs, job{"counts", countsEvery, func(ctx context.Context) error { _, err := a.registry.KeepCounts(ctx); return err }})
@@ -206,17 +207,17 @@ func (s serveCmd) Run(ctx context.Context, c *config, out output) error {
 // providersEvery is how soon a service knows of a list of banks and wallets that somebody updated elsewhere.
 const providersEvery = 30 * time.Second
 
-// keepProviders keeps the list of banks and wallets up to date until the service stops.
-func keepProviders(ctx context.Context, load func(context.Context) error, log *slog.Logger) {
-	every := time.NewTicker(providersEvery)
+// repeat does something every so often until the service stops, and logs where it could not.
+func repeat(ctx context.Context, often time.Duration, failed string, do func(context.Context) error, log *slog.Logger) {
+	every := time.NewTicker(often)
 	defer every.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			if err := load(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("providers not loaded", "error", err)
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				log.Warn(failed, "error", err)
 			}
 		}
 	}
