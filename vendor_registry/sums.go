@@ -119,8 +119,8 @@ const sumsNamed = 1000
 // countedMarkets is how many markets are counted for each track.
 const countedMarkets = `SELECT counted_track AS track, count(*)::int AS markets FROM market_now WHERE counted_track <> '-' GROUP BY 1`
 
-// CheckSums compares the sums of all provinces with the changes of vendors that they are made of, and how many markets they have with the markets, and, when mend is set, makes them anew where they differ. It
-// names the first thousand rows that do. For the console: it reads the whole record.
+// CheckSums compares the sums of all provinces with the changes of vendors that they are made of, and how many markets each track has with the markets; when
+// mend is set, it makes them anew where they differ. It names the first thousand sums that do. For the console: it reads the whole record.
 func (s *Service) CheckSums(ctx context.Context, mend bool) ([]Miscount, error) {
 	var found []Miscount
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -162,10 +162,10 @@ func missums(ctx context.Context, tx pgx.Tx) ([]Miscount, error) {
 		      UNION ALL SELECT track, split, key, span, ends, `+each(withStands, "0")+`, `+each(withStands, "%")+` FROM province_sums) y
 		GROUP BY 1, 2, 3, 4, 5 HAVING (`+each(withStands, "sum(%)")+`) <> (`+each(withStands, "sum(of_%)")+`) ORDER BY 1, 2, 3, 4, 5 LIMIT @named`,
 		pgx.StrictNamedArgs{"spans": Spans[:], "named": sumsNamed})
-	var found []Miscount
 	if err != nil {
 		return nil, err
 	}
+	var found []Miscount
 	for _, d := range differ {
 		found = append(found, Miscount{Track: d.Track}.each(d.Split, d.Key, fmt.Sprintf(" in %d days to %s", d.Span, d.Ends), d.Holds, d.Changes)...)
 	}

@@ -26,6 +26,10 @@ const (
 // let through by each.
 const ShareEvery = 2 * time.Second
 
+// mostAhead is how far ahead an allowance is used up at most. A minute is what one may; the other is what several processes let through at once, which
+// has to be waited for. Whatever is further ahead was left by a clock that was set back.
+const mostAhead = 2 * time.Minute
+
 // Rates bounds how many requests people, keys and addresses make in a minute: a minute's allowance may be used at once and comes back evenly. Each process
 // counts what it lets through, and Share brings that together, so that no request waits for a write.
 type Rates struct {
@@ -33,9 +37,10 @@ type Rates struct {
 	mu    sync.Mutex
 	seen  map[string]*spent
 	swept time.Time
+	told  time.Time // when something was told last
 }
 
-// spent is until when what somebody asked uses up what they may ask, a minute ahead at most, and for how much of that no other process knows of it.
+// spent is until when what somebody asked uses up what they may ask, and for how much of that no other process knows of it.
 type spent struct {
 	until  time.Time
 	untold time.Duration
@@ -60,10 +65,13 @@ func (r *Rates) allow(who string, perMinute int) error {
 		s = &spent{}
 		r.seen[who] = s
 	}
+	if s.until.Sub(now) > mostAhead {
+		s.until = now.Add(mostAhead)
+	}
 	each := time.Minute / time.Duration(perMinute)
 	until := later(s.until, now).Add(each)
-	if until.Sub(now) > time.Minute {
-		return fault.New(fault.TooMany, "too-many-requests", "These are more than %d requests in a minute. Wait a little.", perMinute).After(each)
+	if wait := until.Sub(now) - time.Minute; wait > 0 {
+		return fault.New(fault.TooMany, "too-many-requests", "These are more than %d requests in a minute. Wait a little.", perMinute).After(wait)
 	}
 	s.until, s.untold = until, s.untold+each
 	return nil
@@ -79,8 +87,9 @@ func later(a, b time.Time) time.Time {
 // Share tells the other processes on a database what this one let through, and learns from them of whoever asked here since it was called last. What could
 // not be told is told the next time.
 func (r *Rates) Share(ctx context.Context, db postgres.DB) error {
-	told := r.take()
-	if len(told) == 0 {
+	now := r.now()
+	told := r.take(now)
+	if len(told) == 0 && now.Sub(r.told) > mostAhead+ShareEvery { // all that was told is forgotten
 		return nil
 	}
 	names, hashes, micros := map[string]string{}, make([]string, 0, len(told)), make([]int64, 0, len(told))
@@ -90,7 +99,6 @@ func (r *Rates) Share(ctx context.Context, db postgres.DB) error {
 	for _, hash := range slices.Sorted(maps.Keys(names)) { // in one order, so that two processes do not wait for each other
 		hashes, micros = append(hashes, hash), append(micros, told[names[hash]].Microseconds())
 	}
-	now := r.now()
 	b := &pgx.Batch{}
 	type row struct {
 		Who   string
@@ -99,8 +107,8 @@ func (r *Rates) Share(ctx context.Context, db postgres.DB) error {
 	found := postgres.Ask[row](b, `
 		INSERT INTO request_rates AS r (who, until)
 		SELECT w.who, @now::timestamptz + w.micros * interval '1 microsecond' FROM unnest(@who::text[], @micros::bigint[]) w (who, micros) ORDER BY 1
-		ON CONFLICT (who) DO UPDATE SET until = greatest(r.until, @now) + (excluded.until - @now)
-		RETURNING who, until`, pgx.StrictNamedArgs{"who": hashes, "micros": micros, "now": now})
+		ON CONFLICT (who) DO UPDATE SET until = least(greatest(r.until, @now) + (excluded.until - @now), @most)
+		RETURNING who, until`, pgx.StrictNamedArgs{"who": hashes, "micros": micros, "now": now, "most": now.Add(mostAhead)})
 	b.Queue(`DELETE FROM request_rates WHERE who = ANY (ARRAY(SELECT who FROM request_rates WHERE until <= @now FOR UPDATE SKIP LOCKED))`, pgx.StrictNamedArgs{"now": now})
 	err := db.SendBatch(ctx, b).Close()
 	r.mu.Lock()
@@ -122,13 +130,13 @@ func (r *Rates) Share(ctx context.Context, db postgres.DB) error {
 }
 
 // take is what was let through and not told.
-func (r *Rates) take() map[string]time.Duration {
+func (r *Rates) take(now time.Time) map[string]time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	told := map[string]time.Duration{}
 	for who, s := range r.seen {
 		if s.untold >= time.Microsecond {
-			told[who], s.untold = s.untold, 0
+			told[who], s.untold, r.told = s.untold, 0, now
 		}
 	}
 	return told

@@ -127,6 +127,9 @@ func (l *lent) takeBack() error {
 	if l.tests++; l.tests >= lentTo {
 		return fmt.Errorf("%d tests had it", l.tests)
 	}
+	if err := l.pool.Ping(ctx); err != nil { // the test has closed it
+		return err
+	}
 	if n := l.pool.Stat().AcquiredConns(); n > 0 {
 		return fmt.Errorf("%d sessions are not given back", n)
 	}

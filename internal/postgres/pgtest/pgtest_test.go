@@ -110,6 +110,8 @@ func TestLent(t *testing.T) { // not parallel: the second test is to get what th
 		}
 	})
 	t.Run("after it", func(t *testing.T) { begin(t, false) })
+	t.Run("a pool closed", func(t *testing.T) { begin(t, true).Close() })
+	t.Run("after that", func(t *testing.T) { begin(t, false) })
 	if kept != nil {
 		kept.Close(context.Background())
 	}
